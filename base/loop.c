@@ -53,8 +53,15 @@ int64_t clock_utc_ms(void) { return (int64_t)read_clock(CLOCK_REALTIME); }
 struct loop *loop_new(void) {
     if (evthread_use_pthreads() != 0)
         return NULL;
+    struct event_config *config = event_config_new();
     struct loop *l = mem_calloc(1, sizeof *l);
-    if (l != NULL && (l->base = event_base_new()) == NULL) {
+    if (config != NULL && l != NULL) {
+        event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER); // the coarse clock fires up to 4 ms early
+        l->base = event_base_new_with_config(config);
+    }
+    if (config != NULL)
+        event_config_free(config);
+    if (l != NULL && l->base == NULL) {
         mem_free(l);
         return NULL;
     }
