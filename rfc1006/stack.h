@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One transport connection with all that is above it up to RTSE: tpkt, tp0, session, presentation, ACSE, RTSE,
+// composed. No I/O and no clock: the owner moves octets between the stack and its socket and passes `now_ms`
+// (monotonic).
+//
+//   octets from the peer    stack_input()               octets to the peer      stack_output(), to be drained by the
+//   owner the peer closed         stack_transport_closed()    may be closed by us     stack_closed() and nothing in
+//   stack_output() timers                  stack_deadline(), stack_tick()
+//
+// Requests and responses are the functions below, indications and confirms the callbacks of struct stack_user. A user
+// may call down from within a callback, but must not free the stack there. Octets (struct bytes) in a callback are
+// valid until it returns. In selectors and references p == NULL means absent, n == 0 with p != NULL present and empty.
+// Functions return 0, ERR_STATE (not allowed now; nothing was sent), ERR_NOMEM or ERR_LIMIT. A peer's fault is never
+// their result: it ends in abort_ind or rt_open_cnf.
+#ifndef RFC1006_STACK_H
+#define RFC1006_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "rfc1006/rtse.h"
+
+enum stack_mode { STACK_NORMAL }; // 1988 normal mode: presentation, ACSE, RTSE
+
+enum stack_layer {
+    STACK_NETWORK,
+    STACK_TRANSPORT,
+    STACK_SESSION,
+    STACK_PRESENTATION,
+    STACK_ASSOCIATION,
+    STACK_RTSE,
+    STACK_N_LAYERS
+};
+const char *stack_layer_text(enum stack_layer l); // "transport", ...
+
+struct stack_address {
+    struct bytes tsel, ssel, psel;
+};
+
+// The session connection identifier. In normal mode the contents of user and common reference are BER values
+// (T61String or OCTET STRING, UTCTime); they travel as they are given here.
+struct stack_reference {
+    struct bytes user, common, additional;
+};
+
+enum stack_syntax { STACK_SYNTAX_ACSE, STACK_SYNTAX_RTSE, STACK_SYNTAX_USER, STACK_N_SYNTAXES };
+
+struct stack_params {
+    enum stack_mode mode;
+    struct stack_address called,
+        calling;           // initiator: what is sent; responder: `called` is what is answered, if present
+    uint32_t tpdu_size;    // proposed or at most accepted, octets with header; 0: the default of RFC 1006
+    bool tpdu_size_absent; // propose nothing (65,531 then applies)
+    uint16_t tp_reference; // our transport reference, not 0
+    uint16_t tsdu_to_responder, tsdu_to_initiator; // session TSDU maximum sizes, 0: unlimited
+    struct stack_reference reference; // initiator: proposed; responder: answered when present, else the peer's
+    struct {                          // initiator: the presentation contexts in the order they are proposed
+        int32_t id;                   // odd
+        enum stack_syntax syntax;
+    } contexts[STACK_N_SYNTAXES];
+    struct bytes rtse_syntax, user_syntax, application_context; // object identifiers, contents octets
+    struct bytes implementation_information;                    // ACSE, GraphicString; absent: not sent
+    uint32_t checkpoint; // K octets between checkpoints, 0: none. Initiator proposes; responder takes at most this
+    uint32_t window;     // unconfirmed checkpoints, the same
+    enum rtse_dialogue dialogue; // only RTSE_MONOLOGUE is implemented
+    // Limits of what a peer can make us hold.
+    uint32_t max_connect_data; // of one connect, accept, refuse or abort, octets
+    uint32_t output_high;      // stack_transfer_data gives no room while more than this waits in stack_output()
+    // Timers, 0: none.
+    uint32_t open_timeout_ms;    // from the first octet until RT-OPEN is confirmed (initiator) or indicated (responder)
+    uint32_t release_timeout_ms; // from RT-CLOSE request to its confirm, and for the peer to disconnect after our abort
+    uint32_t
+        transfer_timeout_ms; // no confirm and no octet of the transfer for so long: default of stack_rt_transfer_req
+};
+
+// Contexts 1 ACSE, 3 RTSE, 5 user (2.6.0.2.12, 2.6.0.2.7), application context mts-transfer, checkpoint 30, window 5,
+// no selectors, TPDU size by default, unlimited TSDUs, generated references.
+void stack_params_default(struct stack_params *p);
+
+// What was negotiated. at_ms is the time a layer was up, 0: it is not.
+struct stack_negotiated {
+    struct stack_address called, calling; // as the peer's connect or ours had them
+    struct {
+        uint64_t at_ms;
+        uint32_t tpdu_size;
+        uint16_t local_reference, remote_reference;
+    } transport;
+    struct {
+        uint64_t at_ms;
+        uint8_t version;
+        uint16_t functional_units;
+        uint32_t tsdu_to_responder, tsdu_to_initiator; // 0: unlimited
+        struct stack_reference reference;
+    } session;
+    struct {
+        uint64_t at_ms;
+        size_t n_contexts;
+        struct {
+            int32_t id;
+            char abstract_syntax[48]; // dotted
+            bool accepted;
+        } contexts[8]; // in the order proposed; those past the 8th are refused and not listed
+    } presentation;
+    struct {
+        uint64_t at_ms;
+        char application_context[48]; // dotted
+        char implementation[80];      // the peer's implementation-information, printable, "": none
+    } association;
+    struct {
+        uint64_t at_ms;
+        uint32_t checkpoint, window; // agreed
+        enum rtse_dialogue dialogue;
+    } rtse;
+};
+
+// Why something ended. reason is the standard's code of that layer, -1 when it has none.
+struct stack_failure {
+    enum stack_layer layer;
+    bool by_peer;     // the peer said so; else we found it
+    bool local_fault; // our own trouble (memory): says nothing about the peer
+    int reason;
+    char text[160];    // "session: refused, reason 0x81 (called session selector unknown)"
+    const char *cause; // a likely cause in plain words, never NULL, may be ""
+};
+
+// The answer to called selectors. UNKNOWN and NOT_ATTACHED become the reason codes of the layer asked about.
+enum stack_answer { STACK_ACCEPT, STACK_UNKNOWN, STACK_NOT_ATTACHED, STACK_CONGESTED };
+
+struct stack_open {
+    const struct stack_negotiated *so_far;
+    struct bytes user_data;      // RTORQ user data, tag [16] and all; empty when it is a `recover`
+    uint32_t checkpoint, window; // proposed
+    enum rtse_dialogue dialogue; // proposed
+};
+
+struct stack_open_result {
+    bool accepted;
+    const struct stack_negotiated *so_far;
+    struct bytes user_data;       // accepted: [17]; refused by the user: [18] when there is one; else absent
+    struct stack_failure failure; // refused: layer, reason, text. RTSE: reason is an enum rtse_refuse or -1
+};
+
+struct stack_transfer_end {
+    bool ok;
+    uint64_t octets;              // of the APDU: received, or confirmed
+    struct stack_failure failure; // when not ok
+    struct rtse_recovery recovery;
+};
+
+struct stack_user {
+    // Responder. `layer` is TRANSPORT (tsel of both valid), SESSION (ssel too) or PRESENTATION (psel too). NULL:
+    // accept.
+    enum stack_answer (*address_ind)(void *user, enum stack_layer layer, const struct stack_address *called,
+                                     const struct stack_address *calling);
+    // A layer is up. NULL: not wanted.
+    void (*layer_up)(void *user, enum stack_layer layer, const struct stack_negotiated *n);
+
+    // Responder: answer with stack_rt_open_rsp or _refuse, now or later.
+    void (*rt_open_ind)(void *user, const struct stack_open *open);
+    // Initiator. When it is not accepted, nothing more than closed() follows.
+    void (*rt_open_cnf)(void *user, const struct stack_open_result *result);
+
+    // Receiving. begin, octets in pieces, checkpoints, then end with ok: answer with stack_transfer_rsp (responsibility
+    // taken) or stack_transfer_refuse. end without ok: the sender gave up, drop what came; nothing to answer.
+    void (*rt_transfer_begin)(void *user, int32_t context_id); // of the EXTERNAL, -1: it names none
+    void (*rt_transfer_data)(void *user, struct bytes piece);
+    void (*rt_checkpoint_ind)(void *user, uint32_t serial,
+                              uint64_t octets); // answer: stack_checkpoint_rsp when they are safe
+    void (*rt_transfer_end)(void *user, const struct stack_transfer_end *end);
+
+    // Sending. `room` octets may be given now to stack_transfer_data; 0 is never reported.
+    void (*rt_ready)(void *user, size_t room);
+    void (*rt_checkpoint_cnf)(void *user, uint32_t serial, uint64_t octets); // NULL: not wanted
+    void (*rt_transfer_cnf)(void *user, const struct stack_transfer_end *end);
+
+    void (*rt_close_ind)(void *user); // answer: stack_rt_close_rsp
+    void (*rt_close_cnf)(void *user);
+    // After the association was open, or in place of rt_open_ind: it is gone, with any transfer (which gets no end of
+    // its own).
+    void (*abort_ind)(void *user, const struct stack_failure *failure);
+    // Nothing more will come; close TCP when the output is drained. Last of all callbacks.
+    void (*closed)(void *user);
+};
+
+// Params are copied, `user` and `ctx` must outlive the stack. NULL when memory is short.
+struct stack *stack_new_initiator(const struct stack_params *p, const struct stack_user *user, void *ctx);
+struct stack *stack_new_responder(const struct stack_params *p, const struct stack_user *user, void *ctx);
+void stack_free(struct stack *s);
+
+void stack_input(struct stack *s, uint64_t now_ms, struct bytes octets);
+struct buf *stack_output(struct stack *s);
+void stack_output_drained(struct stack *s, uint64_t now_ms); // call after taking from it: may lead to rt_ready
+void stack_transport_closed(struct stack *s, uint64_t now_ms,
+                            const char *why); // why: "connection reset", NULL: orderly
+bool stack_closed(const struct stack *s);
+uint64_t stack_deadline(const struct stack *s); // 0: none
+void stack_tick(struct stack *s, uint64_t now_ms);
+const struct stack_negotiated *stack_negotiated(const struct stack *s);
+
+// RT-OPEN. Initiator: call once TCP is connected; user_data is the bind argument with its tag [16].
+int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data);
+int stack_rt_open_rsp(struct stack *s, uint64_t now_ms, struct bytes user_data); // [17]
+// Refuse with user data ([18], a bind error), or with a reason when user_data.p is NULL.
+int stack_rt_open_refuse(struct stack *s, uint64_t now_ms, struct bytes user_data, enum rtse_refuse reason);
+
+// RT-TRANSFER of one APDU of `total` octets. timeout_ms 0: that of the params. Only the initiator of a monologue may.
+int stack_rt_transfer_req(struct stack *s, uint64_t now_ms, uint64_t total, uint32_t timeout_ms);
+size_t stack_transfer_room(const struct stack *s); // what may be given now
+// At most the room just reported. Once all `total` octets are given, the activity is ended.
+int stack_transfer_data(struct stack *s, uint64_t now_ms, struct bytes piece);
+// Give up a transfer that is under way: the activity is discarded and rt_transfer_cnf says so when the peer confirmed.
+int stack_transfer_discard(struct stack *s, uint64_t now_ms);
+
+int stack_checkpoint_rsp(struct stack *s, uint64_t now_ms, uint32_t serial); // and all before it
+int stack_transfer_rsp(struct stack *s, uint64_t now_ms);
+int stack_transfer_refuse(struct stack *s, uint64_t now_ms, enum rtse_exception reason);
+// The state to keep for a later resumption of the transfer under way (either side). ERR_ABSENT: there is none.
+int stack_recovery(const struct stack *s, struct rtse_recovery *out);
+
+int stack_rt_close_req(struct stack *s, uint64_t now_ms);
+int stack_rt_close_rsp(struct stack *s, uint64_t now_ms);
+// RT-U-ABORT, in any state. No abort_ind follows; closed() does.
+void stack_u_abort(struct stack *s, uint64_t now_ms);
+// Abort for a reason of our own (shutting down: temporary problem; no memory: local system problem).
+void stack_p_abort(struct stack *s, uint64_t now_ms, enum rtse_abort reason);
+
+#endif
