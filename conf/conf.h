@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A configuration: what x400d.conf(5) says, checked, with the defaults filled in, as plain structs. All of it lies in
+// one arena and nothing in it changes after conf_load. Strings are NUL-terminated; paths are absolute, or relative to
+// the working directory when the configuration file was named so (a relative path in a file is relative to the
+// folder of that file). Times are milliseconds, sizes octets.
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "conf/errors.h"
+
+struct or_address; // x400/oraddr.h
+enum {
+    CONF_MTA_NAME_MAX = 32,
+    CONF_PASSWORD_MAX = 62,
+    CONF_PORT = 102
+}; // the bounds are X.411's ub-mta-name-length
+   // and ub-password-length
+
+// Priorities as X.411 numbers them on the wire: index of the arrays below.
+enum conf_priority { CONF_NORMAL = 0, CONF_NON_URGENT = 1, CONF_URGENT = 2, CONF_PRIORITIES = 3 };
+
+// p NULL: absent; p not NULL and n 0: present and empty. `given` tells a selector written in the file from a default.
+struct conf_selectors {
+    struct bytes tsel, ssel, psel;
+    bool tsel_given, ssel_given, psel_given;
+};
+
+struct conf_endpoint {
+    const char *host; // a host name or the text of an address; NULL: none
+    int family;       // AF_INET or AF_INET6 for an address, AF_UNSPEC for a name that must be resolved
+    uint16_t port;
+};
+
+// An IPv4 address is held as it is, not mapped.
+struct conf_prefix {
+    int family; // AF_INET or AF_INET6
+    union {
+        struct in_addr v4;
+        struct in6_addr v6;
+    } addr; // host bits are 0
+    unsigned length;
+};
+
+struct conf_domain {                   // a global domain identifier; country NULL: no domain was given
+    const char *country, *admd, *prmd; // prmd NULL: none; admd may be the single blank
+};
+
+struct conf_password {
+    struct bytes secret;
+};
+
+struct conf_credentials { // name NULL: none were given
+    const char *name;
+    const struct conf_password *passwords; // local: the first is sent; remote: any of them is accepted
+    size_t n_passwords;
+    const char *file;      // where they were read, NULL: inline
+    const char *file_text; // the file's name as written
+};
+
+// Where a local program talks to the daemon. mode and group are those of the socket's file.
+struct conf_socket {
+    const char *path;
+    mode_t mode;
+    const char *group; // NULL: that of the daemon
+};
+
+enum conf_events { CONF_EVENTS_SYSLOG, CONF_EVENTS_FILE };
+enum conf_format { CONF_PLAIN, CONF_JSON };
+
+struct conf_mta {
+    struct conf_where where;
+    const char *name;
+    struct conf_domain domain;
+    const char *spool;
+    enum conf_events events;
+    enum conf_format events_format;
+    const char *events_file; // with CONF_EVENTS_FILE
+    struct conf_socket control, submit, status;
+    uint64_t expiry_ms[CONF_PRIORITIES]; // a message older than this is returned
+    uint64_t keep_ms;                    // finished messages stay visible
+    unsigned reserve_percent;            // of free space and inodes in the spool's file system, and
+    uint64_t reserve_min;                // at least so many octets: below it nothing new is taken
+};
+
+struct conf_stack { // a local attachment: where it listens, and what its calls start from
+    struct conf_where where;
+    const char *name;
+    struct conf_endpoint listen; // host NULL: this stack only calls
+    struct conf_selectors selectors;
+    const char *source; // address that calls are bound to; NULL: that of listen, when that is one and not a wildcard
+};
+
+enum conf_password_form { CONF_PASSWORD_OCTET, CONF_PASSWORD_IA5 };
+
+struct conf_retry {
+    unsigned times;
+    uint64_t every_ms;
+};
+
+struct conf_peer {
+    struct conf_where where;
+    const char *name;
+    const struct conf_endpoint *connect; // tried in this order; none: this peer only calls us
+    size_t n_connect;
+    const struct conf_stack *const *via; // tried in this order; at least one
+    size_t n_via;
+    const struct conf_prefix *accept; // where its calls may come from; none: anywhere
+    size_t n_accept;
+    bool accept_without_credentials; // it may bind unauthenticated, and is then known by address or selectors alone
+    struct conf_selectors called;    // what we call
+    struct conf_selectors calling;   // ours when we call; see conf_calling
+    struct conf_domain domain;
+    struct conf_credentials local, remote;
+    enum conf_password_form password_form; // in which we send our own password
+    uint64_t size_limit;                   // of a content; 0: none
+    unsigned checkpoint_k;                 // RTSE checkpoint size in units of 1024 octets; 0: no checkpoints
+    unsigned window;                       // RTSE window size
+    struct conf_retry open_retry, transfer_retry;
+    uint64_t lifetime_ms;              // an association is closed when it is older and idle or between messages
+    uint64_t idle_ms;                  // an association without traffic is closed
+    unsigned associations_max;         // to this peer at once
+    unsigned associations_urgent;      // of these, kept for urgent messages
+    unsigned messages_per_association; // another association for every so many queued messages
+    uint64_t timeout_per_k_ms[CONF_PRIORITIES]; // a transfer may take this for each 1024 octets of content
+};
+
+// A pattern is an O/R address of which the attributes present must be equal; NULL: any address.
+struct conf_route {
+    struct conf_where where;
+    const struct or_address *pattern;
+    const struct conf_peer *peer;
+    unsigned cost; // the lower of two equally specific routes wins
+};
+
+struct conf_deliver {
+    struct conf_where where;
+    const struct or_address *pattern;
+    const char *directory;
+};
+
+struct conf {
+    struct arena arena;
+    const char *path;
+    struct conf_mta mta;
+    const struct conf_stack *stacks;
+    size_t n_stacks;
+    const struct conf_peer *peers;
+    size_t n_peers;
+    const struct conf_route *routes; // in the order of the file
+    size_t n_routes;
+    const struct conf_deliver *delivers;
+    size_t n_delivers;
+};
+
+// Reads and checks the file and what it includes. NULL when there was an error. In either case *errors holds what
+// there is to say, warnings too; it is initialised here, and the caller ends it with conf_errors_free.
+struct conf *conf_load(const char *path, struct conf_errors *errors);
+void conf_free(struct conf *c); // overwrites the passwords first; NULL is allowed
+
+// NULL when there is none of that name.
+const struct conf_stack *conf_stack_find(const struct conf *c, const char *name);
+const struct conf_peer *conf_peer_find(const struct conf *c, const char *name);
+
+// The selectors that a call to p from s carries as its own: those of the stack unless the peer's block gives others.
+struct conf_selectors conf_calling(const struct conf_peer *p, const struct conf_stack *s);
+
+// Whether p lists this address; a peer without a list accepts every address. IPv4 mapped into IPv6 counts as IPv4.
+struct sockaddr;
+bool conf_peer_accepts(const struct conf_peer *p, const struct sockaddr *sa);
+
+#endif
