@@ -16,7 +16,9 @@ struct arena_block {
     alignas(max_align_t) uint8_t mem[];
 };
 
-void arena_init(struct arena *a, size_t limit) { *a = (struct arena){.limit = limit}; }
+void arena_init(struct arena *a, size_t limit) {
+    *a = (struct arena){.limit = limit};
+}
 
 void arena_free(struct arena *a) {
     struct arena_block *b = a->blocks;
@@ -73,7 +75,9 @@ char *arena_strndup(struct arena *a, const void *s, size_t n) {
     return copy;
 }
 
-char *arena_strdup(struct arena *a, const char *s) { return arena_strndup(a, s, strlen(s)); }
+char *arena_strdup(struct arena *a, const char *s) {
+    return arena_strndup(a, s, strlen(s));
+}
 
 struct bytes arena_bytes(struct arena *a, struct bytes b) {
     char *copy = arena_strndup(a, b.p, b.n);

@@ -19,7 +19,7 @@ struct arena {
 void arena_init(struct arena *a, size_t limit);
 void arena_free(struct arena *a); // and makes it empty; the limit stays
 
-void *arena_alloc(struct arena *a, size_t size); // aligned for any type, zeroed
+void *arena_alloc(struct arena *a, size_t size);           // aligned for any type, zeroed
 void *arena_array(struct arena *a, size_t n, size_t size); // checked for overflow
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const void *s, size_t n);

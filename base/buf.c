@@ -44,7 +44,9 @@ void buf_free(struct buf *b) {
     *b = (struct buf){0};
 }
 
-void buf_clear(struct buf *b) { b->off = b->len = 0; }
+void buf_clear(struct buf *b) {
+    b->off = b->len = 0;
+}
 
 // Makes room for `front` octets before and `back` octets behind the content.
 static int make_room(struct buf *b, size_t front, size_t back) {
@@ -73,7 +75,9 @@ static int make_room(struct buf *b, size_t front, size_t back) {
     return ERR_OK;
 }
 
-int buf_headroom(struct buf *b, size_t n) { return make_room(b, n, 0); }
+int buf_headroom(struct buf *b, size_t n) {
+    return make_room(b, n, 0);
+}
 
 // Appending keeps the headroom that is there only while there is room behind; headers are prepended after.
 int buf_reserve(struct buf *b, size_t n) {
@@ -92,7 +96,9 @@ int buf_append(struct buf *b, const void *p, size_t n) {
     return ERR_OK;
 }
 
-int buf_append_u8(struct buf *b, uint8_t v) { return buf_append(b, &v, 1); }
+int buf_append_u8(struct buf *b, uint8_t v) {
+    return buf_append(b, &v, 1);
+}
 
 int buf_append_u16(struct buf *b, uint16_t v) {
     uint8_t o[2] = {(uint8_t)(v >> 8), (uint8_t)v};
@@ -104,7 +110,9 @@ int buf_append_u32(struct buf *b, uint32_t v) {
     return buf_append(b, o, sizeof o);
 }
 
-int buf_append_str(struct buf *b, const char *s) { return buf_append(b, s, strlen(s)); }
+int buf_append_str(struct buf *b, const char *s) {
+    return buf_append(b, s, strlen(s));
+}
 
 int buf_printf(struct buf *b, const char *fmt, ...) {
     va_list ap;

@@ -7,15 +7,15 @@
 
 enum err {
     ERR_OK = 0,
-    ERR_NOMEM = -1,  // our allocation failed, or an arena reached its limit
-    ERR_SHORT = -2,  // the input ends before the element does: more octets are wanted
-    ERR_SYNTAX = -3, // the input can never become valid
-    ERR_LIMIT = -4,  // the input is larger, deeper or longer than a configured limit
-    ERR_STATE = -5,  // the call is not allowed in this state: our own caller's mistake
-    ERR_SYSTEM = -6, // a system call failed: errno says how
-    ERR_ABSENT = -7, // what was looked for is not there
-    ERR_EXISTS = -8, // what was to be made is there already
-    ERR_BUSY = -9,   // not now: try again later
+    ERR_NOMEM = -1,   // our allocation failed, or an arena reached its limit
+    ERR_SHORT = -2,   // the input ends before the element does: more octets are wanted
+    ERR_SYNTAX = -3,  // the input can never become valid
+    ERR_LIMIT = -4,   // the input is larger, deeper or longer than a configured limit
+    ERR_STATE = -5,   // the call is not allowed in this state: our own caller's mistake
+    ERR_SYSTEM = -6,  // a system call failed: errno says how
+    ERR_ABSENT = -7,  // what was looked for is not there
+    ERR_EXISTS = -8,  // what was to be made is there already
+    ERR_BUSY = -9,    // not now: try again later
     ERR_CORRUPT = -10 // stored data does not agree with its checksum or format
 };
 

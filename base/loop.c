@@ -46,9 +46,13 @@ static uint64_t read_clock(clockid_t id) {
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-uint64_t clock_mono_ms(void) { return read_clock(CLOCK_MONOTONIC); }
+uint64_t clock_mono_ms(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
 
-int64_t clock_utc_ms(void) { return (int64_t)read_clock(CLOCK_REALTIME); }
+int64_t clock_utc_ms(void) {
+    return (int64_t)read_clock(CLOCK_REALTIME);
+}
 
 struct loop *loop_new(void) {
     if (evthread_use_pthreads() != 0)
@@ -85,7 +89,9 @@ int loop_run_for(struct loop *l, uint64_t ms) {
     return loop_run(l);
 }
 
-void loop_stop(struct loop *l) { event_base_loopbreak(l->base); }
+void loop_stop(struct loop *l) {
+    event_base_loopbreak(l->base);
+}
 
 uint64_t loop_now_ms(const struct loop *l) {
     (void)l;
@@ -220,7 +226,9 @@ struct loop_notifier *loop_notifier_new(struct loop *l, loop_cb cb, void *arg) {
     return n;
 }
 
-void loop_notify(struct loop_notifier *n) { event_active(n->ev, EV_READ, 1); }
+void loop_notify(struct loop_notifier *n) {
+    event_active(n->ev, EV_READ, 1);
+}
 
 void loop_notifier_free(struct loop_notifier *n) {
     if (n == NULL)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The event loop: descriptors, timers, signals, deferred calls, and waking it from other threads. A wrapper of libevent, and
-// the only place that knows it. Everything here except loop_notify belongs to the loop's own thread. A handle may be freed
-// inside its own callback.
+// The event loop: descriptors, timers, signals, deferred calls, and waking it from other threads. A wrapper of
+// libevent, and the only place that knows it. Everything here except loop_notify belongs to the loop's own thread. A
+// handle may be freed inside its own callback.
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 

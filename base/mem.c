@@ -16,13 +16,21 @@ static bool must_fail(void) {
     return atomic_fetch_sub(&fail_countdown, 1) == 1;
 }
 
-void mem_fail_at(unsigned long n) { atomic_store(&fail_countdown, n); }
+void mem_fail_at(unsigned long n) {
+    atomic_store(&fail_countdown, n);
+}
 
-void *mem_alloc(size_t size) { return must_fail() ? NULL : malloc(size ? size : 1); }
+void *mem_alloc(size_t size) {
+    return must_fail() ? NULL : malloc(size ? size : 1);
+}
 
-void *mem_calloc(size_t n, size_t size) { return must_fail() ? NULL : calloc(n ? n : 1, size ? size : 1); }
+void *mem_calloc(size_t n, size_t size) {
+    return must_fail() ? NULL : calloc(n ? n : 1, size ? size : 1);
+}
 
-void *mem_realloc(void *p, size_t size) { return must_fail() ? NULL : realloc(p, size ? size : 1); }
+void *mem_realloc(void *p, size_t size) {
+    return must_fail() ? NULL : realloc(p, size ? size : 1);
+}
 
 char *mem_strdup(const char *s) {
     size_t n = strlen(s) + 1;
@@ -46,4 +54,6 @@ char *mem_printf(const char *fmt, ...) {
     return s;
 }
 
-void mem_free(void *p) { free(p); }
+void mem_free(void *p) {
+    free(p);
+}

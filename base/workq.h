@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A queue of work between threads, in order, intrusive: posting allocates nothing and cannot fail. The receiving side either
-// waits (a worker thread) or is told through `notify` (the event loop, see loop_notify) and takes everything at once.
+// A queue of work between threads, in order, intrusive: posting allocates nothing and cannot fail. The receiving side
+// either waits (a worker thread) or is told through `notify` (the event loop, see loop_notify) and takes everything at
+// once.
 #ifndef BASE_WORKQ_H
 #define BASE_WORKQ_H
 

@@ -116,8 +116,12 @@ static void *producer(void *arg) {
     return NULL;
 }
 
-static void drain(void *arg) { workq_run_all(&((struct shared *)arg)->q); }
-static void wake_loop(void *arg) { loop_notify(((struct shared *)arg)->n); }
+static void drain(void *arg) {
+    workq_run_all(&((struct shared *)arg)->q);
+}
+static void wake_loop(void *arg) {
+    loop_notify(((struct shared *)arg)->n);
+}
 
 static void work_crosses_threads_in_order(void **state) {
     (void)state;
