@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# make lint: the rules of docs/architecture.md that a script can check. Prints each breach; exit 1 when there is one.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+exec python3 - <<'PY'
+import re, subprocess, sys
+
+ROOMS = ['base', 'asn1', 'rfc1006', 'x400', 'conf', 'assoc', 'mta', 'cli']
+breaches = []
+
+
+def breach(where, what):
+    breaches.append(f'{where}: {what}')
+
+
+files = [f for f in subprocess.run(['git', 'ls-files', '-co', '--exclude-standard'], capture_output=True,
+                                   text=True).stdout.split('\n') if f]
+sources = [f for f in files if f.endswith(('.c', '.h', '.y'))]
+for f in sources:
+    text = open(f, encoding='utf-8').read()
+    lines = text.split('\n')
+    room = f.split('/')[0]
+    if 'SPDX-License-Identifier: BSD-2-Clause' not in '\n'.join(lines[:3]):
+        breach(f + ':1', 'no SPDX line')
+    if len(lines) > 801:
+        breach(f, f'{len(lines) - 1} lines (ceiling 800)')
+    if f.endswith('.h') and room in ROOMS and len(lines) > 301:
+        breach(f, f'a header of {len(lines) - 1} lines (ceiling 300)')
+    if room in ROOMS:
+        for i, line in enumerate(lines, 1):
+            m = re.match(r'#include "([a-z0-9]+)/', line)
+            if not m:
+                continue
+            other = m.group(1)
+            if other in ROOMS and ROOMS.index(other) > ROOMS.index(room):
+                breach(f'{f}:{i}', f'{room}/ must not include {other}/')
+            if room == 'cli' and other == 'mta':
+                breach(f'{f}:{i}', 'cli/ must not include mta/')
+            if other == 'asn1' and '/gen/' in line and not f.endswith(('_codec.c', 'asn1c_util.c', 'asn1c_util.h')):
+                breach(f'{f}:{i}', 'generated ASN.1 types stop at *_codec.c')
+            if room == 'mta' and other == 'asn1':
+                breach(f'{f}:{i}', 'mta/ knows no ASN.1')
+        start = None
+        for i, line in enumerate(lines, 1):
+            if line.startswith('{') or re.match(r'[A-Za-z].*\)\s*\{$', line):
+                start = i
+            elif line.startswith('}') and start:
+                if i - start > 80:
+                    breach(f'{f}:{start}', f'a function of {i - start} lines (ceiling 80)')
+                start = None
+    for m in re.finditer(r'\b(TODO|FIXME|XXX|HACK)\b', text):
+        breach(f, f'says {m.group(0)}')
+
+for f in files:
+    if f.startswith('tests/data/') or f == 'tests/lint.sh':
+        continue
+    try:
+        data = open(f, 'rb').read()
+    except OSError:
+        continue
+    if b'\0' in data:
+        breach(f, 'a binary outside tests/data/')
+    elif re.search(rb'/(work|root)/|\.\./shared', data):
+        breach(f, 'names a path of one machine')
+
+for b in breaches:
+    print(b)
+print(f'lint: {len(sources)} sources, {len(breaches)} breaches')
+sys.exit(1 if breaches else 0)
+PY
