@@ -15,17 +15,17 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-struct oraddr; // x400/oraddr.h
+// ORName fields hold a complete encoding, header and all, as P1's do (x400/oraddr.h reads and makes them).
 
-// IPMIdentifier. Written: user may be absent (both NULL), local at most 64 characters of PrintableString.
+// IPMIdentifier. Written: local is at most 64 characters of PrintableString.
 struct ipm_id {
-    const struct oraddr *user; // NULL: absent
-    const char *local;         // user-relative-identifier; may be empty, NULL when the whole identifier is absent
+    struct bytes user; // ORName; n is 0: absent
+    const char *local; // user-relative-identifier; may be empty, NULL when the whole identifier is absent
 };
 
 // ORDescriptor.
 struct ipm_descriptor {
-    const struct oraddr *formal_name; // NULL: absent, only then is a reply to it not possible
+    struct bytes formal_name; // ORName; n is 0: absent
     const char *free_form_name;
     const char *telephone_number;
 };

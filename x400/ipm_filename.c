@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// File names from strangers made safe to create. A pathname of a file-transfer body part may be anything: a full path of
-// another system, "..", control characters, octets that are not UTF-8. What is left is one component that looks as much
-// like the sender's as it may.
+// File names from strangers made safe to create. A pathname of a file-transfer body part may be anything: a full path
+// of another system, "..", control characters, octets that are not UTF-8. What is left is one component that looks as
+// much like the sender's as it may.
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -23,7 +23,7 @@ static size_t clean(const char *raw, char *out) {
         }
         uint8_t c = in.p[i], d = len > 1 ? in.p[i + 1] : 0;
         bool control = len == 1 && (c < 0x20 || c == 0x7F);
-        control = control || (c == 0xC2 && d < 0xA0);                                        // C1
+        control = control || (c == 0xC2 && d < 0xA0); // C1
         control = control || (len == 3 && c == 0xE2 && d == 0x80 && in.p[i + 2] >= 0xA8 && in.p[i + 2] <= 0xAE);
         control = control || (len == 3 && c == 0xE2 && d == 0x81 && in.p[i + 2] >= 0xA6 && in.p[i + 2] <= 0xA9);
         if (control) // also line separators and marks that turn the direction of writing and so disguise an extension
@@ -105,7 +105,8 @@ const char *ipm_unique_filename(struct arena *a, struct ipm_filename_set *set, c
     if (name == NULL)
         return NULL;
     const char *base = name;
-    // With n names taken, one of n + 1 numbers is free; many names begin there, so that a thousand equal ones cost little.
+    // With n names taken, one of n + 1 numbers is free; many names begin there, so that a thousand equal ones cost
+    // little.
     for (size_t number = set->n < 50 ? 2 : set->n + 1; name != NULL && taken(set, name); number++)
         name = numbered(a, base, number);
     if (name == NULL)

@@ -26,7 +26,7 @@
 #define IPM_OID_HEX_AUTO_SUBMITTED IPM_OID_HEX "2"
 #define IPM_OID_HEX_EXTENDED_SUBJECT IPM_OID_HEX "8"
 #define IPM_OID_EIT_FILE_TRANSFER "2.6.1.12.0"
-#define IPM_OID_EIT_CHARSET "1.0.10021.7.1.0." // followed by a registration number
+#define IPM_OID_EIT_CHARSET "1.0.10021.7.1.0."     // followed by a registration number
 #define IPM_OID_UNSTRUCTURED_BINARY "1.0.8571.2.4" // the abstract syntax of FTAM's unstructured binary file
 
 // The user visible string by which our writer and reader know a file-transfer body part that is a text.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reads an interpersonal message with the push scanner. Every open element has a role, which decides what its members
-// are; headings, parameters and notifications are collected and decoded, data pass through. A part is announced when its
-// data begin, so that its parameters (which come before) are known. Forwarded messages push a level.
-// P2 of 1984 needs no switch of its own: its tags are those of P22, as far as it goes.
+// are; headings, parameters and notifications are collected and decoded, data pass through. A part is announced when
+// its data begin, so that its parameters (which come before) are known. Forwarded messages push a level. P2 of 1984
+// needs no switch of its own: its tags are those of P22, as far as it goes.
 #include <stdio.h>
 #include <string.h>
 
@@ -29,14 +29,14 @@ enum role {
     ROLE_EXTENDED,   // parameters, EXTERNAL
     ROLE_EXT_DATA,   // object identifier, value
     ROLE_EXT_VALUE,  // [0]: one value of the type that the identifier names
-    ROLE_CONTENT,    // an InformationObject as a body part
     ROLE_FILES,      // EXTERNALs of a file
     ROLE_FILE,       // one of them
     ROLE_FILE_VALUE, // its single-ASN1-type
     ROLE_OCTETS,     // data of the part, possibly in segments
     ROLE_BITS,       // the same in a BIT STRING
     ROLE_RAW,        // data of the part, encoding and all
-    ROLE_SKIP
+    ROLE_SKIP,
+    ROLE_COLLECT // gathered whole and decoded, has no frame
 };
 
 struct frame {
@@ -52,7 +52,7 @@ struct level {
     char number[NUMBER_SIZE]; // of the part that it is in, "" for the outermost
     char part_number[NUMBER_SIZE];
     unsigned long parts;
-    bool open;           // the part is announced
+    bool open;            // the part is announced
     struct ipm_part part; // the one being read
     struct ipm_text text;
     struct arena arena; // of the part
@@ -72,7 +72,9 @@ struct ipm_reader {
     int err;
 };
 
-static struct level *current(struct ipm_reader *r) { return &r->levels[r->level]; }
+static struct level *current(struct ipm_reader *r) {
+    return &r->levels[r->level];
+}
 
 // ---- the part being read ----
 
@@ -126,15 +128,21 @@ static int part_data(struct ipm_reader *r, struct bytes piece) {
     return err < 0 ? err : part_emit(r, buf_bytes(&r->utf8));
 }
 
+// What the text decoder still holds.
+static int part_flush(struct ipm_reader *r) {
+    struct level *l = current(r);
+    if (!l->part.is_text)
+        return ERR_OK;
+    buf_clear(&r->utf8);
+    int err = ipm_text_flush(&l->text, &r->utf8);
+    return err < 0 ? err : part_emit(r, buf_bytes(&r->utf8));
+}
+
 static int part_finish(struct ipm_reader *r) {
     struct level *l = current(r);
     int err = part_open(r);
-    if (err == ERR_OK && l->part.is_text) {
-        buf_clear(&r->utf8);
-        err = ipm_text_flush(&l->text, &r->utf8);
-        if (err == ERR_OK)
-            err = part_emit(r, buf_bytes(&r->utf8));
-    }
+    if (err == ERR_OK)
+        err = part_flush(r);
     if (err < 0 || r->user->part_end == NULL)
         return err;
     return r->user->part_end(r->ctx, &l->part, l->text.warnings);
@@ -182,9 +190,18 @@ static size_t header_octets(const struct tlv *t, uint8_t out[TLV_HEADER_MAX]) {
 }
 
 static int body_part(struct ipm_reader *r, const struct tlv *t) {
-    static const char *const names[] = {"ia5-text",           "telex",     "voice",        "g3fax",     "g4-class1",
-                                        "teletex",            "videotex",  "nationally-defined", "encrypted", "message",
-                                        "simple-formattable", "mixed-mode"};
+    static const char *const names[] = {"ia5-text",
+                                        "telex",
+                                        "voice",
+                                        "g3fax",
+                                        "g4-class1",
+                                        "teletex",
+                                        "videotex",
+                                        "nationally-defined",
+                                        "encrypted",
+                                        "message",
+                                        "simple-formattable",
+                                        "mixed-mode"};
     const char *name = t->cls == TLV_CONTEXT && t->tag < 12 ? names[t->tag] : "unknown";
     int err = part_start(r, IPM_PART_OPAQUE, name);
     if (err < 0)
@@ -193,8 +210,14 @@ static int body_part(struct ipm_reader *r, const struct tlv *t) {
     if (t->cls != TLV_CONTEXT)
         return part_raw(r);
     switch (t->tag) {
-    case 0: l->part.kind = IPM_PART_IA5_TEXT; part_is_text(l, IPM_REP_IA5); return ROLE_IA5;
-    case 5: l->part.kind = IPM_PART_TELETEX; part_is_text(l, IPM_REP_T61); return ROLE_TELETEX;
+    case 0:
+        l->part.kind = IPM_PART_IA5_TEXT;
+        part_is_text(l, IPM_REP_IA5);
+        return ROLE_IA5;
+    case 5:
+        l->part.kind = IPM_PART_TELETEX;
+        part_is_text(l, IPM_REP_T61);
+        return ROLE_TELETEX;
     case 9:
         if (r->level + 1 >= r->limits.forwarded_depth)
             return part_raw(r);
@@ -248,10 +271,28 @@ static void extended_type(struct level *l) {
     }
 }
 
+// parameters [0] of an externally defined body part: an EXTERNAL. They come before the type is known for sure, but name
+// it.
+static void extended_parameters(struct level *l, struct bytes value) {
+    struct tlv t;
+    struct bytes oid, single;
+    if (tlv_find(value, TLV_UNIVERSAL, TLV_OID, &t, &oid) < 0 || tlv_find(value, TLV_CONTEXT, 0, &t, &single) < 0)
+        return;
+    const char *name = ipm_oid_string(&l->arena, oid);
+    if (name == NULL)
+        return;
+    if (strcmp(name, IPM_OID_EP_FILE_TRANSFER) == 0)
+        ipm_part_file_parameters(&l->arena, single, &l->part);
+    else if (strcmp(name, IPM_OID_EP_GENERAL_TEXT) == 0)
+        ipm_part_general_parameters(single, &l->text);
+    else if (strcmp(name, IPM_OID_EP "7") == 0)
+        ipm_part_message_parameters(&l->arena, single, &l->part);
+}
+
 static bool is_string(const struct tlv *t) {
-    return t->cls == TLV_UNIVERSAL && (t->tag == TLV_OCTET_STRING || t->tag == 12 ||
-                                       (t->tag >= TLV_NUMERIC_STRING && t->tag <= TLV_IA5_STRING) ||
-                                       (t->tag >= TLV_GRAPHIC_STRING && t->tag <= TLV_GENERAL_STRING));
+    return t->cls == TLV_UNIVERSAL &&
+           (t->tag == TLV_OCTET_STRING || t->tag == 12 || (t->tag >= TLV_NUMERIC_STRING && t->tag <= TLV_IA5_STRING) ||
+            (t->tag >= TLV_GRAPHIC_STRING && t->tag <= TLV_GENERAL_STRING));
 }
 
 static int message_value(struct ipm_reader *r) {
@@ -287,15 +328,25 @@ static int extended_value(struct ipm_reader *r, const struct tlv *t) {
     }
 }
 
+// Pages of teletex are told apart by a form feed.
+static int page_break(struct ipm_reader *r) {
+    int err = part_flush(r);
+    if (err == ERR_OK)
+        err = part_emit(r, bytes_str("\f"));
+    return err < 0 ? err : ROLE_OCTETS;
+}
+
 // Members of the two kinds of EXTERNAL.
 static int external_member(struct ipm_reader *r, const struct tlv *t, bool file) {
     if (tlv_is(t, TLV_UNIVERSAL, TLV_OID))
-        return file ? ROLE_SKIP : TLV_COLLECT + 256;
+        return file ? ROLE_SKIP : ROLE_COLLECT;
     if (t->cls != TLV_CONTEXT)
         return ROLE_SKIP; // indirect-reference, data-value-descriptor
     if (t->tag == 0 && t->constructed)
         return file ? ROLE_FILE_VALUE : ROLE_EXT_VALUE;
-    if (!file && t->tag <= 2 && !current(r)->open) {
+    if (!file && current(r)->open) // a second value
+        return ERR_SYNTAX;
+    if (!file) {
         struct level *l = current(r); // octets that are the encoding of the value, for an unknown type anything
         l->part.octets_are_ber = l->part.kind != IPM_PART_OPAQUE || strcmp(l->part.type_name, "externally-defined");
         l->part.kind = IPM_PART_OPAQUE;
@@ -304,23 +355,21 @@ static int external_member(struct ipm_reader *r, const struct tlv *t, bool file)
     return t->tag == 1 ? ROLE_OCTETS : t->tag == 2 ? ROLE_BITS : ERR_SYNTAX;
 }
 
-enum { COLLECT = TLV_COLLECT + 256 }; // as a role: gather it
-
-// The role of an element within one of `parent`, or COLLECT, or an error. nth counts from 0.
+// The role of an element within one of `parent`, or an error. nth counts from 0.
 static int member_role(struct ipm_reader *r, enum role parent, uint32_t nth, const struct tlv *t) {
     bool universal = t->cls == TLV_UNIVERSAL;
     bool set = universal && t->tag == TLV_SET && t->constructed;
     bool sequence = universal && t->tag == TLV_SEQUENCE && t->constructed;
     switch (parent) {
-    case ROLE_IPM: return nth == 0 && set ? COLLECT : nth == 1 && sequence ? ROLE_BODY : ERR_SYNTAX;
+    case ROLE_IPM: return nth == 0 && set ? ROLE_COLLECT : nth == 1 && sequence ? ROLE_BODY : ERR_SYNTAX;
     case ROLE_BODY: return body_part(r, t);
-    case ROLE_IA5: return set ? COLLECT : universal && is_string(t) ? ROLE_OCTETS : ERR_SYNTAX;
-    case ROLE_TELETEX: return set ? COLLECT : sequence ? ROLE_PAGES : ERR_SYNTAX;
-    case ROLE_PAGES: return is_string(t) ? ROLE_OCTETS : ERR_SYNTAX;
-    case ROLE_MESSAGE: return set ? COLLECT : sequence && nth <= 1 ? message_value(r) : ERR_SYNTAX;
+    case ROLE_IA5: return set ? ROLE_COLLECT : universal && is_string(t) ? ROLE_OCTETS : ERR_SYNTAX;
+    case ROLE_TELETEX: return set ? ROLE_COLLECT : sequence ? ROLE_PAGES : ERR_SYNTAX;
+    case ROLE_PAGES: return !is_string(t) ? ERR_SYNTAX : nth > 0 ? page_break(r) : ROLE_OCTETS;
+    case ROLE_MESSAGE: return set ? ROLE_COLLECT : sequence && nth <= 1 ? message_value(r) : ERR_SYNTAX;
     case ROLE_EXTENDED:
         if (nth == 0 && tlv_is(t, TLV_CONTEXT, 0) && t->constructed)
-            return COLLECT;
+            return ROLE_COLLECT;
         return nth <= 1 && tlv_is(t, TLV_UNIVERSAL, TLV_EXTERNAL) && t->constructed ? ROLE_EXT_DATA : ERR_SYNTAX;
     case ROLE_EXT_DATA: return external_member(r, t, false);
     case ROLE_EXT_VALUE: return extended_value(r, t);
@@ -331,7 +380,165 @@ static int member_role(struct ipm_reader *r, enum role parent, uint32_t nth, con
     case ROLE_BITS:
     case ROLE_RAW:
     case ROLE_SKIP: return (int)parent;
-    case ROLE_CONTENT: break;
+    case ROLE_COLLECT: break;
     }
     return ERR_SYNTAX;
+}
+
+// ---- the scanner's callbacks ----
+
+static int outermost_role(const struct tlv *t) {
+    if (t->cls != TLV_CONTEXT || t->tag > 1 || !t->constructed)
+        return ERR_SYNTAX;
+    return t->tag == 0 ? ROLE_IPM : ROLE_COLLECT;
+}
+
+static int on_begin(void *ctx, unsigned depth, const struct tlv *t) {
+    struct ipm_reader *r = ctx;
+    struct frame *f = &r->frames[depth], *parent = depth > 0 ? f - 1 : NULL;
+    unsigned level = r->level;
+    int role = parent != NULL ? member_role(r, parent->role, parent->members, t) : outermost_role(t);
+    if (role < 0)
+        return role;
+    if (parent != NULL)
+        parent->members++;
+    if (role == ROLE_COLLECT)
+        return TLV_COLLECT;
+    *f = (struct frame){.role = (uint8_t)role, .indefinite = t->indefinite};
+    f->part = parent != NULL && parent->role == ROLE_BODY;
+    f->message = r->level > level;
+    if (role != ROLE_OCTETS && role != ROLE_BITS && role != ROLE_RAW)
+        return ERR_OK;
+    int err = part_open(r);
+    if (err < 0 || role != ROLE_RAW)
+        return err;
+    uint8_t header[TLV_HEADER_MAX];
+    return part_data(r, bytes_of(header, header_octets(t, header)));
+}
+
+static int on_data(void *ctx, unsigned depth, struct bytes piece) {
+    struct ipm_reader *r = ctx;
+    struct frame *f = &r->frames[depth];
+    if (f->role == ROLE_BITS && f->members++ == 0 && piece.n > 0) // the octet that counts unused bits
+        piece = bytes_of(piece.p + 1, piece.n - 1);
+    if (f->role == ROLE_OCTETS || f->role == ROLE_BITS || f->role == ROLE_RAW)
+        return part_data(r, piece);
+    return f->role == ROLE_SKIP ? ERR_OK : ERR_SYNTAX;
+}
+
+static int on_end(void *ctx, unsigned depth) {
+    struct ipm_reader *r = ctx;
+    const struct frame *f = &r->frames[depth];
+    if (f->role == ROLE_IPM && f->members != 2)
+        return ERR_SYNTAX;
+    if (f->role == ROLE_RAW && f->indefinite) {
+        int err = part_data(r, bytes_of("\0\0", 2));
+        if (err < 0)
+            return err;
+    }
+    if (f->message)
+        r->level--;
+    return f->part ? part_finish(r) : ERR_OK;
+}
+
+static int heading_whole(struct ipm_reader *r, struct bytes value) {
+    struct ipm_heading h;
+    arena_free(&r->heading_arena);
+    int err = ipm_heading_decode(&r->heading_arena, value, &h);
+    if (err < 0 || r->user->heading == NULL)
+        return err;
+    return r->user->heading(r->ctx, current(r)->number, r->level, &h);
+}
+
+static int notification_whole(struct ipm_reader *r, struct bytes value) {
+    struct ipm_notification n;
+    arena_free(&r->heading_arena);
+    int err = ipm_notification_decode(&r->heading_arena, value, &n);
+    if (err < 0 || r->user->notification == NULL)
+        return err;
+    return r->user->notification(r->ctx, &n);
+}
+
+static int on_whole(void *ctx, unsigned depth, const struct tlv *t, struct bytes whole) {
+    struct ipm_reader *r = ctx;
+    struct level *l = current(r);
+    struct tlv same = *t;
+    struct bytes value;
+    struct cursor c = cursor_of(whole);
+    int err = tlv_next(&c, &same, NULL, &value);
+    if (err < 0)
+        return ERR_SYNTAX;
+    if (depth == 0)
+        return notification_whole(r, value);
+    switch ((enum role)r->frames[depth - 1].role) {
+    case ROLE_IPM: return heading_whole(r, value);
+    case ROLE_MESSAGE: ipm_part_message_parameters(&l->arena, value, &l->part); break;
+    case ROLE_EXTENDED: extended_parameters(l, value); break;
+    case ROLE_EXT_DATA:
+        l->part.oid = ipm_oid_string(&l->arena, value);
+        if (l->part.oid == NULL)
+            return ERR_NOMEM;
+        extended_type(l);
+        break;
+    default: break; // parameters of texts say nothing that is needed
+    }
+    return ERR_OK;
+}
+
+// ---- the outside ----
+
+struct ipm_reader *ipm_reader_new(const struct ipm_reader_user *user, void *ctx, const struct ipm_limits *limits) {
+    static const struct tlv_stream_user scan_user = {on_begin, on_data, on_end, on_whole};
+    struct ipm_reader *r = mem_calloc(1, sizeof *r);
+    if (r == NULL)
+        return NULL;
+    r->user = user;
+    r->ctx = ctx;
+    if (limits != NULL)
+        r->limits = *limits;
+    if (r->limits.forwarded_depth == 0)
+        r->limits.forwarded_depth = LEVELS_DEFAULT;
+    if (r->limits.forwarded_depth > LEVELS_MAX)
+        r->limits.forwarded_depth = LEVELS_MAX;
+    if (r->limits.collect == 0)
+        r->limits.collect = COLLECT_DEFAULT;
+    if (r->limits.parts == 0)
+        r->limits.parts = PARTS_DEFAULT;
+    r->levels = mem_calloc(r->limits.forwarded_depth, sizeof *r->levels);
+    if (r->levels == NULL) {
+        mem_free(r);
+        return NULL;
+    }
+    arena_init(&r->heading_arena, r->limits.collect * ARENA_FACTOR);
+    for (unsigned i = 0; i < r->limits.forwarded_depth; i++)
+        arena_init(&r->levels[i].arena, r->limits.collect * ARENA_FACTOR);
+    tlv_stream_init(&r->scan, &scan_user, r, &(struct tlv_limits){.depth = TLV_DEPTH_MAX}, r->limits.collect);
+    return r;
+}
+
+void ipm_reader_free(struct ipm_reader *r) {
+    if (r == NULL)
+        return;
+    for (unsigned i = 0; i < r->limits.forwarded_depth; i++)
+        arena_free(&r->levels[i].arena);
+    mem_free(r->levels);
+    arena_free(&r->heading_arena);
+    buf_free(&r->utf8);
+    tlv_stream_free(&r->scan);
+    mem_free(r);
+}
+
+int ipm_reader_feed(struct ipm_reader *r, struct bytes piece) {
+    size_t used = 0;
+    if (r->err == ERR_OK && piece.n > 0 && !r->scan.done)
+        r->err = tlv_stream_feed(&r->scan, piece, &used);
+    if (r->err == ERR_OK && used < piece.n)
+        r->err = ERR_SYNTAX;
+    return r->err;
+}
+
+int ipm_reader_end(struct ipm_reader *r) {
+    if (r->err == ERR_OK && !r->scan.done)
+        r->err = ERR_SHORT;
+    return r->err;
 }
