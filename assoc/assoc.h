@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One association with another MTA, over TCP, from a call or an answer to a finished bind, and then one APDU at a time.
+// Composed of resolving, connecting, the stack (rfc1006/stack.h) and the MTA bind (x400/bind.h). Knows the
+// configuration's peers and stacks, but no queue, no route and no spool. Loop thread only.
+//
+// An association belongs to its user from assoc_call or assoc_accept on until `ended` was called, the last callback and
+// always called exactly once; after it returned the association is gone. No callback comes from within assoc_call.
+#ifndef ASSOC_ASSOC_H
+#define ASSOC_ASSOC_H
+
+#include "base/loop.h"
+#include "base/resolver.h"
+#include "conf/conf.h"
+#include "rfc1006/stack.h"
+#include "x400/bind.h"
+
+// The steps of a call and of an answer, in order. What failed is named by the step.
+enum assoc_step {
+    ASSOC_RESOLVE,
+    ASSOC_CONNECT, // TCP
+    ASSOC_TRANSPORT,
+    ASSOC_SESSION,
+    ASSOC_PRESENTATION,
+    ASSOC_ASSOCIATION, // ACSE and RT-OPEN
+    ASSOC_BIND,
+    ASSOC_OPEN // the bind was done: failures from here on are of an open association
+};
+const char *assoc_step_text(enum assoc_step s); // "resolve", "connect", ...
+
+enum { ASSOC_TEXT = 320 };
+
+struct assoc_failure {
+    enum assoc_step step;
+    bool by_peer;                                           // the peer refused or aborted; else we or the network did
+    int bind_error;                                         // enum bind_error of a refused bind, else -1
+    int reason;                                             // the layer's own code, -1: none
+    char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT]; // "" when not known
+    char text[ASSOC_TEXT];                                  // what happened, with the standard's or the system's reason
+    char cause[ASSOC_TEXT]; // the likely cause and what to do, "" when there is nothing to say
+};
+
+struct assoc;
+
+struct assoc_user {
+    // A step was passed; detail says what was negotiated ("TPDU size 65531", "contexts 1 3 5"). NULL: not wanted.
+    void (*step)(void *ctx, enum assoc_step s, uint64_t at_ms, const char *detail);
+    void (*open)(void *ctx); // callers only: the bind was accepted
+    // NULL: released in order, or closed by assoc_close / assoc_abort.
+    void (*ended)(void *ctx, const struct assoc_failure *f);
+
+    // Sending: as rt_ready and rt_transfer_cnf of the stack.
+    void (*send_ready)(void *ctx, size_t room);
+    void (*send_done)(void *ctx, const struct stack_transfer_end *end);
+
+    // Receiving: as in stack.h; answered by assoc_checkpoint_rsp, assoc_receive_rsp or assoc_receive_refuse.
+    void (*receive_begin)(void *ctx);
+    void (*receive_data)(void *ctx, struct bytes piece);
+    void (*receive_checkpoint)(void *ctx, uint32_t serial, uint64_t octets);
+    void (*receive_end)(void *ctx, const struct stack_transfer_end *end);
+};
+
+// What all associations of a process share. Must outlive them.
+struct assoc_env {
+    struct loop *loop;
+    struct resolver *resolver;
+};
+
+// ---- calling ----
+// Tries the peer's stacks and addresses in order, each with its own connect timeout, until one binds; `ended` tells of
+// the last failure, `step` and `attempt_failed` of those before. The peer's configuration must live until `ended`.
+// NULL: no memory.
+struct assoc_call_options {
+    uint64_t connect_timeout_ms; // of one address; 0: 10 s
+    // One pair of stack and address failed and another is tried. NULL: not wanted.
+    void (*attempt_failed)(void *ctx, const struct assoc_failure *f);
+};
+struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, const struct assoc_call_options *o,
+                         const struct assoc_user *user, void *ctx);
+
+// ---- answering ----
+struct assoc_listener;
+
+// A caller that has shown its bind argument.
+struct assoc_bind {
+    const struct conf_stack *stack;
+    const struct net_address *local, *remote;
+    const struct bind_info *info;
+    const struct stack_negotiated *negotiated; // called and calling selectors among them
+};
+struct assoc_listener_user {
+    // Answer with assoc_accept or assoc_refuse, now or later. The pointers in b are valid until then.
+    void (*bind_ind)(void *ctx, struct assoc *a, const struct assoc_bind *b);
+    // A caller did not come as far as that; or it went away before the answer (then a is what bind_ind had, else NULL).
+    void (*caller_failed)(void *ctx, struct assoc *a, const struct assoc_failure *f);
+    // accept(2) failed: the system's text. The listener goes on.
+    void (*accept_failed)(void *ctx, const char *text);
+};
+struct assoc_listener_options {
+    unsigned max_unbound;             // callers that have not bound yet, in total; 0: 256
+    unsigned max_unbound_per_address; // 0: 16
+    uint64_t open_timeout_ms;         // from TCP to the bind argument; 0: 60 s
+};
+// Listens where the stack says; resolving is done first when it names a host (then *pending is true and `ready` is
+// called later with NULL, or with a text of what failed). Returns NULL and fills text when it cannot listen.
+struct assoc_listener *assoc_listen(struct assoc_env *env, const struct conf_stack *stack,
+                                    const struct assoc_listener_options *o, const struct assoc_listener_user *user,
+                                    void *ctx, void (*ready)(void *ctx, const char *error), char text[ASSOC_TEXT]);
+void assoc_listener_free(
+    struct assoc_listener *l); // associations that it gave out go on; callers not bound are dropped
+const char *assoc_listener_address(const struct assoc_listener *l); // "127.0.0.2:10102", "" while it is not known
+
+// From here on the association is user's. The peer's configuration (limits, checkpoint, our name and password) is used
+// for the answer and must live until `ended`.
+int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct assoc_user *user, void *ctx);
+void assoc_refuse(struct assoc *a, enum bind_error e);
+
+// Whose bind is it? Decides by MTA name, password, `accept from`, and called selectors (see docs/interop.md); a bind
+// without credentials can only be that of a peer that allows it.
+enum assoc_verdict {
+    ASSOC_KNOWN,
+    ASSOC_UNKNOWN_NAME,   // event 51 / 9301: no peer has this remote name
+    ASSOC_WRONG_PASSWORD, // event 51
+    ASSOC_WRONG_ADDRESS,  // event 9301: `accept from` does not list the caller's address
+    ASSOC_NO_CREDENTIALS  // event 9301: and no peer allows that
+};
+struct assoc_identity {
+    enum assoc_verdict verdict;
+    const struct conf_peer *peer;     // the one known, or that came nearest; NULL: none
+    char explanation[2 * ASSOC_TEXT]; // for each configured peer that nearly matched, what differed. Never a password
+};
+void assoc_identify(const struct conf *conf, const struct assoc_bind *b, struct assoc_identity *out);
+
+// ---- an open association ----
+const struct conf_peer *assoc_peer(const struct assoc *a);
+bool assoc_is_initiator(const struct assoc *a);
+const char *assoc_local(const struct assoc *a); // "192.0.2.1:53412"
+const char *assoc_remote(const struct assoc *a);
+const char *assoc_stack_name(const struct assoc *a);
+const struct stack_negotiated *assoc_negotiated(const struct assoc *a);
+uint64_t assoc_octets_in(const struct assoc *a);
+uint64_t assoc_octets_out(const struct assoc *a);
+
+// Only the initiator sends (monologue). See stack_rt_transfer_req and stack_transfer_data.
+int assoc_send(struct assoc *a, uint64_t total, uint32_t timeout_ms);
+size_t assoc_send_room(const struct assoc *a);
+int assoc_send_data(struct assoc *a, struct bytes piece);
+int assoc_send_discard(struct assoc *a);
+
+int assoc_checkpoint_rsp(struct assoc *a, uint32_t serial);
+int assoc_receive_rsp(struct assoc *a);
+int assoc_receive_refuse(struct assoc *a, enum rtse_exception reason);
+void assoc_read_pause(struct assoc *a, bool pause); // back-pressure: stop reading from TCP
+
+// Orderly release by the initiator (unbind), or by the responder of an association that must end: abort with a
+// temporary problem. `ended(NULL)` follows, at the latest when the release timer (10 s) runs out.
+void assoc_close(struct assoc *a);
+void assoc_abort(struct assoc *a, enum rtse_abort reason);
+
+#endif
