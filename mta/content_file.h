@@ -92,12 +92,13 @@ int content_delete(struct file_thread *t, const struct content_ref *ref);
 struct content_source {
     struct content_ref ref;
     int fd;
-    uint64_t at;
-    void *digest;
+    uint64_t at;  // octets given
+    void *digest; // NULL: the content was verified
+    int err;      // the first failure, which stays
 };
 // dirfd as above. ERR_ABSENT, ERR_CORRUPT (its length differs), ERR_SYSTEM, ERR_NOMEM.
 int content_source_open(struct content_source *c, int dirfd, const struct content_ref *ref);
-// The number of octets, 0 at the end and only if the checksum agrees; or ERR_CORRUPT, ERR_SYSTEM.
+// The number of octets, 0 at the end; or ERR_CORRUPT, ERR_SYSTEM. The last octets come only if the checksum agrees.
 ptrdiff_t content_source_read(struct content_source *c, void *to, size_t n);
 void content_source_close(struct content_source *c);
 int file_thread_dirfd(const struct file_thread *t);
