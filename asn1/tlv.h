@@ -64,15 +64,18 @@ struct tlv_limits {
 static inline bool tlv_is(const struct tlv *t, enum tlv_class cls, uint32_t tag) {
     return t->cls == cls && t->tag == tag;
 }
-static inline bool tlv_is_eoc(const struct tlv *t) { return t->cls == TLV_UNIVERSAL && t->tag == 0; }
+static inline bool tlv_is_eoc(const struct tlv *t) {
+    return t->cls == TLV_UNIVERSAL && t->tag == 0;
+}
 
 // ---- reading ----
 
-// The header at the start of b; the contents need not be there. An end-of-contents is returned as such, and only `00 00`.
+// The header at the start of b; the contents need not be there. An end-of-contents is returned as such, and only `00
+// 00`.
 int tlv_header(struct bytes b, struct tlv *t);
 
-// The next member of a constructed value; ERR_ABSENT at the end. whole and value (either may be NULL) are the element with
-// and without header and end-of-contents. A fault inside a definite member is not noticed here (see tlv_check).
+// The next member of a constructed value; ERR_ABSENT at the end. whole and value (either may be NULL) are the element
+// with and without header and end-of-contents. A fault inside a definite member is not noticed here (see tlv_check).
 int tlv_next(struct cursor *c, struct tlv *t, struct bytes *whole, struct bytes *value);
 // The same for one element that is expected: ERR_SYNTAX when another or none is there.
 int tlv_expect(struct cursor *c, enum tlv_class cls, uint32_t tag, struct tlv *t, struct bytes *value);
@@ -101,21 +104,22 @@ int tlv_put(struct buf *b, enum tlv_class cls, bool constructed, uint32_t tag, s
 int tlv_put_int(struct buf *b, enum tlv_class cls, uint32_t tag, int64_t v);
 int tlv_put_bool(struct buf *b, enum tlv_class cls, uint32_t tag, bool v);
 int tlv_put_bits(struct buf *b, enum tlv_class cls, uint32_t tag, uint32_t bits); // named: trailing zero bits left out
-int tlv_put_oid(struct buf *b, enum tlv_class cls, uint32_t tag, const char *dotted); // also ERR_SYNTAX
+int tlv_put_oid(struct buf *b, enum tlv_class cls, uint32_t tag, const char *dotted);              // also ERR_SYNTAX
 int tlv_put_arcs(struct buf *b, enum tlv_class cls, uint32_t tag, const uint32_t *arcs, size_t n); // also ERR_SYNTAX
 // Puts a definite header before what b holds from offset `from` on: 0 wraps all of it (and uses the headroom),
 // an earlier b->len closes what was begun there.
 int tlv_wrap(struct buf *b, size_t from, enum tlv_class cls, bool constructed, uint32_t tag);
 
 // ---- the push scanner ----
-// Fed with the octets of one element in any pieces, it tells what it sees while holding only the open headers. depth is 0
-// for the outermost element. Callbacks may be NULL; one that returns less than 0 stops the scan with that result. They
-// must not feed or end the scanner that calls them.
+// Fed with the octets of one element in any pieces, it tells what it sees while holding only the open headers. depth is
+// 0 for the outermost element. Callbacks may be NULL; one that returns less than 0 stops the scan with that result.
+// They must not feed or end the scanner that calls them.
 enum { TLV_COLLECT = 1 };
 
 struct tlv_stream_user {
-    int (*begin)(void *ctx, unsigned depth, const struct tlv *t); // 0: stream it, TLV_COLLECT: gather the whole encoding
-    int (*data)(void *ctx, unsigned depth, struct bytes piece);   // contents of a primitive, never empty
+    int (*begin)(void *ctx, unsigned depth,
+                 const struct tlv *t);                          // 0: stream it, TLV_COLLECT: gather the whole encoding
+    int (*data)(void *ctx, unsigned depth, struct bytes piece); // contents of a primitive, never empty
     int (*end)(void *ctx, unsigned depth);
     int (*whole)(void *ctx, unsigned depth, const struct tlv *t, struct bytes whole); // what begin asked to collect
 };
@@ -136,15 +140,15 @@ struct tlv_stream {
     bool done;         // the outermost element is complete
     int err;           // sticky
     uint8_t head[TLV_HEADER_MAX];
-    size_t n_head;            // octets of a header that came in part
-    unsigned collect_depth;   // depth + 1 of the element being collected, 0: none
-    struct tlv collect_tlv;   // its header
+    size_t n_head;          // octets of a header that came in part
+    unsigned collect_depth; // depth + 1 of the element being collected, 0: none
+    struct tlv collect_tlv; // its header
     struct buf collected;
 };
 
 // limits NULL: the defaults. They are copied; user is kept.
-void tlv_stream_init(struct tlv_stream *s, const struct tlv_stream_user *user, void *ctx, const struct tlv_limits *limits,
-                     size_t collect_limit);
+void tlv_stream_init(struct tlv_stream *s, const struct tlv_stream_user *user, void *ctx,
+                     const struct tlv_limits *limits, size_t collect_limit);
 void tlv_stream_reset(struct tlv_stream *s); // ready for another outermost element
 void tlv_stream_free(struct tlv_stream *s);
 // used (may be NULL): octets taken, fewer than in.n only at an error or when s->done became true; what follows belongs
