@@ -21,19 +21,9 @@
 
 #include "base/buf.h"
 #include "rfc1006/rtse.h"
+#include "rfc1006/stack_failure.h"
 
 enum stack_mode { STACK_NORMAL }; // 1988 normal mode: presentation, ACSE, RTSE
-
-enum stack_layer {
-    STACK_NETWORK,
-    STACK_TRANSPORT,
-    STACK_SESSION,
-    STACK_PRESENTATION,
-    STACK_ASSOCIATION,
-    STACK_RTSE,
-    STACK_N_LAYERS
-};
-const char *stack_layer_text(enum stack_layer l); // "transport", ...
 
 struct stack_address {
     struct bytes tsel, ssel, psel;
@@ -113,16 +103,6 @@ struct stack_negotiated {
         uint32_t checkpoint, window; // agreed
         enum rtse_dialogue dialogue;
     } rtse;
-};
-
-// Why something ended. reason is the standard's code of that layer, -1 when it has none.
-struct stack_failure {
-    enum stack_layer layer;
-    bool by_peer;     // the peer said so; else we found it
-    bool local_fault; // our own trouble (memory): says nothing about the peer
-    int reason;
-    char text[160];    // "session: refused, reason 0x81 (called session selector unknown)"
-    const char *cause; // a likely cause in plain words, never NULL, may be ""
 };
 
 // The answer to called selectors. UNKNOWN and NOT_ATTACHED become the reason codes of the layer asked about.

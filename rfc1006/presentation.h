@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The presentation layer (X.216 service, X.226 protocol), normal mode, kernel: contexts are defined at connection and
+// stay; BER is the one transfer syntax. Its service has two users above: ACSE (connect, release, abort) and RTSE (data
+// and what belongs to session, which passes through unchanged). Not here: context management, restoration, X.410 mode.
+//
+// Requests take their user data, one ASN.1 value, in a struct buf, which is empty afterwards when the call succeeded.
+// They return 0, ERR_STATE, ERR_LIMIT or ERR_NOMEM; a call that fails has sent nothing.
+#ifndef RFC1006_PRESENTATION_H
+#define RFC1006_PRESENTATION_H
+
+#include "base/fsm.h"
+#include "rfc1006/presentation_codec.h"
+#include "rfc1006/presentation_pdv.h"
+#include "rfc1006/session.h"
+#include "rfc1006/stack_failure.h"
+
+struct presentation_connect {
+    struct session_connect session;                              // passed through, but for its user data
+    struct bytes calling_psel, called_psel;                      // called: the responding one in response and confirm
+    size_t n_contexts;                                           // of `contexts`
+    struct presentation_context contexts[PRESENTATION_CONTEXTS]; // with their results from the indication on
+    int64_t context;                                             // of the user data, -1 when it is not said
+    struct bytes user_data; // indication, confirm: one value, p NULL: none. In requests it comes in the buffer
+    bool refused;           // response: by the user. Confirm: below is why
+    bool by_user;           // confirm: refused by the peer's user, whose words are in user_data
+    struct stack_failure failure;
+};
+
+// The primitives that belong to session and pass through.
+enum presentation_primitive {
+    P_ACTIVITY_START,
+    P_ACTIVITY_RESUME,
+    P_ACTIVITY_INTERRUPT,
+    P_ACTIVITY_DISCARD,
+    P_ACTIVITY_END,
+    P_SYNC_MINOR,
+    P_U_EXCEPTION_REPORT,
+    P_P_EXCEPTION_REPORT, // indication only
+    P_TOKEN_PLEASE,
+    P_TOKEN_GIVE,
+    P_CONTROL_GIVE,
+};
+struct presentation_event {
+    enum presentation_primitive primitive;
+    bool response;            // response or confirm, else request or indication
+    struct bytes activity_id; // START; RESUME: the new one
+    uint32_t serial;          // SYNC_MINOR, END; in the request set by the call
+    uint8_t reason;           // INTERRUPT, DISCARD, U_EXCEPTION: enum session_exception
+    uint8_t tokens;           // PLEASE, GIVE
+    bool explicit_cnf;        // SYNC_MINOR request: a confirmation is asked for
+};
+
+struct presentation_acse_user {
+    void (*connect_ind)(void *user, const struct presentation_connect *c);
+    void (*connect_cnf)(void *user, const struct presentation_connect *c);
+    void (*release_ind)(void *user, struct bytes value); // p NULL: no user data
+    void (*release_cnf)(void *user, struct bytes value);
+    void (*u_abort_ind)(void *user, struct bytes value);
+    void (*p_abort_ind)(void *user, const struct stack_failure *f); // of this layer or one below
+};
+
+struct presentation_rtse_user {
+    int (*data_begin)(void *user, int64_t context); // a negative result of these three aborts the connection
+    int (*data)(void *user, struct bytes piece);    // of the encoding of the value
+    int (*data_end)(void *user);
+    void (*event)(void *user, const struct presentation_event *e);
+};
+
+struct presentation_params {
+    struct bytes supported[4]; // abstract syntaxes that a responder accepts; unused ones have p NULL
+    // The responder's answers to selectors. 0: accept, else enum session_refusal. NULL: accept all.
+    uint8_t (*accept_session)(void *ctx, const struct session_connect *c);
+    // -1: accept, else the provider-reason of the CPR.
+    int (*accept_presentation)(void *ctx, struct bytes calling_psel, struct bytes called_psel);
+    void *accept_ctx;
+};
+
+struct presentation {
+    struct fsm fsm;
+    struct presentation_params params;
+    const struct presentation_acse_user *acse;
+    void *acse_user;
+    const struct presentation_rtse_user *rtse;
+    void *rtse_user;
+    struct session *session;
+    struct buf names; // the abstract syntaxes that `contexts` point into
+    size_t n_contexts, n_proposed;
+    struct presentation_context contexts[PRESENTATION_CONTEXTS]; // the defined context set, with results
+    struct pdv_stream pdv;
+    bool pdv_failed; // the rest of a faulty SSDU is skipped
+};
+
+// The session's user: session_init(..., &presentation_session_user, &presentation, ...).
+extern const struct session_user presentation_session_user;
+
+void presentation_init(struct presentation *p, const struct presentation_params *params, struct session *session,
+                       const struct presentation_acse_user *acse, void *acse_user,
+                       const struct presentation_rtse_user *rtse, void *rtse_user);
+void presentation_free(struct presentation *p);
+
+// The context, accepted, of this abstract syntax (-1: there is none).
+int32_t presentation_context_of(const struct presentation *p, struct bytes abstract_syntax);
+bool presentation_has_context(const struct presentation *p, int64_t id);
+
+int presentation_connect_req(struct presentation *p, const struct presentation_connect *c, int32_t context,
+                             struct buf *value);
+int presentation_connect_rsp(struct presentation *p, const struct presentation_connect *c, int32_t context,
+                             struct buf *value);
+int presentation_release_req(struct presentation *p, int32_t context, struct buf *value);
+int presentation_release_rsp(struct presentation *p, int32_t context, struct buf *value);
+// In any state but idle; no indication follows. value NULL: none. It is left out where the session cannot carry it.
+int presentation_u_abort_req(struct presentation *p, int32_t context, struct buf *value);
+int presentation_data_req(struct presentation *p, int32_t context, struct buf *value);
+int presentation_event_req(struct presentation *p, struct presentation_event *e);
+
+#endif

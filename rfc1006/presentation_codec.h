@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The PPDUs of normal mode that are carried by session connect, refuse and abort: CP, CPA, CPR, ARU, ARP (X.226 8.2).
+// They are small and held whole; their User-data stay encoded. Decoded octets point into the input.
+// Decoders return 0, ERR_SYNTAX or ERR_LIMIT; encoders 0 or ERR_NOMEM.
+#ifndef RFC1006_PRESENTATION_CODEC_H
+#define RFC1006_PRESENTATION_CODEC_H
+
+#include <stdbool.h>
+
+#include "asn1/tlv.h"
+
+enum { PRESENTATION_CONTEXTS = 8, PRESENTATION_PROPOSED_MAX = 64 };
+
+enum presentation_result {
+    PRESENTATION_ACCEPTANCE = 0,
+    PRESENTATION_USER_REJECTION = 1,
+    PRESENTATION_PROVIDER_REJECTION = 2
+};
+enum presentation_rejection { // provider-reason of one context
+    PRESENTATION_REJECT_NOT_SPECIFIED = 0,
+    PRESENTATION_REJECT_ABSTRACT_SYNTAX = 1,
+    PRESENTATION_REJECT_TRANSFER_SYNTAXES = 2,
+    PRESENTATION_REJECT_DCS_LIMIT = 3,
+};
+
+struct presentation_context {
+    int32_t id;
+    struct bytes abstract_syntax; // object identifier, contents
+    bool ber;                     // BER is among the transfer syntaxes proposed
+    uint8_t result;               // enum presentation_result
+    int8_t reason;                // enum presentation_rejection, -1: none
+};
+
+struct presentation_ppdu {
+    bool normal_mode;
+    bool version_1;                         // protocol version 1 is proposed or chosen
+    struct bytes calling_psel, called_psel; // p NULL: absent. In CPA and CPR called is the responding selector
+    size_t n_contexts;                      // all that are on the list; those past PRESENTATION_CONTEXTS are not kept
+    struct presentation_context contexts[PRESENTATION_CONTEXTS];
+    int provider_reason;    // CPR, ARP: -1 when absent
+    int event;              // ARP: event-identifier, -1 when absent
+    struct bytes user_data; // the User-data element; p NULL: absent
+};
+
+int presentation_cp_decode(struct bytes in, struct presentation_ppdu *out);
+int presentation_cpa_decode(struct bytes in, struct presentation_ppdu *out);
+int presentation_cpr_decode(struct bytes in, struct presentation_ppdu *out);
+
+enum presentation_abort_kind { PRESENTATION_ARU, PRESENTATION_ARP };
+int presentation_abort_decode(struct bytes in, enum presentation_abort_kind *kind, struct presentation_ppdu *out);
+
+// These wrap the User-data that are in b already (empty: none).
+int presentation_cp_encode(struct buf *b, const struct presentation_ppdu *p);
+int presentation_cpa_encode(struct buf *b, const struct presentation_ppdu *p);
+int presentation_cpr_encode(struct buf *b, const struct presentation_ppdu *p);
+// ids: the contexts used in the user data, one here.
+int presentation_aru_encode(struct buf *b, int32_t context);
+int presentation_arp_encode(struct buf *b, int provider_reason, int event);
+
+const char *presentation_provider_reason_text(int reason); // of a CPR, never NULL
+const char *presentation_abort_text(int reason);           // of an ARP, never NULL
+const char *presentation_rejection_text(int reason);       // of a context, never NULL
+
+#endif
