@@ -10,12 +10,19 @@
 #include "x400/ipm.h"
 #include "x400/ipm_internal.h"
 
+// Octets of the character at the start of b, 0 when it is not UTF-8.
+static size_t character_length(struct bytes b) {
+    uint8_t c = b.p[0];
+    size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+    return n <= b.n && charset_utf8_valid(bytes_of(b.p, n)) ? n : 0;
+}
+
 // Copies what may stay of raw to out (of at least strlen(raw) + 1 octets).
 static size_t clean(const char *raw, char *out) {
     struct bytes in = bytes_str(raw);
     size_t n = 0;
     for (size_t i = 0; i < in.n;) {
-        size_t len = ipm_utf8_length(bytes_of(in.p + i, in.n - i));
+        size_t len = character_length(bytes_of(in.p + i, in.n - i));
         if (len == 0) { // not UTF-8
             out[n++] = '_';
             i++;

@@ -4,6 +4,7 @@
 #define X400_IPM_INTERNAL_H
 
 #include "asn1/tlv.h"
+#include "x400/charset.h"
 #include "x400/ipm.h"
 #include "x400/ipm_stream.h"
 
@@ -32,58 +33,30 @@
 // The user visible string by which our writer and reader know a file-transfer body part that is a text.
 #define IPM_TEXT_MARK "text/plain; charset=utf-8"
 
-// ---- text: octets of a peer to UTF-8 in pieces (ipm_text.c) ----
-
-enum ipm_repertoire { IPM_REP_IA5, IPM_REP_T61, IPM_REP_ISO2022, IPM_REP_UTF8 };
-
-struct ipm_text {
-    enum ipm_repertoire repertoire;
-    uint16_t g[4];        // registration of the sets G0 to G3; 0: none
-    bool g96[4];          // a set of 96 characters
-    uint8_t gl, gr;       // which of them is invoked on the left and the right
-    uint8_t single_shift; // 2, 3: the next character only
-    bool utf8;            // within ESC % G
-    uint8_t held[8];      // the start of a character or an escape sequence
-    size_t n_held;
-    uint64_t warnings;
-};
-
-void ipm_text_init(struct ipm_text *t, enum ipm_repertoire repertoire);
-// A set that the parameters of the part announce; used where the text itself designates none.
-void ipm_text_registration(struct ipm_text *t, int64_t registration);
-// Appends UTF-8, whole characters only. 0 or ERR_NOMEM.
-int ipm_text_feed(struct ipm_text *t, struct bytes in, struct buf *out);
-int ipm_text_flush(struct ipm_text *t, struct buf *out); // what is still held
-// All of a short string in the arena, NUL-terminated; NUL octets within are shown. NULL: memory is short.
-const char *ipm_text_string(struct arena *a, enum ipm_repertoire repertoire, struct bytes in);
-// Octets of the character at the start of b; 0 when b is empty or does not start with valid UTF-8.
-size_t ipm_utf8_length(struct bytes b);
-
-// The form in which text travels.
-struct ipm_text_form {
-    enum ipm_repertoire repertoire; // IA5, ISO2022 (with one registered right half) or UTF8
-    uint16_t registration;          // of the right half; 0: none
-};
-// The narrowest form that can carry the text, or ERR_SYNTAX when it is not UTF-8.
-int ipm_text_choose(struct bytes utf8, struct ipm_text_form *form);
-// Appends the text in that form; lines: LF becomes CRLF.
-int ipm_text_encode(struct bytes utf8, const struct ipm_text_form *form, bool lines, struct buf *out);
-// A GraphicString for a name of any characters.
-int ipm_graphic_encode(const char *utf8, struct buf *out);
+// ---- text ----
+// Octets in that set as UTF-8, in the arena, NUL-terminated; NUL octets within become U+FFFD. NULL: memory is short.
+const char *ipm_string(struct arena *a, enum charset_kind kind, struct bytes in);
+// A GraphicString as people send it: UTF-8, or ISO 2022 where Latin-1 needs no announcement.
 const char *ipm_graphic_string(struct arena *a, struct bytes in);
+// One for any characters: with the escape sequence of ISO 2022 where a part of ISO 8859 suffices, else plain UTF-8.
+int ipm_graphic_encode(const char *utf8, struct buf *out);
 
 // ---- pieces of the heading (ipm.c) ----
-int ipm_descriptor_decode(struct arena *a, struct bytes value, struct ipm_descriptor *d);
-int ipm_id_decode(struct arena *a, struct bytes value, struct ipm_id *id);
-int ipm_utc_time(struct bytes value, int64_t *t);         // UTCTime
-int ipm_generalized_time(struct bytes value, int64_t *t); // GeneralizedTime
+int ipm_utc_time(struct bytes value, int64_t *t);
 const char *ipm_oid_string(struct arena *a, struct bytes value);
+// The text of UniversalOrBMPString: SET { BMPString or UniversalString, language }.
+int ipm_ucs_decode(struct arena *a, struct bytes set_value, const char **out);
 
 // ---- parameters of body parts (ipm_bodypart.c); what does not decode is ignored ----
+enum { IPM_REGISTRATIONS_MAX = 16 };
+struct ipm_registrations {
+    unsigned set[IPM_REGISTRATIONS_MAX];
+    size_t n;
+};
 void ipm_part_file_parameters(struct arena *a, struct bytes value, struct ipm_part *part);
-void ipm_part_general_parameters(struct bytes value, struct ipm_text *text);
+void ipm_part_general_parameters(struct bytes value, struct ipm_registrations *r);
 void ipm_part_message_parameters(struct arena *a, struct bytes value, struct ipm_part *part);
-// FileTransferParameters appended, for a file or a text.
-int ipm_file_parameters_encode(const struct ipm_part_out *part, struct buf *out);
+// A whole FileTransferParameters appended, for a file or a text.
+int ipm_file_parameters_encode(const struct ipm_part_out *part, uint64_t size, struct buf *out);
 
 #endif

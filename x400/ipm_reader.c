@@ -13,9 +13,10 @@
 enum {
     LEVELS_MAX = 16,
     LEVELS_DEFAULT = 8,
-    COLLECT_DEFAULT = 1 << 20,
+    COLLECT_DEFAULT = 8 << 20, // a heading may name all recipients that P1 allows
     PARTS_DEFAULT = 1000,
-    ARENA_FACTOR = 16, // a decoded heading takes more room than its encoding
+    ARENA_FACTOR = 4, // a decoded heading takes more room than its encoding
+    ARENA_LEAST = 64 * 1024,
     NUMBER_SIZE = 12 * (LEVELS_MAX + 1)
 };
 
@@ -54,8 +55,10 @@ struct level {
     unsigned long parts;
     bool open;            // the part is announced
     struct ipm_part part; // the one being read
-    struct ipm_text text;
-    struct arena arena; // of the part
+    enum charset_kind charset;
+    struct ipm_registrations registrations;
+    struct charset_decoder *decoder; // while a text is open
+    struct arena arena;              // of the part
 };
 
 struct ipm_reader {
@@ -88,7 +91,7 @@ static int part_start(struct ipm_reader *r, enum ipm_part_kind kind, const char 
     l->open = false;
     l->part = (struct ipm_part){.kind = kind, .number = l->part_number, .level = r->level, .type_name = type_name};
     l->part.size = -1;
-    ipm_text_init(&l->text, IPM_REP_IA5);
+    l->registrations.n = 0;
     return ERR_OK;
 }
 
@@ -111,6 +114,10 @@ static int part_open(struct ipm_reader *r) {
     l->part.fallback_name = fallback_name(l);
     if (l->part.fallback_name == NULL)
         return ERR_NOMEM;
+    if (l->part.is_text)
+        l->decoder = charset_decoder_new(l->charset, l->registrations.set, l->registrations.n);
+    if (l->part.is_text && l->decoder == NULL)
+        return ERR_NOMEM;
     return r->user->part_begin != NULL ? r->user->part_begin(r->ctx, &l->part) : ERR_OK;
 }
 
@@ -119,38 +126,34 @@ static int part_emit(struct ipm_reader *r, struct bytes piece) {
     return piece.n > 0 && r->user->part_data != NULL ? r->user->part_data(r->ctx, p, piece) : ERR_OK;
 }
 
-static int part_data(struct ipm_reader *r, struct bytes piece) {
-    struct level *l = current(r);
-    if (!l->part.is_text)
-        return part_emit(r, piece);
+static int part_text(struct ipm_reader *r, struct bytes piece, bool last) {
     buf_clear(&r->utf8);
-    int err = ipm_text_feed(&l->text, piece, &r->utf8);
+    int err = charset_decoder_feed(current(r)->decoder, piece, last, &r->utf8);
     return err < 0 ? err : part_emit(r, buf_bytes(&r->utf8));
 }
 
-// What the text decoder still holds.
-static int part_flush(struct ipm_reader *r) {
-    struct level *l = current(r);
-    if (!l->part.is_text)
-        return ERR_OK;
-    buf_clear(&r->utf8);
-    int err = ipm_text_flush(&l->text, &r->utf8);
-    return err < 0 ? err : part_emit(r, buf_bytes(&r->utf8));
+static int part_data(struct ipm_reader *r, struct bytes piece) {
+    return current(r)->part.is_text ? part_text(r, piece, false) : part_emit(r, piece);
 }
 
 static int part_finish(struct ipm_reader *r) {
     struct level *l = current(r);
     int err = part_open(r);
-    if (err == ERR_OK)
-        err = part_flush(r);
+    uint64_t warnings = 0;
+    if (err == ERR_OK && l->part.is_text) {
+        err = part_text(r, bytes_of(NULL, 0), true);
+        warnings = charset_decoder_lost(l->decoder);
+        charset_decoder_free(l->decoder);
+        l->decoder = NULL;
+    }
     if (err < 0 || r->user->part_end == NULL)
         return err;
-    return r->user->part_end(r->ctx, &l->part, l->text.warnings);
+    return r->user->part_end(r->ctx, &l->part, warnings);
 }
 
-static void part_is_text(struct level *l, enum ipm_repertoire repertoire) {
+static void part_is_text(struct level *l, enum charset_kind charset) {
     l->part.is_text = true;
-    l->text.repertoire = repertoire;
+    l->charset = charset;
 }
 
 // From here on the part is stored as it is encoded.
@@ -212,11 +215,11 @@ static int body_part(struct ipm_reader *r, const struct tlv *t) {
     switch (t->tag) {
     case 0:
         l->part.kind = IPM_PART_IA5_TEXT;
-        part_is_text(l, IPM_REP_IA5);
+        part_is_text(l, CHARSET_IA5);
         return ROLE_IA5;
     case 5:
         l->part.kind = IPM_PART_TELETEX;
-        part_is_text(l, IPM_REP_T61);
+        part_is_text(l, CHARSET_T61);
         return ROLE_TELETEX;
     case 9:
         if (r->level + 1 >= r->limits.forwarded_depth)
@@ -260,12 +263,12 @@ static void extended_type(struct level *l) {
             l->part.type_name = types[i].name;
         }
     switch (l->part.kind) {
-    case IPM_PART_IA5_TEXT: part_is_text(l, IPM_REP_IA5); break;
-    case IPM_PART_TELETEX: part_is_text(l, IPM_REP_T61); break;
-    case IPM_PART_GENERAL_TEXT: part_is_text(l, IPM_REP_ISO2022); break;
+    case IPM_PART_IA5_TEXT: part_is_text(l, CHARSET_IA5); break;
+    case IPM_PART_TELETEX: part_is_text(l, CHARSET_T61); break;
+    case IPM_PART_GENERAL_TEXT: part_is_text(l, CHARSET_GENERAL); break;
     case IPM_PART_FILE:
         if (l->part.is_text)
-            part_is_text(l, IPM_REP_UTF8);
+            part_is_text(l, CHARSET_UTF8);
         break;
     default: l->part.is_text = false; break;
     }
@@ -284,7 +287,7 @@ static void extended_parameters(struct level *l, struct bytes value) {
     if (strcmp(name, IPM_OID_EP_FILE_TRANSFER) == 0)
         ipm_part_file_parameters(&l->arena, single, &l->part);
     else if (strcmp(name, IPM_OID_EP_GENERAL_TEXT) == 0)
-        ipm_part_general_parameters(single, &l->text);
+        ipm_part_general_parameters(single, &l->registrations);
     else if (strcmp(name, IPM_OID_EP "7") == 0)
         ipm_part_message_parameters(&l->arena, single, &l->part);
 }
@@ -330,9 +333,7 @@ static int extended_value(struct ipm_reader *r, const struct tlv *t) {
 
 // Pages of teletex are told apart by a form feed.
 static int page_break(struct ipm_reader *r) {
-    int err = part_flush(r);
-    if (err == ERR_OK)
-        err = part_emit(r, bytes_str("\f"));
+    int err = part_data(r, bytes_str("\f"));
     return err < 0 ? err : ROLE_OCTETS;
 }
 
@@ -509,9 +510,9 @@ struct ipm_reader *ipm_reader_new(const struct ipm_reader_user *user, void *ctx,
         mem_free(r);
         return NULL;
     }
-    arena_init(&r->heading_arena, r->limits.collect * ARENA_FACTOR);
+    arena_init(&r->heading_arena, r->limits.collect * ARENA_FACTOR + ARENA_LEAST);
     for (unsigned i = 0; i < r->limits.forwarded_depth; i++)
-        arena_init(&r->levels[i].arena, r->limits.collect * ARENA_FACTOR);
+        arena_init(&r->levels[i].arena, r->limits.collect * ARENA_FACTOR + ARENA_LEAST);
     tlv_stream_init(&r->scan, &scan_user, r, &(struct tlv_limits){.depth = TLV_DEPTH_MAX}, r->limits.collect);
     return r;
 }
@@ -519,8 +520,10 @@ struct ipm_reader *ipm_reader_new(const struct ipm_reader_user *user, void *ctx,
 void ipm_reader_free(struct ipm_reader *r) {
     if (r == NULL)
         return;
-    for (unsigned i = 0; i < r->limits.forwarded_depth; i++)
+    for (unsigned i = 0; i < r->limits.forwarded_depth; i++) {
+        charset_decoder_free(r->levels[i].decoder);
         arena_free(&r->levels[i].arena);
+    }
     mem_free(r->levels);
     arena_free(&r->heading_arena);
     buf_free(&r->utf8);

@@ -31,12 +31,12 @@ struct ipm_part_out {
     void *ctx;
 };
 
-// Encoded information types of the content, for the envelope: built-in bits (X.411: bit 2 ia5-text, 5 teletex, ...) as
-// 1 << bit, and the external ones as dotted object identifiers.
-enum { IPM_EIT_IA5_TEXT = 1 << 2, IPM_EITS_MAX = 24 };
+// Encoded information types of the content for the envelope, in the form of struct p1_eits: built-in bits as 1 << bit
+// (2 ia5-text, 3 g3-facsimile, 5 teletex, ...), the others as contents of object identifiers.
+enum { IPM_EIT_IA5_TEXT = 1 << 2, IPM_EITS_MAX = 16 };
 struct ipm_eits {
     uint32_t built_in;
-    const char *external[IPM_EITS_MAX];
+    struct bytes external[IPM_EITS_MAX];
     size_t n_external;
 };
 
@@ -95,7 +95,7 @@ struct ipm_reader_user {
 
 struct ipm_limits {
     unsigned forwarded_depth; // levels of forwarded messages that are opened, deeper ones are opaque; 0: 8
-    size_t collect;           // octets of one heading or one part's parameters; 0: 1 MB
+    size_t collect;           // octets of one heading or one part's parameters; 0: 8 MB
     unsigned long parts;      // in all; 0: 1,000
 };
 
