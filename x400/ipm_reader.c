@@ -51,8 +51,8 @@ struct frame {
 // One message: the outermost, or a forwarded one.
 struct level {
     char number[NUMBER_SIZE]; // of the part that it is in, "" for the outermost
-    char part_number[NUMBER_SIZE];
-    unsigned long parts;
+    char part_number[NUMBER_SIZE + 12];
+    unsigned parts;
     bool open;            // the part is announced
     struct ipm_part part; // the one being read
     enum charset_kind charset;
@@ -69,7 +69,7 @@ struct ipm_reader {
     struct frame frames[TLV_DEPTH_MAX];
     struct level *levels;
     unsigned level;
-    unsigned long parts; // on all levels
+    unsigned parts; // on all levels
     struct arena heading_arena;
     struct buf utf8;
     int err;
@@ -86,7 +86,7 @@ static int part_start(struct ipm_reader *r, enum ipm_part_kind kind, const char 
     if (++r->parts > r->limits.parts)
         return ERR_LIMIT;
     l->parts++;
-    snprintf(l->part_number, sizeof l->part_number, "%s%s%lu", l->number, l->number[0] ? "." : "", l->parts);
+    snprintf(l->part_number, sizeof l->part_number, "%s%s%u", l->number, l->number[0] ? "." : "", l->parts);
     arena_free(&l->arena);
     l->open = false;
     l->part = (struct ipm_part){.kind = kind, .number = l->part_number, .level = r->level, .type_name = type_name};
@@ -307,7 +307,7 @@ static int message_value(struct ipm_reader *r) {
         return err;
     r->level++;
     struct level *inner = current(r);
-    memcpy(inner->number, l->part_number, sizeof inner->number);
+    snprintf(inner->number, sizeof inner->number, "%.*s", NUMBER_SIZE - 1, l->part_number);
     inner->parts = 0;
     return ROLE_IPM;
 }

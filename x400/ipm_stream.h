@@ -96,7 +96,7 @@ struct ipm_reader_user {
 struct ipm_limits {
     unsigned forwarded_depth; // levels of forwarded messages that are opened, deeper ones are opaque; 0: 8
     size_t collect;           // octets of one heading or one part's parameters; 0: 8 MB
-    unsigned long parts;      // in all; 0: 1,000
+    unsigned parts;           // in all; 0: 1,000
 };
 
 struct ipm_reader;
