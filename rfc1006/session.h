@@ -136,7 +136,7 @@ struct session_user {
     void (*u_exception_ind)(void *user, uint8_t reason, struct bytes ud);
     void (*p_exception_ind)(void *user); // S-P-EXCEPTION-REPORT: the peer's provider saw a protocol error
 };
-// Absent user data: p NULL.
+// A primitive whose function is NULL is dropped. Absent user data: p NULL.
 
 struct session_rx {        // the TSDU being received
     uint8_t phase;         // of the parser, see session_rx.c
@@ -145,6 +145,7 @@ struct session_rx {        // the TSDU being received
     bool first;            // it is the first SPDU of its TSDU
     bool seg_end;          // the DT SPDU being read ends its SSDU
     bool ssdu_open;        // a segmented SSDU is being received
+    bool deliver;          // the DT SPDU being read is wanted; else it is discarded
     uint8_t prefix;        // 0, or the identifier of the category 0 SPDU that came before in this TSDU
     uint8_t prefix_tokens; // its Token Item
     struct buf params;     // what is collected of the SPDU

@@ -86,9 +86,9 @@ void tp0_network_closed(struct tp0 *t, const char *why); // the connection below
 // Requests and responses: ERR_STATE when not allowed now, ERR_NOMEM (nothing was sent).
 int tp0_connect_req(struct tp0 *t);
 int tp0_connect_rsp(struct tp0 *t);
-int tp0_data_req(struct tp0 *t, struct buf *tsdu);     // segments and sends; the buffer is empty afterwards
+int tp0_data_req(struct tp0 *t, struct buf *tsdu);           // segments and sends; the buffer is empty afterwards
 int tp0_reserve(struct tp0 *t, size_t octets, size_t tsdus); // so that tp0_data_req of them cannot fail for memory
-int tp0_disconnect_req(struct tp0 *t, uint8_t reason); // no indication follows
+int tp0_disconnect_req(struct tp0 *t, uint8_t reason);       // no indication follows
 
 static inline size_t tp0_pending(const struct tp0 *t) {
     return t->out->len;

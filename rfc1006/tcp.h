@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// TCP connections and listeners on the event loop, IPv4 and IPv6. The only sockets of the stack. Non-blocking, with
+// TCP_NODELAY (a peer that waits for an acknowledgement otherwise costs 40 ms a message) and keepalive.
+//
+// A connection calls its user until `closed`, which is the last call and comes once, never from within a function
+// called by the user. tcp_free may be called from any callback; nothing is called after it.
+#ifndef RFC1006_TCP_H
+#define RFC1006_TCP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "base/loop.h"
+
+struct tcp_address { // with its port
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } sa;
+};
+enum { TCP_ADDRESS_TEXT = 72 }; // "[2001:db8::1]:102" with a zone fits
+
+int tcp_address_parse(struct tcp_address *a, const char *host, uint16_t port); // a numeric address; ERR_SYNTAX
+void tcp_address_text(const struct tcp_address *a, char text[TCP_ADDRESS_TEXT]);
+uint16_t tcp_address_port(const struct tcp_address *a);
+bool tcp_address_same_host(const struct tcp_address *a, const struct tcp_address *b); // IPv4-mapped equals IPv4
+
+struct tcp;
+struct tcp_user {
+    void (*connected)(void *user); // not for accepted connections, which are connected from the start
+    void (*input)(void *user, struct bytes octets);
+    void (*writable)(void *user); // what waits in the output fell to the low mark after it had passed the high one
+    // The connection is gone, or never came about. error: words with the system's reason, NULL: closed in order, by the
+    // peer or after tcp_close. err: its errno, 0: none.
+    void (*closed)(void *user, int err, const char *error);
+};
+
+struct tcp_params {
+    const struct tcp_address *source; // local address to connect from, port 0: any; NULL: the system's choice
+    uint32_t connect_ms;              // give up connecting after so long, 0: the system's limit
+    size_t high, low;                 // water marks of the output, octets; 0: 256 K and 64 K
+    uint32_t keepalive_s;             // idle time before probes, 0: 60 s
+    uint32_t flush_ms;                // after tcp_close: time for the output to leave and the peer to close; 0: 5 s
+};
+
+// NULL: no memory, or the system refused at once; then `error` (may be NULL) is filled with words.
+struct tcp *tcp_connect(struct loop *l, const struct tcp_address *to, const struct tcp_params *p,
+                        const struct tcp_user *up, void *user, char error[160]);
+void tcp_free(struct tcp *t); // closes at once. NULL is allowed
+// Closes in order: writes the output, ends our direction, waits for the peer's end; then `closed`.
+void tcp_close(struct tcp *t);
+
+struct buf *tcp_output(struct tcp *t);                    // append here, then
+void tcp_flush(struct tcp *t);                            // writes what the socket takes; the rest leaves by itself
+bool tcp_above_high(const struct tcp *t);                 // stop producing until `writable`
+void tcp_read_pause(struct tcp *t, bool pause);           // no input while paused; the peer is held back
+const struct tcp_address *tcp_local(const struct tcp *t); // valid once connected
+const struct tcp_address *tcp_remote(const struct tcp *t);
+
+struct tcp_listener;
+// A connection arrived. Take it with tcp_accept, in this call, or leave it: then it is closed.
+typedef void (*tcp_accept_cb)(void *arg, int fd, const struct tcp_address *from);
+// Port 0: any free one, see tcp_listener_address. An IPv6 listener does not take IPv4. NULL as with tcp_connect.
+struct tcp_listener *tcp_listen(struct loop *l, const struct tcp_address *on, tcp_accept_cb cb, void *arg,
+                                char error[160]);
+const struct tcp_address *tcp_listener_address(const struct tcp_listener *t);
+void tcp_listener_pause(struct tcp_listener *t, bool pause);
+void tcp_listener_free(struct tcp_listener *t);
+// fd is taken over, also on failure (then it is closed). source and connect_ms of the params are not used.
+struct tcp *tcp_accept(struct loop *l, int fd, const struct tcp_params *p, const struct tcp_user *up, void *user);
+
+#endif
