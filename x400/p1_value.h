@@ -78,7 +78,7 @@ struct p1_eits {
 
 // ---- time ----
 
-// YYMMDDhhmm[ss](Z|+hhmm|-hhmm). Years are read from 50 back to 49 ahead of now (seconds). ERR_SYNTAX.
+// YYMMDDhhmm[ss](Z|+hhmm|-hhmm). A year is the one within 50 of `now` (seconds). ERR_SYNTAX.
 int p1_time_parse(struct bytes text, int64_t now, int64_t *seconds);
 int p1_time_text(int64_t seconds, char out[14]); // YYMMDDhhmmssZ and a NUL
 int p1_time_iso(int64_t seconds, char out[21]);  // for people: YYYY-MM-DDThh:mm:ssZ and a NUL
@@ -93,6 +93,7 @@ int p1_put_eits(struct buf *b, const struct p1_eits *e);
 int p1_put_raw(struct buf *b, struct bytes raw);
 
 // ---- decoding of values: ERR_SYNTAX, ERR_LIMIT, ERR_NOMEM ----
+// Years 1976 to 2075, whatever the clock says: a stored message reads the same for ever.
 int p1_get_time(struct arena *a, const struct tlv *t, struct bytes value, struct p1_time *out);
 int p1_get_bits(const struct tlv *t, struct bytes value, struct p1_bits *out);
 int p1_get_eits(struct arena *a, struct bytes whole, struct p1_eits *out);

@@ -31,9 +31,9 @@ struct trace {
 int trace_decode(struct arena *a, struct bytes value, bool internal, struct trace *out, struct p1_fault *fault);
 int trace_encode(struct buf *b, const struct trace *t, bool internal); // the members, without the outer tag
 
-// Adds e (whose octets must live as long as the arena) at the end. Where the last element is of the same domain
-// (in the internal trace: the same MTA), nothing is added but what e says more is merged into that element: a domain
-// has one element a visit. ERR_LIMIT: ub-transfers elements are there already.
+// Adds e (whose octets must live as long as the arena) at the end. Where the last element is of the same domain (in the
+// internal trace: the same MTA), nothing is added but what e says more is merged into that element: a domain has one
+// element a visit. A rerouting always adds an element of its own (inferred). ERR_LIMIT: ub-transfers are there already.
 int trace_add(struct arena *a, struct trace *t, const struct trace_element *e, bool internal);
 
 // For loop detection: visits of this domain (and MTA, when its name is not NULL), not counting a visit that is the
