@@ -28,7 +28,7 @@ enum {
     P1_UB_EXTENDED_EITS = 1024,
     P1_UB_INTEGER_OPTIONS = 256,
     P1_UB_CODES = 32767,   // reason and diagnostic codes, built-in content types
-    P1_UB_EXTENSIONS = 512 // of one SET OF; ours: types are numbered up to ub-extension-types 256
+    P1_UB_EXTENSIONS = 256 // of one SET OF: each type once, and types are numbered up to ub-extension-types
 };
 
 // What was wrong, for a log or a report: the path of the field and the fault,

@@ -33,10 +33,10 @@ struct p1_table {
 int p1_walk_set(struct p1_reader *r, struct bytes members, struct p1_table table, void *out, struct bytes **unknown,
                 size_t *n_unknown);
 
-// SEQUENCE OF, SET OF: at most max elements of the given universal or application tag (any: UINT32_MAX), each of elem_size
-// octets read by get into a new array.
-int p1_walk_list(struct p1_reader *r, struct bytes members, enum tlv_class cls, uint32_t tag, size_t max, size_t elem_size,
-                 p1_get_fn *get, void *array, size_t *n);
+// SEQUENCE OF, SET OF: at most max elements of the given universal or application tag (any: UINT32_MAX), each of
+// elem_size octets read by get into a new array.
+int p1_walk_list(struct p1_reader *r, struct bytes members, enum tlv_class cls, uint32_t tag, size_t max,
+                 size_t elem_size, p1_get_fn *get, void *array, size_t *n);
 
 // Text of any string type, joined when it came in segments; longer than the limit is ERR_LIMIT, empty ERR_SYNTAX.
 int p1_get_text(struct p1_reader *r, const struct tlv *t, struct bytes value, size_t limit, struct bytes *out);

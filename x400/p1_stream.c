@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The splitter asks the scanner (asn1/tlv.h) to collect what belongs to the head and to stream what is content, and
+// checks the frame of the APDU on the way: a message is a SET and an OCTET STRING, a report two SETs. The members
+// themselves are looked at later by p1_decode. The head is put together as an indefinite encoding, so that leaving out
+// the content needs no length to be corrected.
+#include "x400/p1_stream.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+
+struct p1_stream {
+    const struct p1_stream_user *user;
+    void *ctx;
+    struct tlv_stream scan;
+    size_t head_limit;
+    struct buf head;
+    enum p1_type type;
+    unsigned parts;      // elements begun inside the APDU
+    unsigned in_content; // depth of the content's octet string, 0: not in one
+    bool content_seen;
+    bool user_failed; // the error is that of a callback, not the peer's
+    uint64_t content_length;
+    char fault[120];
+};
+
+static int fail(struct p1_stream *s, int err, const char *text) {
+    snprintf(s->fault, sizeof s->fault, "MTS-APDU: %s", text);
+    return err;
+}
+
+static int begin_apdu(struct p1_stream *s, const struct tlv *t) {
+    if (t->cls != TLV_CONTEXT || t->tag > 2 || !t->constructed)
+        return fail(s, ERR_SYNTAX, "neither message [0], report [1] nor probe [2]");
+    s->type = (enum p1_type)t->tag;
+    if (s->type == P1_PROBE)
+        return TLV_COLLECT;
+    uint8_t header[2] = {(uint8_t)(0xA0 | t->tag), 0x80};
+    return buf_append(&s->head, header, 2);
+}
+
+static int begin_content(struct p1_stream *s, unsigned depth) {
+    s->in_content = depth;
+    s->content_seen = true;
+    return 0;
+}
+
+static int begin_part(struct p1_stream *s, unsigned depth, const struct tlv *t) {
+    bool set = tlv_is(t, TLV_UNIVERSAL, TLV_SET) && t->constructed;
+    s->parts++;
+    if (s->parts == 1)
+        return set ? TLV_COLLECT : fail(s, ERR_SYNTAX, "the envelope is not a SET");
+    if (s->parts > 2)
+        return fail(s, ERR_SYNTAX, "more than envelope and content");
+    if (s->type == P1_MESSAGE)
+        return tlv_is(t, TLV_UNIVERSAL, TLV_OCTET_STRING) ? begin_content(s, depth)
+                                                          : fail(s, ERR_SYNTAX, "the content is not an OCTET STRING");
+    return set ? buf_append(&s->head, "\x31\x80", 2) : fail(s, ERR_SYNTAX, "the report content is not a SET");
+}
+
+static int on_begin(void *ctx, unsigned depth, const struct tlv *t) {
+    struct p1_stream *s = ctx;
+    s->scan.collect_limit = s->head.len < s->head_limit ? s->head_limit - s->head.len : 0;
+    if (depth == 0)
+        return begin_apdu(s, t);
+    if (depth == 1)
+        return begin_part(s, depth, t);
+    if (s->in_content != 0) // segments of a constructed string
+        return tlv_is(t, TLV_UNIVERSAL, TLV_OCTET_STRING)
+                   ? 0
+                   : fail(s, ERR_SYNTAX, "a segment of the content is not an OCTET STRING");
+    if (!tlv_is(t, TLV_CONTEXT, 1))
+        return TLV_COLLECT;
+    return s->content_seen ? fail(s, ERR_SYNTAX, "the returned content stands twice") : begin_content(s, depth);
+}
+
+static int on_data(void *ctx, unsigned depth, struct bytes piece) {
+    struct p1_stream *s = ctx;
+    (void)depth;
+    s->content_length += piece.n;
+    int err = s->user->content != NULL ? s->user->content(s->ctx, piece) : 0;
+    s->user_failed = err < 0;
+    return err;
+}
+
+static int head_ready(struct p1_stream *s, const char *end_of_contents, size_t n) {
+    int err = buf_append(&s->head, end_of_contents, n);
+    if (err < 0)
+        return err;
+    err = s->user->head != NULL ? s->user->head(s->ctx, s->type, buf_bytes(&s->head)) : 0;
+    s->user_failed = err < 0;
+    buf_free(&s->head);
+    return err;
+}
+
+static int on_whole(void *ctx, unsigned depth, const struct tlv *t, struct bytes whole) {
+    struct p1_stream *s = ctx;
+    (void)t;
+    int err = buf_append(&s->head, whole.p, whole.n);
+    if (err < 0)
+        return err;
+    if (depth == 0) // a probe
+        return head_ready(s, "", 0);
+    return depth == 1 && s->type == P1_MESSAGE ? head_ready(s, "\0\0", 2) : 0;
+}
+
+static int on_end(void *ctx, unsigned depth) {
+    struct p1_stream *s = ctx;
+    if (depth == s->in_content)
+        s->in_content = 0;
+    if (depth > 0)
+        return 0;
+    if (s->type == P1_MESSAGE)
+        return s->content_seen ? 0 : fail(s, ERR_SYNTAX, "the message ends without its content");
+    return s->parts == 2 ? head_ready(s, "\0\0\0\0", 4) : fail(s, ERR_SYNTAX, "the report ends without its content");
+}
+
+static const struct tlv_stream_user scanner_user = {on_begin, on_data, on_end, on_whole};
+
+struct p1_stream *p1_stream_new(const struct p1_stream_user *user, void *ctx, size_t head_limit) {
+    struct p1_stream *s = mem_calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->user = user;
+    s->ctx = ctx;
+    s->head_limit = head_limit != 0 ? head_limit : P1_HEAD_LIMIT;
+    tlv_stream_init(&s->scan, &scanner_user, s, NULL, s->head_limit);
+    return s;
+}
+
+void p1_stream_free(struct p1_stream *s) {
+    if (s == NULL)
+        return;
+    tlv_stream_free(&s->scan);
+    buf_free(&s->head);
+    mem_free(s);
+}
+
+int p1_stream_feed(struct p1_stream *s, struct bytes piece) {
+    size_t used = 0;
+    if (piece.n == 0 && s->scan.err == 0)
+        return 0;
+    if (s->scan.done && s->scan.err == 0)
+        return fail(s, ERR_SYNTAX, "octets after its end");
+    int err = tlv_stream_feed(&s->scan, piece, &used);
+    if (s->user_failed || s->fault[0] != '\0')
+        return err;
+    if (err == ERR_LIMIT)
+        snprintf(s->fault, sizeof s->fault, "MTS-APDU: the envelope is larger than %zu octets, or nested too deep",
+                 s->head_limit);
+    else if (err == ERR_SYNTAX)
+        snprintf(s->fault, sizeof s->fault, "MTS-APDU: malformed encoding near octet %llu",
+                 (unsigned long long)s->scan.offset);
+    if (err == 0 && used < piece.n)
+        return fail(s, ERR_SYNTAX, "octets after its end");
+    return err;
+}
+
+bool p1_stream_complete(const struct p1_stream *s) {
+    return s->scan.done && s->scan.err == 0;
+}
+
+uint64_t p1_stream_content_length(const struct p1_stream *s) {
+    return s->content_length;
+}
+
+const char *p1_stream_fault(const struct p1_stream *s) {
+    return s->fault;
+}
