@@ -62,8 +62,8 @@ const struct tcp_address *tcp_local(const struct tcp *t); // valid once connecte
 const struct tcp_address *tcp_remote(const struct tcp *t);
 
 struct tcp_listener;
-// A connection arrived. Take it with tcp_accept, in this call, or leave it: then it is closed.
-typedef void (*tcp_accept_cb)(void *arg, int fd, const struct tcp_address *from);
+// A connection arrived: true when it was taken over (with tcp_accept, usually), false: it is closed.
+typedef bool (*tcp_accept_cb)(void *arg, int fd, const struct tcp_address *from);
 // Port 0: any free one, see tcp_listener_address. An IPv6 listener does not take IPv4. NULL as with tcp_connect.
 struct tcp_listener *tcp_listen(struct loop *l, const struct tcp_address *on, tcp_accept_cb cb, void *arg,
                                 char error[160]);

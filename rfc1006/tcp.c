@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// TCP: see tcp.h. One connection is a descriptor, an output buffer and two timers: one for the step it is in, one that
+// reports from the loop what was found inside a call of the user.
+#include "rfc1006/tcp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+enum { READ_SIZE = 65536, READS_A_TURN = 4, ACCEPTS_A_TURN = 16, BACKLOG = 128, ACCEPT_RETRY_MS = 200 };
+enum { HIGH_DEFAULT = 256 * 1024, LOW_DEFAULT = 64 * 1024, KEEPALIVE_S = 60, FLUSH_MS = 5000 };
+enum { KEEPALIVE_INTERVAL_S = 10, KEEPALIVE_PROBES = 3 };
+
+enum tcp_state { CONNECTING, OPEN, FLUSHING, SHUT, CLOSED };
+
+struct tcp {
+    struct loop *loop;
+    int fd;
+    struct loop_io *io;
+    struct loop_timer *timer, *soon;
+    const struct tcp_user *up;
+    void *user;
+    struct tcp_params params;
+    struct tcp_address local, remote;
+    struct buf out;
+    enum tcp_state state;
+    bool above, paused;
+    int err;          // why it is closed, 0: in order
+    const char *what; // what failed, a constant
+    bool *gone;       // set by tcp_free while a callback runs
+};
+
+// --- addresses
+
+int tcp_address_parse(struct tcp_address *a, const char *host, uint16_t port) {
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *r;
+    *a = (struct tcp_address){0};
+    if (getaddrinfo(host, NULL, &hints, &r) != 0)
+        return ERR_SYNTAX;
+    memcpy(&a->sa, r->ai_addr, r->ai_addrlen < sizeof a->sa ? r->ai_addrlen : sizeof a->sa);
+    freeaddrinfo(r);
+    if (a->sa.any.sa_family == AF_INET6)
+        a->sa.v6.sin6_port = htons(port);
+    else
+        a->sa.v4.sin_port = htons(port);
+    return ERR_OK;
+}
+
+uint16_t tcp_address_port(const struct tcp_address *a) {
+    return ntohs(a->sa.any.sa_family == AF_INET6 ? a->sa.v6.sin6_port : a->sa.v4.sin_port);
+}
+
+static socklen_t address_size(const struct tcp_address *a) {
+    return a->sa.any.sa_family == AF_INET6 ? sizeof a->sa.v6 : sizeof a->sa.v4;
+}
+
+void tcp_address_text(const struct tcp_address *a, char text[TCP_ADDRESS_TEXT]) {
+    char host[INET6_ADDRSTRLEN] = "?", zone[IF_NAMESIZE + 1] = "";
+    if (a->sa.any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &a->sa.v4.sin_addr, host, sizeof host);
+        snprintf(text, TCP_ADDRESS_TEXT, "%s:%u", host, tcp_address_port(a));
+        return;
+    }
+    inet_ntop(AF_INET6, &a->sa.v6.sin6_addr, host, sizeof host);
+    if (a->sa.v6.sin6_scope_id != 0 && if_indextoname(a->sa.v6.sin6_scope_id, zone + 1) != NULL)
+        zone[0] = '%';
+    snprintf(text, TCP_ADDRESS_TEXT, "[%s%s]:%u", host, zone, tcp_address_port(a));
+}
+
+static struct in6_addr host_of(const struct tcp_address *a) {
+    struct in6_addr h = {.s6_addr = {[10] = 0xFF, [11] = 0xFF}};
+    if (a->sa.any.sa_family == AF_INET6)
+        return a->sa.v6.sin6_addr;
+    memcpy(h.s6_addr + 12, &a->sa.v4.sin_addr, 4);
+    return h;
+}
+
+bool tcp_address_same_host(const struct tcp_address *a, const struct tcp_address *b) {
+    struct in6_addr x = host_of(a), y = host_of(b);
+    return memcmp(&x, &y, sizeof x) == 0;
+}
+
+// --- a connection
+
+// Runs a callback after which the connection may be gone: true when it is still there.
+#define CALL(t, callback, ...)                                                                                         \
+    __extension__({                                                                                                    \
+        bool gone_ = false, *outer_ = (t)->gone;                                                                       \
+        (t)->gone = &gone_;                                                                                            \
+        if ((t)->up->callback != NULL)                                                                                 \
+            (t)->up->callback(__VA_ARGS__);                                                                            \
+        if (!gone_)                                                                                                    \
+            (t)->gone = outer_;                                                                                        \
+        else if (outer_ != NULL)                                                                                       \
+            *outer_ = true;                                                                                            \
+        !gone_;                                                                                                        \
+    })
+
+static void want_update(struct tcp *t) {
+    bool read = (t->state == OPEN && !t->paused) || t->state == FLUSHING || t->state == SHUT;
+    bool write = t->state == CONNECTING || (t->out.len > 0 && (t->state == OPEN || t->state == FLUSHING));
+    if (t->io != NULL)
+        loop_io_want(t->io, read, write);
+}
+
+static void descriptor_close(struct tcp *t) {
+    loop_io_free(t->io);
+    t->io = NULL;
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
+}
+
+static void closed_report(void *arg) {
+    struct tcp *t = arg;
+    char text[200], to[TCP_ADDRESS_TEXT];
+    tcp_address_text(&t->remote, to);
+    if (t->what != NULL)
+        snprintf(text, sizeof text, "tcp: %s %s: %s", t->what, to, strerror(t->err));
+    t->up->closed(t->user, t->err, t->what != NULL ? text : NULL); // may free t
+}
+
+// The connection is over; `closed` is called from the loop.
+static void closed_soon(struct tcp *t, int err, const char *what) {
+    if (t->state == CLOSED)
+        return;
+    t->state = CLOSED;
+    t->err = err;
+    t->what = what;
+    descriptor_close(t);
+    loop_timer_at(t->timer, 0);
+    loop_timer_in(t->soon, 0);
+}
+
+static void output_write(struct tcp *t) {
+    while (t->out.len > 0) {
+        struct bytes b = buf_bytes(&t->out);
+        ssize_t n = send(t->fd, b.p, b.n, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break;
+        if (n < 0) {
+            closed_soon(t, errno, "send to");
+            return;
+        }
+        buf_consume(&t->out, (size_t)n);
+    }
+    if (t->out.len > t->params.high)
+        t->above = true;
+    if (t->out.len == 0 && t->state == FLUSHING) {
+        shutdown(t->fd, SHUT_WR);
+        t->state = SHUT;
+    }
+    want_update(t);
+}
+
+static void addresses_learn(struct tcp *t) {
+    socklen_t n = sizeof t->local.sa;
+    getsockname(t->fd, &t->local.sa.any, &n);
+    n = sizeof t->remote.sa;
+    getpeername(t->fd, &t->remote.sa.any, &n);
+}
+
+static void connect_done(struct tcp *t) {
+    int err = 0;
+    socklen_t n = sizeof err;
+    if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0)
+        err = errno;
+    if (err != 0) {
+        closed_soon(t, err, "connect to");
+        return;
+    }
+    loop_timer_at(t->timer, 0);
+    addresses_learn(t);
+    t->state = OPEN;
+    want_update(t);
+    if (CALL(t, connected, t->user) && t->state != CLOSED)
+        output_write(t);
+}
+
+// After tcp_close what still arrives is dropped: only the peer's end is waited for.
+static void input_read(struct tcp *t) {
+    uint8_t in[READ_SIZE];
+    for (int i = 0; i < READS_A_TURN && t->state != CLOSED && !(t->paused && t->state == OPEN); i++) {
+        ssize_t n = recv(t->fd, in, sizeof in, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (n <= 0) {
+            bool orderly = n == 0 || t->state == SHUT;
+            closed_soon(t, orderly ? 0 : errno, orderly ? NULL : "receive from");
+            return;
+        }
+        if (t->state == OPEN && !CALL(t, input, t->user, bytes_of(in, (size_t)n)))
+            return;
+    }
+}
+
+static void io_ready(void *arg, bool readable, bool writable) {
+    struct tcp *t = arg;
+    if (t->state == CONNECTING) {
+        connect_done(t);
+        return;
+    }
+    if (writable && t->out.len > 0) {
+        output_write(t);
+        if (t->above && t->out.len <= t->params.low && t->state == OPEN) {
+            t->above = false;
+            if (!CALL(t, writable, t->user))
+                return;
+        }
+    }
+    if (readable && t->state != CLOSED)
+        input_read(t);
+}
+
+static void step_timeout(void *arg) {
+    struct tcp *t = arg;
+    if (t->state == CONNECTING)
+        closed_soon(t, ETIMEDOUT, "connect to");
+    else if (t->state == FLUSHING)
+        closed_soon(t, ETIMEDOUT, "send to");
+    else if (t->state == SHUT)
+        closed_soon(t, 0, NULL);
+}
+
+static void options_set(int fd, const struct tcp_params *p) {
+    int on = 1, idle = (int)p->keepalive_s, interval = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES;
+    // Also output that nobody acknowledges ends the connection, as when our own address was taken away.
+    unsigned user_timeout = (p->keepalive_s + KEEPALIVE_INTERVAL_S * KEEPALIVE_PROBES) * 1000;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
+}
+
+// A connection around a descriptor, which is closed when this fails.
+static struct tcp *tcp_new(struct loop *l, int fd, enum tcp_state state, const struct tcp_params *p,
+                           const struct tcp_user *up, void *user) {
+    struct tcp *t = mem_calloc(1, sizeof *t);
+    if (t == NULL) {
+        close(fd);
+        return NULL;
+    }
+    *t = (struct tcp){.loop = l, .fd = fd, .up = up, .user = user, .state = state};
+    if (p != NULL)
+        t->params = *p;
+    t->params.source = NULL; // not ours to keep
+    if (t->params.high == 0)
+        t->params.high = HIGH_DEFAULT;
+    if (t->params.low == 0 || t->params.low >= t->params.high)
+        t->params.low = t->params.high < HIGH_DEFAULT ? t->params.high / 4 : LOW_DEFAULT;
+    if (t->params.keepalive_s == 0)
+        t->params.keepalive_s = KEEPALIVE_S;
+    if (t->params.flush_ms == 0)
+        t->params.flush_ms = FLUSH_MS;
+    options_set(fd, &t->params);
+    t->io = loop_io_new(l, fd, io_ready, t);
+    t->timer = loop_timer_new(l, step_timeout, t);
+    t->soon = loop_timer_new(l, closed_report, t);
+    if (t->io == NULL || t->timer == NULL || t->soon == NULL) {
+        tcp_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+static void error_put(char error[160], const char *what, const struct tcp_address *a, int err) {
+    char text[TCP_ADDRESS_TEXT];
+    tcp_address_text(a, text);
+    if (error != NULL)
+        snprintf(error, 160, "tcp: %s %s: %s", what, text, strerror(err));
+}
+
+struct tcp *tcp_connect(struct loop *l, const struct tcp_address *to, const struct tcp_params *p,
+                        const struct tcp_user *up, void *user, char error[160]) {
+    int on = 1, fd = socket(to->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        error_put(error, "socket for", to, errno);
+        return NULL;
+    }
+    const struct tcp_address *source = p != NULL ? p->source : NULL;
+    if (source != NULL) {
+        if (tcp_address_port(source) == 0) // the port is chosen with the whole of both addresses known
+            setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        else
+            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        if (bind(fd, &source->sa.any, address_size(source)) < 0) {
+            error_put(error, "bind to source address", source, errno);
+            close(fd);
+            return NULL;
+        }
+    }
+    if (connect(fd, &to->sa.any, address_size(to)) < 0 && errno != EINPROGRESS) {
+        error_put(error, "connect to", to, errno);
+        close(fd);
+        return NULL;
+    }
+    struct tcp *t = tcp_new(l, fd, CONNECTING, p, up, user);
+    if (t == NULL) {
+        error_put(error, "connect to", to, ENOMEM);
+        return NULL;
+    }
+    t->remote = *to;
+    if (t->params.connect_ms != 0)
+        loop_timer_in(t->timer, t->params.connect_ms);
+    want_update(t);
+    return t;
+}
+
+struct tcp *tcp_accept(struct loop *l, int fd, const struct tcp_params *p, const struct tcp_user *up, void *user) {
+    struct tcp *t = tcp_new(l, fd, OPEN, p, up, user);
+    if (t == NULL)
+        return NULL;
+    addresses_learn(t);
+    want_update(t);
+    return t;
+}
+
+void tcp_free(struct tcp *t) {
+    if (t == NULL)
+        return;
+    if (t->gone != NULL)
+        *t->gone = true;
+    descriptor_close(t);
+    loop_timer_free(t->timer);
+    loop_timer_free(t->soon);
+    buf_free(&t->out);
+    mem_free(t);
+}
+
+void tcp_close(struct tcp *t) {
+    if (t->state == CONNECTING)
+        closed_soon(t, 0, NULL);
+    if (t->state != OPEN)
+        return;
+    t->state = FLUSHING;
+    loop_timer_in(t->timer, t->params.flush_ms);
+    output_write(t);
+}
+
+struct buf *tcp_output(struct tcp *t) {
+    return &t->out;
+}
+
+void tcp_flush(struct tcp *t) {
+    if (t->state == OPEN)
+        output_write(t);
+}
+
+bool tcp_above_high(const struct tcp *t) {
+    return t->above || t->out.len > t->params.high;
+}
+
+void tcp_read_pause(struct tcp *t, bool pause) {
+    t->paused = pause;
+    want_update(t);
+}
+
+const struct tcp_address *tcp_local(const struct tcp *t) {
+    return &t->local;
+}
+const struct tcp_address *tcp_remote(const struct tcp *t) {
+    return &t->remote;
+}
+
+// --- listening
+
+struct tcp_listener {
+    int fd;
+    struct loop_io *io;
+    struct loop_timer *retry;
+    struct tcp_address on;
+    tcp_accept_cb cb;
+    void *arg;
+    bool paused;
+    bool *gone;
+};
+
+// Out of descriptors or memory: the connection stays in the backlog, asking again at once would only spin.
+static bool short_of_resources(int err) {
+    return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
+}
+
+static void accept_ready(void *arg, bool readable, bool writable) {
+    struct tcp_listener *t = arg;
+    bool gone = false;
+    (void)readable;
+    (void)writable;
+    for (int i = 0; i < ACCEPTS_A_TURN && !gone && !t->paused; i++) {
+        struct tcp_address from = {0};
+        socklen_t n = sizeof from.sa;
+        int fd = accept4(t->fd, &from.sa.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && short_of_resources(errno)) {
+            loop_io_want(t->io, false, false);
+            loop_timer_in(t->retry, ACCEPT_RETRY_MS);
+        }
+        if (fd < 0)
+            return;
+        t->gone = &gone;
+        if (!t->cb(t->arg, fd, &from))
+            close(fd);
+        if (!gone)
+            t->gone = NULL;
+    }
+}
+
+static void accept_again(void *arg) {
+    struct tcp_listener *t = arg;
+    loop_io_want(t->io, !t->paused, false);
+}
+
+// The socket, bound and listening, or -1 with errno.
+static int listen_socket(const struct tcp_address *on) {
+    int yes = 1, fd = socket(on->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (on->sa.any.sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    if (bind(fd, &on->sa.any, address_size(on)) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int err = errno;
+    close(fd);
+    errno = err;
+    return -1;
+}
+
+struct tcp_listener *tcp_listen(struct loop *l, const struct tcp_address *on, tcp_accept_cb cb, void *arg,
+                                char error[160]) {
+    int fd = listen_socket(on);
+    if (fd < 0) {
+        error_put(error, "listen on", on, errno);
+        return NULL;
+    }
+    struct tcp_listener *t = mem_calloc(1, sizeof *t);
+    if (t == NULL)
+        close(fd);
+    else {
+        *t = (struct tcp_listener){.fd = fd, .on = *on, .cb = cb, .arg = arg};
+        socklen_t n = sizeof t->on.sa;
+        getsockname(fd, &t->on.sa.any, &n);
+        t->io = loop_io_new(l, fd, accept_ready, t);
+        t->retry = loop_timer_new(l, accept_again, t);
+        if (t->io != NULL && t->retry != NULL && loop_io_want(t->io, true, false) >= 0)
+            return t;
+        tcp_listener_free(t);
+    }
+    error_put(error, "listen on", on, ENOMEM);
+    return NULL;
+}
+
+const struct tcp_address *tcp_listener_address(const struct tcp_listener *t) {
+    return &t->on;
+}
+
+void tcp_listener_pause(struct tcp_listener *t, bool pause) {
+    t->paused = pause;
+    loop_io_want(t->io, !pause, false);
+}
+
+void tcp_listener_free(struct tcp_listener *t) {
+    if (t == NULL)
+        return;
+    if (t->gone != NULL)
+        *t->gone = true;
+    loop_io_free(t->io);
+    loop_timer_free(t->retry);
+    close(t->fd);
+    mem_free(t);
+}
