@@ -40,7 +40,7 @@ for f in *.[ch]; do
 done
 rm -f converter-sample.c Makefile.am.sample
 # Files of this folder include each other by quotes, so that users need no path into it.
-for h in *.h; do echo "s|^\(#[ ]*include[ 	]*\)<$h>|\1\"$h\"|"; done >../quotes.sed
+for h in *.h; do printf '/^#[ ]*include/s|<%s>|"%s"|\n' "$h" "$h"; done >../quotes.sed
 sed -i -f ../quotes.sed ./*.[ch]
 
 # Every type by name, for asn1_init.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,7 +14,10 @@ static atomic_ulong fail_countdown;
 static bool must_fail(void) {
     if (atomic_load_explicit(&fail_countdown, memory_order_relaxed) == 0)
         return false;
-    return atomic_fetch_sub(&fail_countdown, 1) == 1;
+    if (atomic_fetch_sub(&fail_countdown, 1) != 1)
+        return false;
+    errno = ENOMEM; // as the C library says it
+    return true;
 }
 
 void mem_fail_at(unsigned long n) {
