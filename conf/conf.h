@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A configuration: what x400d.conf(5) says, checked, with the defaults filled in, as plain structs. All of it lies in
-// one arena and nothing in it changes after conf_load. Strings are NUL-terminated; paths are absolute, or relative to
-// the working directory when the configuration file was named so (a relative path in a file is relative to the
-// folder of that file). Times are milliseconds, sizes octets.
+// one arena and nothing in it changes after conf_load. Strings are NUL-terminated. Paths are absolute: a relative path in a
+// file is relative to the folder of that file. Times are milliseconds, sizes octets.
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
@@ -59,8 +58,7 @@ struct conf_credentials { // name NULL: none were given
     const char *name;
     const struct conf_password *passwords; // local: the first is sent; remote: any of them is accepted
     size_t n_passwords;
-    const char *file;      // where they were read, NULL: inline
-    const char *file_text; // the file's name as written
+    const char *file; // where they were read, NULL: inline
 };
 
 // Where a local program talks to the daemon. mode and group are those of the socket's file.

@@ -21,7 +21,8 @@ struct conf_error {
     bool warning;
     struct conf_where where;
     const char *text;   // one line, without the place
-    const char *source; // the line of the file, NULL when there is none or when it may hold a password
+    const char *source; // the line of the file, anything that may be a password in it as ***; NULL when there is none
+    size_t caret;       // the octet of source to point at
     const char *hint;   // what to write instead, an example or another place; may have several lines; NULL: none
     struct conf_error *next;
 };
@@ -36,11 +37,14 @@ struct conf_errors {
 void conf_errors_init(struct conf_errors *e);
 void conf_errors_free(struct conf_errors *e);
 
+// Adds one; what is given is copied. caret counts only with a source. hint may be NULL.
+void conf_errors_add(struct conf_errors *e, const struct conf_error *error);
+
 // The way a terminal shows them:
 //   x400d.conf:12:5: error: unknown word "conect"
-//       12 |     conect host mta-b.example.net port 102
-//          |     ^
-//          did you mean "connect"?
+//      12 |     conect host mta-b.example.net port 102
+//         |     ^
+//         = did you mean "connect"?
 void conf_errors_print(const struct conf_errors *e, FILE *out);
 
 #endif

@@ -12,8 +12,7 @@ enum conf_print_flags {
 };
 
 // Appends text that parses back to the same configuration. Without a flag a password that stands in the file itself is
-// refused: ERR_STATE, and *why (when not NULL) is its place. Paths are printed as they are held: from a
-// configuration that was loaded by an absolute name the text may be moved anywhere.
+// refused: ERR_STATE, and *why (when not NULL) is the place of its block. Paths are printed absolute.
 int conf_print(const struct conf *c, unsigned flags, struct buf *out, struct conf_where *why);
 
 // Appends one line for each block that differs, and below it its lines with "-" and "+"; nothing when the two are the
