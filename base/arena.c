@@ -31,6 +31,12 @@ void arena_free(struct arena *a) {
     a->used = 0;
 }
 
+void arena_wipe(struct arena *a) {
+    for (struct arena_block *b = a->blocks; b != NULL; b = b->next)
+        explicit_bzero(b->mem, b->size);
+    arena_free(a);
+}
+
 void *arena_alloc(struct arena *a, size_t size) {
     const size_t align = alignof(max_align_t);
     if (size > SIZE_MAX - align - sizeof(struct arena_block))

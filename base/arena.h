@@ -18,6 +18,7 @@ struct arena {
 // Zero-initialised is an empty arena without limit.
 void arena_init(struct arena *a, size_t limit);
 void arena_free(struct arena *a); // and makes it empty; the limit stays
+void arena_wipe(struct arena *a); // the same, and overwrites it first: for what held passwords
 
 void *arena_alloc(struct arena *a, size_t size);           // aligned for any type, zeroed
 void *arena_array(struct arena *a, size_t n, size_t size); // checked for overflow

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A configuration: what x400d.conf(5) says, checked, with the defaults filled in, as plain structs. All of it lies in
-// one arena and nothing in it changes after conf_load. Strings are NUL-terminated. Paths are absolute: a relative path in a
-// file is relative to the folder of that file. Times are milliseconds, sizes octets.
+// one arena and nothing in it changes after conf_load. Strings are NUL-terminated. Paths are absolute: a relative path
+// in a file is relative to the folder of that file. Times are milliseconds, sizes octets.
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 

@@ -7,6 +7,8 @@
 #include "conf/conf.h"
 #include "conf/lex.h"
 
+enum { CONF_COST = 10, CONF_COST_MAX = 1000000 };
+
 // Statements and options that may stand only once in their block.
 enum draft_item {
     DRAFT_DOMAIN,
@@ -18,7 +20,7 @@ enum draft_item {
     DRAFT_CONTROL,
     DRAFT_SUBMIT,
     DRAFT_STATUS,
-    DRAFT_EXPIRY_NORMAL,     // and the two other priorities
+    DRAFT_EXPIRY_NORMAL, // and the two other priorities
     DRAFT_EXPIRY_LAST = DRAFT_EXPIRY_NORMAL + CONF_PRIORITIES - 1,
     DRAFT_KEEP,
     DRAFT_RESERVE,
@@ -81,27 +83,31 @@ struct draft_attribute { // of a pattern or a domain
     int word;            // its token
     const char *type;    // of a domain-defined attribute, else NULL
     const char *value;
-    struct lex_loc loc;
+    struct lex_loc loc, value_loc;
     struct draft_attribute *next;
 };
 
-// A file being read. The chain of those that include it finds cycles.
+// A file that is or was read. The chain of those that include it finds cycles; the text stays for the messages.
 struct draft_file {
     const char *name; // as messages show it
     const char *dir;  // absolute; relative paths start here
-    uint64_t device, inode;
+    dev_t device;
+    ino_t inode;
     unsigned depth;
+    char *text;
+    size_t text_n;
     struct lex lex;
     struct lex_loc block; // where the block that is open began; line 0: none is
     const char *block_word;
-    int previous; // the token before the one that is looked at
-    struct draft_file *includer;
+    int previous, before; // the last token, and the one before it
+    struct draft_file *includer, *next;
 };
 
 struct draft {
     struct conf *conf;
     struct conf_errors *errors;
-    struct draft_file *file; // the innermost
+    struct draft_file *file;  // the innermost that is being read
+    struct draft_file *files; // all, the last first
     struct draft_stack *stacks, **stacks_end;
     struct draft_peer *peers, **peers_end;
     struct draft_route *routes, **routes_end;
@@ -111,6 +117,7 @@ struct draft {
     struct conf_mta scrap_mta; // takes the words of a second mta block
     struct conf_mta *mta;
     struct lex_loc seen[DRAFT_ITEMS]; // of the open block; line 0: not yet
+    bool broken;                      // a statement was lost: what seems to be missing may have stood there
     bool nomem;
 };
 
@@ -127,6 +134,10 @@ void draft_error(struct draft *d, struct lex_loc loc, const char *hint, const ch
 void draft_warning(struct draft *d, struct lex_loc loc, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+// The same of a place anywhere in the files read.
+void draft_say(struct draft *d, bool warning, struct conf_where where, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
 // True when this item is the first of its kind in the block; else it says so.
 bool draft_once(struct draft *d, struct lex_loc loc, int item, const char *what);
 uint64_t draft_range(struct draft *d, struct lex_loc loc, uint64_t value, uint64_t least, uint64_t most,
@@ -142,16 +153,24 @@ void draft_block_end(struct draft *d);
 void draft_domain(struct draft *d, struct lex_loc loc, struct conf_domain *to, const struct draft_attribute *list);
 void draft_events(struct draft *d, struct lex_loc loc, const char *file, enum conf_format format);
 void draft_socket(struct draft *d, struct lex_loc loc, int item, struct conf_socket socket);
-void draft_mode(struct draft *d, struct lex_loc loc, uint64_t digits, mode_t *mode);
+mode_t draft_mode(struct draft *d, struct lex_loc loc, uint64_t digits);
 void draft_listen(struct draft *d, struct lex_loc loc, struct conf_endpoint endpoint);
+void draft_selector(struct draft *d, struct lex_loc loc, const char *word, struct bytes *to, bool *given,
+                    struct bytes value);
 void draft_selectors(struct draft *d, struct lex_loc loc, struct conf_selectors *to, struct conf_selectors from);
 struct conf_endpoint draft_endpoint(struct draft *d, struct lex_loc host_loc, const char *host, struct lex_loc port_loc,
                                     uint64_t port);
 void draft_connect(struct draft *d, struct conf_endpoint endpoint);
 void draft_via(struct draft *d, struct lex_loc loc, const char *name);
 void draft_accept(struct draft *d, struct lex_loc loc, const char *prefix);
-void draft_credentials(struct draft *d, struct lex_loc loc, int item, const char *name, struct lex_loc password_loc,
-                       const char *password, const char *file);
+void draft_credentials(struct draft *d, struct lex_loc loc, int item, const char *name, struct lex_loc name_loc,
+                       struct lex_loc password_loc, const char *password, const char *file);
+void draft_form(struct draft *d, struct lex_loc loc, enum conf_password_form form);
+void draft_size_limit(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t size);
+void draft_checkpoint(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t size);
+void draft_window(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t window);
+void draft_reserve(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t percent, uint64_t least);
+void draft_count(struct draft *d, struct lex_loc loc, int item, const char *what, unsigned *to, uint64_t value);
 void draft_time(struct draft *d, struct lex_loc loc, int item, const char *what, uint64_t *to, uint64_t value);
 void draft_retry(struct draft *d, struct lex_loc loc, int item, struct conf_retry *to, struct conf_retry from);
 void draft_route(struct draft *d, struct lex_loc loc, const struct or_address *pattern, struct draft_ref via,
@@ -160,7 +179,8 @@ void draft_deliver(struct draft *d, struct lex_loc loc, const struct or_address 
 
 // pattern.c: attributes written as words, and back.
 struct draft_attribute *draft_attribute(struct draft *d, struct lex_loc loc, int word, const char *type,
-                                        const char *value);
+                                        const char *value, struct lex_loc value_loc);
+struct draft_attribute *draft_attributes_join(struct draft_attribute *list, struct draft_attribute *last);
 const struct or_address *draft_pattern(struct draft *d, const struct draft_attribute *list);
 
 // parse.c: a file and what it includes; loc is that of the include statement, line 0 for the first file.
@@ -168,6 +188,8 @@ void draft_read(struct draft *d, struct lex_loc loc, const char *path);
 // password.c: the passwords in a file; nothing and an error when it cannot be used.
 void draft_password_file(struct draft *d, struct lex_loc loc, bool remote, struct conf_credentials *to);
 bool draft_password(struct draft *d, struct lex_loc loc, const void *p, size_t n, struct conf_credentials *to);
+// Overwrites and frees the texts of the files.
+void draft_files_free(struct draft *d);
 // check.c: references, mandatory parts, duplicates; then the finished blocks.
 void draft_finish(struct draft *d);
 

@@ -59,7 +59,8 @@ static void print_place(const struct conf_where *w, FILE *out) {
     fputs(": ", out);
 }
 
-// The caret stands under its character: tabs stay tabs, and the second and later octets of a UTF-8 character take no room.
+// The caret stands under its character: tabs stay tabs, and the second and later octets of a UTF-8 character take no
+// room.
 static void print_source(const struct conf_error *e, FILE *out) {
     fprintf(out, "%5u | %s\n      | ", e->where.line, e->source);
     for (size_t i = 0; i < e->caret && e->source[i] != '\0'; i++) {

@@ -11,6 +11,7 @@
 %define api.location.type {struct lex_loc}
 %define parse.error custom
 %define parse.lac full
+%define lr.default-reduction consistent
 %locations
 %param {struct draft *d}
 
@@ -28,7 +29,6 @@
 
 #define conf_lex parse_token
 
-static int yyreport_syntax_error(const yypcontext_t *context, struct draft *d);
 static void conf_error(const struct lex_loc *loc, struct draft *d, const char *text);
 }
 
@@ -167,10 +167,10 @@ peer_item: %empty | wrong
             d->peer->peer.calling = $2;
     }
     | DOMAIN domain { draft_domain(d, @1, &d->peer->peer.domain, $2); }
-    | LOCAL NAME STRING PASSWORD STRING { draft_credentials(d, @1, DRAFT_LOCAL, @3, $3, @5, $5, NULL); }
-    | LOCAL NAME STRING PASSWORD FILE STRING { draft_credentials(d, @1, DRAFT_LOCAL, @3, $3, @6, NULL, $6); }
-    | REMOTE NAME STRING PASSWORD STRING { draft_credentials(d, @1, DRAFT_REMOTE, @3, $3, @5, $5, NULL); }
-    | REMOTE NAME STRING PASSWORD FILE STRING { draft_credentials(d, @1, DRAFT_REMOTE, @3, $3, @6, NULL, $6); }
+    | LOCAL NAME STRING PASSWORD STRING { draft_credentials(d, @1, DRAFT_LOCAL, $3, @3, @5, $5, NULL); }
+    | LOCAL NAME STRING PASSWORD FILE STRING { draft_credentials(d, @1, DRAFT_LOCAL, $3, @3, @6, NULL, $6); }
+    | REMOTE NAME STRING PASSWORD STRING { draft_credentials(d, @1, DRAFT_REMOTE, $3, @3, @5, $5, NULL); }
+    | REMOTE NAME STRING PASSWORD FILE STRING { draft_credentials(d, @1, DRAFT_REMOTE, $3, @3, @6, NULL, $6); }
     | PASSWORD FORM OCTET { draft_form(d, @1, CONF_PASSWORD_OCTET); }
     | PASSWORD FORM IA5 { draft_form(d, @1, CONF_PASSWORD_IA5); }
     | SIZE_KW LIMIT size_or_none { draft_size_limit(d, @1, @3, $3); }

@@ -125,7 +125,7 @@ static const struct lex_entry others[] = {
     {T_CLOSE, "}"},
     {T_COMMA, "a comma"},
     {T_NEWLINE, "the end of the line"},
-    {T_CONF_EOF, "the end of the file"},
+    {T_YYEOF, "the end of the file"},
 };
 
 static const char *lookup(const struct lex_entry *entries, size_t n, int token) {
@@ -135,7 +135,9 @@ static const char *lookup(const struct lex_entry *entries, size_t n, int token) 
     return NULL;
 }
 
-const char *lex_word(int token) { return lookup(words, sizeof words / sizeof *words, token); }
+const char *lex_word(int token) {
+    return lookup(words, sizeof words / sizeof *words, token);
+}
 
 const char *lex_name(int token) {
     const char *word = lex_word(token);
@@ -157,7 +159,7 @@ static int lex_fail(struct lex *l, const char *error, const char *hint) {
 static int lex_nomem(struct lex *l) {
     l->nomem = true;
     l->p = l->end;
-    return T_CONF_EOF;
+    return T_YYEOF;
 }
 
 static void end_line(struct lex *l) { // at a line feed
@@ -329,7 +331,7 @@ int lex_next(struct lex *l, union CONF_STYPE *value, struct lex_loc *loc) {
     *loc = (struct lex_loc){l->line, (unsigned)(from - l->line_start) + 1, 1};
     if (l->p == l->end || *l->p == '\n') {
         if (!l->line_used)
-            return T_CONF_EOF;
+            return T_YYEOF;
         l->line_used = false;
         if (l->p < l->end)
             end_line(l);
@@ -347,7 +349,7 @@ void lex_skip_block(struct lex *l) {
         struct lex_loc loc;
         union CONF_STYPE value;
         int token = lex_next(l, &value, &loc);
-        if (token == T_CONF_EOF)
+        if (token == T_YYEOF)
             return;
         if (token == T_CLOSE && depth == 0) {
             l->p--; // it is read again
@@ -383,16 +385,24 @@ static const char *token_end(const char *p, const char *end) {
     return p == from ? p + 1 : p;
 }
 
-const char *lex_line(const struct lex *l, struct arena *a, struct lex_loc loc, size_t *caret) {
+static const char *find_line(const struct lex *l, unsigned line) {
     const char *p = l->text;
-    for (unsigned line = 1; line < loc.line && p < l->end; p++)
-        line += *p == '\n';
-    const char *start = p, *end = memchr(p, '\n', (size_t)(l->end - p));
-    if (end == NULL)
-        end = l->end;
+    for (unsigned n = 1; n < line && p < l->end; p++)
+        n += *p == '\n';
+    return p;
+}
+
+char *lex_text(const struct lex *l, struct arena *a, struct lex_loc loc) {
+    return arena_strndup(a, find_line(l, loc.line) + loc.column - 1, loc.length);
+}
+
+const char *lex_line(const struct lex *l, struct arena *a, struct lex_loc loc, size_t *caret) {
+    const char *p = find_line(l, loc.line);
+    const char *target = p + loc.column - 1, *end = p;
+    while (end < l->end && *end != '\n')
+        end++;
     if (end > p && end[-1] == '\r')
         end--;
-    const char *target = start + loc.column - 1;
     struct buf out = {0};
     bool secret = false, in_file = false;
     int err = 0;

@@ -34,6 +34,9 @@ void lex_skip_block(struct lex *l);
 const char *lex_word(int token); // the word of a keyword, NULL for other tokens
 const char *lex_name(int token); // how an error message calls a token
 
+// A token as it stands in the file; NULL when memory is short.
+char *lex_text(const struct lex *l, struct arena *a, struct lex_loc loc);
+
 // The line of a token as it may be shown, with *** for what may be a password, and where in it the token begins. NULL
 // when memory is short.
 const char *lex_line(const struct lex *l, struct arena *a, struct lex_loc loc, size_t *caret);

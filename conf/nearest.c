@@ -7,9 +7,13 @@
 
 enum { NEAREST_MAX = 64 };
 
-static int lower(char c) { return tolower((unsigned char)c); }
+static int lower(char c) {
+    return tolower((unsigned char)c);
+}
 
-static unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
+static unsigned least(unsigned a, unsigned b) {
+    return a < b ? a : b;
+}
 
 // Both words at most NEAREST_MAX long.
 static unsigned distance(const char *a, size_t na, const char *b, size_t nb) {
