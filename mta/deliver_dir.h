@@ -24,8 +24,8 @@
 enum { DELIVER_NAME = 128 };
 
 // The item's name: made of the MTS identifier and the recipient, readable in front and with a digest behind: the same
-// for the same delivery, different for any other, safe as a file name.
-void deliver_item_name(char out[DELIVER_NAME], const char *mts_id, const char *recipient);
+// for the same delivery, different for any other, safe as a file name. ERR_NOMEM.
+int deliver_item_name(char out[DELIVER_NAME], const char *mts_id, const char *recipient);
 
 struct deliver_item {
     char name[DELIVER_NAME];

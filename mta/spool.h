@@ -113,7 +113,8 @@ void spool_close(struct spool *s);
 int spool_dirfd(const struct spool *s); // for content_file.h and diskspace.h
 
 // Before spool_start only. Unfinished messages with id > after, in order, at most max; without envelope and inline
-// octets. Damaged ones are left out (and were told as events). *last is the last id seen, unchanged at the end.
+// octets. Those whose rows are damaged are left out (and told as events). *last is the last id seen, `after` at the
+// end.
 typedef void (*spool_message_cb)(void *arg, const struct spool_message *m);
 int spool_load(struct spool *s, int64_t after, size_t max, spool_message_cb cb, void *arg, int64_t *last);
 // Deliveries begun and not known to be done, see deliver_dir.h.
@@ -150,12 +151,15 @@ void spool_batch_meta(struct spool_batch *b, const char *key, const char *value)
 void spool_batch_purge(struct spool_batch *b, int64_t finished_before, int64_t seen_before);
 
 struct spool_result {
-    int err; // 0; ERR_EXISTS; ERR_ABSENT: no such message or recipient; ERR_BUSY: disk full; ERR_SYSTEM, ERR_CORRUPT
+    // 0; ERR_EXISTS: a duplicate, or an intent's name is taken; ERR_ABSENT: no such message or recipient; ERR_STATE: a
+    // number is taken; ERR_BUSY: the disk is full; ERR_SYSTEM, ERR_CORRUPT, ERR_NOMEM.
+    int err;
     const char *text; // of an error of the store
     size_t purged;    // rows removed by spool_batch_purge: call it again when not 0
 };
 typedef void (*spool_done_cb)(void *arg, const struct spool_result *r);
 // Takes the batch in any case. On an error here `done` (NULL: nobody wants to know) is not called.
+// ERR_NOMEM, ERR_STATE (spool_close has begun).
 int spool_commit(struct spool_batch *b, spool_done_cb done, void *arg);
 
 // Queries, on a thread and a connection of their own; they see every batch whose callback has run. What a callback gets
