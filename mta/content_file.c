@@ -14,10 +14,6 @@
 #include "base/mem.h"
 #include "mta/content_file_internal.h"
 
-#define ERR_STATE OPENSSL_ERR_STATE // a type of OpenSSL has the name of our error
-#include <openssl/evp.h>
-#undef ERR_STATE
-
 static void job_done(struct work *w) {
     struct file_job *j = (struct file_job *)w;
     j->done(j);
@@ -148,28 +144,6 @@ ptrdiff_t content_read_some(int fd, void *to, size_t n) {
         if (errno != EINTR)
             return ERR_SYSTEM;
     }
-}
-
-// --- the digest ---
-
-void *content_sum_new(void) {
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
-    if (c != NULL && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1)
-        return c;
-    EVP_MD_CTX_free(c);
-    return NULL;
-}
-
-int content_sum_add(void *sum, const void *p, size_t n) {
-    return n == 0 || EVP_DigestUpdate(sum, p, n) == 1 ? ERR_OK : ERR_NOMEM;
-}
-
-int content_sum_end(void *sum, uint8_t out[CONTENT_SUM]) {
-    return EVP_DigestFinal_ex(sum, out, NULL) == 1 ? ERR_OK : ERR_NOMEM;
-}
-
-void content_sum_free(void *sum) {
-    EVP_MD_CTX_free(sum);
 }
 
 // --- removing ---

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/workq.h"
 
 enum {
@@ -21,7 +22,7 @@ enum {
     CONTENT_HIGH_WATER = 512 * 1024, // of a writer's queue: stop reading from the peer
     CONTENT_QUEUE_MAX = 4 << 20,     // of a writer's queue: an append that would exceed it is refused
     CONTENT_NAME = 40,
-    CONTENT_SUM = 32 // SHA-256
+    CONTENT_SUM = DIGEST_SIZE // SHA-256
 };
 
 // Where a content is. A plain value; octets belongs to whoever filled it in.
@@ -92,9 +93,9 @@ int content_delete(struct file_thread *t, const struct content_ref *ref);
 struct content_source {
     struct content_ref ref;
     int fd;
-    uint64_t at;  // octets given
-    void *digest; // NULL: the content was verified
-    int err;      // the first failure, which stays
+    uint64_t at;           // octets given
+    struct digest *digest; // NULL: the content was verified
+    int err;               // the first failure, which stays
 };
 // dirfd as above. ERR_ABSENT, ERR_CORRUPT (its length differs), ERR_SYSTEM, ERR_NOMEM.
 int content_source_open(struct content_source *c, int dirfd, const struct content_ref *ref);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the parts of content_file share: the thread's folders, the digest, small wrappers of system calls that go on
+// What the parts of content_file share: the thread's folders, small wrappers of system calls that go on
 // after an interruption and tell a full disk from other failures.
 #ifndef MTA_CONTENT_FILE_INTERNAL_H
 #define MTA_CONTENT_FILE_INTERNAL_H
@@ -24,10 +24,5 @@ static inline int content_error(int e) {
 bool content_name_ok(const char *name);
 int content_write_all(int fd, const void *p, size_t n);
 ptrdiff_t content_read_some(int fd, void *to, size_t n); // octets, 0 at the end, or an error
-
-void *content_sum_new(void); // SHA-256
-int content_sum_add(void *sum, const void *p, size_t n);
-int content_sum_end(void *sum, uint8_t out[CONTENT_SUM]);
-void content_sum_free(void *sum);
 
 #endif

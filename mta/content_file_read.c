@@ -29,7 +29,7 @@ static int open_file(struct content_source *c, int dirfd) {
 }
 
 int content_source_open(struct content_source *c, int dirfd, const struct content_ref *ref) {
-    *c = (struct content_source){.ref = *ref, .fd = -1, .digest = content_sum_new()};
+    *c = (struct content_source){.ref = *ref, .fd = -1, .digest = digest_new()};
     int err = c->digest == NULL ? ERR_NOMEM : ERR_OK;
     if (err == ERR_OK && ref->file[0] != 0)
         err = open_file(c, dirfd);
@@ -42,9 +42,9 @@ int content_source_open(struct content_source *c, int dirfd, const struct conten
 
 static int verify(struct content_source *c) {
     uint8_t sum[CONTENT_SUM];
-    if (content_sum_end(c->digest, sum) < 0)
+    if (digest_end(c->digest, sum) < 0)
         return ERR_NOMEM;
-    content_sum_free(c->digest);
+    digest_free(c->digest);
     c->digest = NULL;
     return memcmp(sum, c->ref.sum, sizeof sum) == 0 ? ERR_OK : ERR_CORRUPT;
 }
@@ -61,7 +61,7 @@ static ptrdiff_t source_read(struct content_source *c, void *to, size_t n) {
     } else if (n > 0) {
         memcpy(to, c->ref.octets.p + c->at, n);
     }
-    int err = content_sum_add(c->digest, to, n);
+    int err = digest_add(c->digest, bytes_of(to, n));
     c->at += n;
     if (err == ERR_OK && c->at == c->ref.length)
         err = verify(c);
@@ -80,7 +80,7 @@ ptrdiff_t content_source_read(struct content_source *c, void *to, size_t n) {
 void content_source_close(struct content_source *c) {
     if (c->fd >= 0)
         close(c->fd);
-    content_sum_free(c->digest);
+    digest_free(c->digest);
     c->fd = -1;
     c->digest = NULL;
 }

@@ -38,7 +38,7 @@ struct content_writer {
     uint64_t from; // offset in source
     uint64_t left; // octets still to be copied
     uint64_t written, synced;
-    void *sum;
+    struct digest *sum;
     int err;
     struct content_ref ref;
 };
@@ -90,14 +90,14 @@ static void remove_file(struct content_writer *w) {
 }
 
 static int end_content(struct content_writer *w) {
-    int err = content_sum_end(w->sum, w->ref.sum);
+    int err = digest_end(w->sum, w->ref.sum);
     w->ref.length = w->written;
     return err < 0 || w->fd < 0 ? err : name_file(w);
 }
 
 static int write_chunk(struct content_writer *w) {
     struct bytes b = buf_bytes(&w->chunk);
-    int err = content_sum_add(w->sum, b.p, b.n);
+    int err = digest_add(w->sum, b);
     if (err < 0)
         return err;
     bool small = w->fd < 0 && w->final && b.n <= CONTENT_INLINE;
@@ -144,7 +144,7 @@ static int digest_copied(struct content_writer *w, size_t n) {
         ssize_t got = pread(w->fd, w->chunk.mem, want, (off_t)(w->written + done));
         if (got <= 0)
             return ERR_SYSTEM;
-        if (content_sum_add(w->sum, w->chunk.mem, (size_t)got) < 0)
+        if (digest_add(w->sum, bytes_of(w->chunk.mem, (size_t)got)) < 0)
             return ERR_NOMEM;
         done += (size_t)got;
     }
@@ -214,7 +214,7 @@ static void writer_run(struct file_job *j) {
 static void writer_destroy(struct content_writer *w) {
     if (w->source >= 0)
         close(w->source);
-    content_sum_free(w->sum);
+    digest_free(w->sum);
     buf_free(&w->pending);
     buf_free(&w->chunk);
     mem_free(w);
@@ -270,7 +270,7 @@ struct content_writer *content_writer_new(struct file_thread *t, const struct co
     w->fd = w->source = -1;
     w->job.run = writer_run;
     w->job.done = writer_done;
-    w->sum = content_sum_new();
+    w->sum = digest_new();
     if (w->sum == NULL) {
         mem_free(w);
         return NULL;

@@ -24,7 +24,7 @@ static int open_folder(int at, const char *name) {
 
 static int make_folder(int at, const char *name) {
     if (mkdirat(at, name, 0770) == 0)
-        return fsync(at) < 0 && at != AT_FDCWD ? ERR_SYSTEM : ERR_OK;
+        return at != AT_FDCWD && fsync(at) < 0 ? ERR_SYSTEM : ERR_OK;
     return errno == EEXIST ? ERR_OK : content_error(errno);
 }
 
@@ -37,12 +37,12 @@ static void close_fd(int *fd) {
 int deliver_item_name(char out[DELIVER_NAME], const char *mts_id, const char *recipient) {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     uint8_t digest[CONTENT_SUM];
-    void *sum = content_sum_new();
+    struct digest *sum = digest_new();
     int err = sum == NULL ? ERR_NOMEM : ERR_OK;
-    if (err == ERR_OK && (content_sum_add(sum, mts_id, strlen(mts_id) + 1) < 0 ||
-                          content_sum_add(sum, recipient, strlen(recipient)) < 0 || content_sum_end(sum, digest) < 0))
+    if (err == ERR_OK && (digest_add(sum, bytes_of(mts_id, strlen(mts_id) + 1)) < 0 ||
+                          digest_add(sum, bytes_str(recipient)) < 0 || digest_end(sum, digest) < 0))
         err = ERR_NOMEM;
-    content_sum_free(sum);
+    digest_free(sum);
     if (err < 0)
         return err;
     size_t n = 0;

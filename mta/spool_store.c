@@ -96,15 +96,15 @@ static const char *const SQL[SQL_COUNT] = {
 
 // --- the checksum ---
 
-static int sum_value(void *sum, sqlite3_value *v) {
+static int sum_value(struct digest *sum, sqlite3_value *v) {
     int type = sqlite3_value_type(v);
     int64_t number = type == SQLITE_INTEGER ? sqlite3_value_int64(v) : 0;
     const void *p = type == SQLITE_BLOB ? sqlite3_value_blob(v) : sqlite3_value_text(v);
     int64_t length = type == SQLITE_INTEGER ? 0 : sqlite3_value_bytes(v);
     int64_t head[3] = {type, number, length};
-    if (content_sum_add(sum, head, sizeof head) < 0)
+    if (digest_add(sum, bytes_of(head, sizeof head)) < 0)
         return ERR_NOMEM;
-    return length == 0 ? ERR_OK : content_sum_add(sum, p, (size_t)length);
+    return length == 0 ? ERR_OK : digest_add(sum, bytes_of(p, (size_t)length));
 }
 
 // Values with their types and lengths, so that no two rows look alike; eight octets of the digest are enough against
@@ -112,13 +112,13 @@ static int sum_value(void *sum, sqlite3_value *v) {
 static void row_sum(sqlite3_context *c, int n, sqlite3_value **values) {
     uint8_t out[CONTENT_SUM];
     int64_t result;
-    void *sum = content_sum_new();
+    struct digest *sum = digest_new();
     int err = sum == NULL ? ERR_NOMEM : ERR_OK;
     for (int i = 0; i < n && err == ERR_OK; i++)
         err = sum_value(sum, values[i]);
     if (err == ERR_OK)
-        err = content_sum_end(sum, out);
-    content_sum_free(sum);
+        err = digest_end(sum, out);
+    digest_free(sum);
     if (err < 0) {
         sqlite3_result_error_nomem(c);
         return;
