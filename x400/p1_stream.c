@@ -21,6 +21,7 @@ struct p1_stream {
     bool content_seen;
     bool user_failed; // the error is that of a callback, not the peer's
     uint64_t content_length;
+    int err; // final
     char fault[120];
 };
 
@@ -136,28 +137,32 @@ void p1_stream_free(struct p1_stream *s) {
     mem_free(s);
 }
 
-int p1_stream_feed(struct p1_stream *s, struct bytes piece) {
-    size_t used = 0;
-    if (piece.n == 0 && s->scan.err == 0)
-        return 0;
-    if (s->scan.done && s->scan.err == 0)
-        return fail(s, ERR_SYNTAX, "octets after its end");
-    int err = tlv_stream_feed(&s->scan, piece, &used);
+// What the scanner itself found; what a callback refused is not explained here.
+static void explain(struct p1_stream *s, int err) {
     if (s->user_failed || s->fault[0] != '\0')
-        return err;
+        return;
     if (err == ERR_LIMIT)
         snprintf(s->fault, sizeof s->fault, "MTS-APDU: the envelope is larger than %zu octets, or nested too deep",
                  s->head_limit);
     else if (err == ERR_SYNTAX)
         snprintf(s->fault, sizeof s->fault, "MTS-APDU: malformed encoding near octet %llu",
                  (unsigned long long)s->scan.offset);
-    if (err == 0 && used < piece.n)
-        return fail(s, ERR_SYNTAX, "octets after its end");
-    return err;
+}
+
+int p1_stream_feed(struct p1_stream *s, struct bytes piece) {
+    size_t used = 0;
+    if (s->err < 0 || piece.n == 0)
+        return s->err;
+    if (!s->scan.done)
+        s->err = tlv_stream_feed(&s->scan, piece, &used);
+    explain(s, s->err);
+    if (s->err == 0 && used < piece.n)
+        s->err = fail(s, ERR_SYNTAX, "octets after its end");
+    return s->err;
 }
 
 bool p1_stream_complete(const struct p1_stream *s) {
-    return s->scan.done && s->scan.err == 0;
+    return s->scan.done && s->err == 0;
 }
 
 uint64_t p1_stream_content_length(const struct p1_stream *s) {
