@@ -80,6 +80,8 @@ static void check_mta(struct draft *d) {
 static void finish_stacks(struct draft *d) {
     struct conf_stack *all = NULL;
     for (const struct draft_stack *i = d->stacks; i != NULL; i = i->next) {
+        if (conf_stack_find(d->conf, i->stack.name) != NULL)
+            continue; // a second of this name: it was said
         struct conf_stack *s = draft_push(d, &all, &d->conf->n_stacks, sizeof *s);
         if (s == NULL)
             return;
@@ -148,6 +150,8 @@ static void resolve_via(struct draft *d, const struct draft_peer *from, struct c
 static void finish_peers(struct draft *d) {
     struct conf_peer *all = NULL;
     for (const struct draft_peer *i = d->peers; i != NULL; i = i->next) {
+        if (conf_peer_find(d->conf, i->peer.name) != NULL)
+            continue; // a second of this name: it was said
         struct conf_peer *p = draft_push(d, &all, &d->conf->n_peers, sizeof *p);
         if (p == NULL)
             return;

@@ -62,6 +62,8 @@ static void report(struct draft *d, bool warning, struct conf_where where, const
         f = f->next;
     if (f != NULL && where.line > 0)
         e.source = lex_line(&f->lex, &d->errors->arena, (struct lex_loc){where.line, where.column, 1}, &e.caret);
+    if (e.source != NULL && e.source[0] == '\0')
+        e.source = NULL;
     conf_errors_add(d->errors, &e);
 }
 
@@ -126,6 +128,7 @@ static void block_begin(struct draft *d, struct lex_loc loc, const char *word) {
     memset(d->seen, 0, sizeof d->seen);
     d->file->block = loc;
     d->file->block_word = word;
+    d->file->block_lost = false;
 }
 
 void draft_block_end(struct draft *d) {

@@ -99,7 +99,9 @@ struct draft_file {
     struct lex lex;
     struct lex_loc block; // where the block that is open began; line 0: none is
     const char *block_word;
+    bool block_lost;      // it was said that its } is missing
     int previous, before; // the last token, and the one before it
+    unsigned wrong_line;  // of the last wrong character or text
     struct draft_file *includer, *next;
 };
 

@@ -18,15 +18,16 @@ enum { PARSE_DEPTH_MAX = 8, PARSE_SIZE_MAX = 4 << 20 };
 
 int parse_token(union CONF_STYPE *value, struct lex_loc *loc, struct draft *d) {
     int token = lex_next(&d->file->lex, value, loc);
+    struct draft_file *f = d->file;
     if (token == T_CONF_error) {
         d->broken = true;
-        draft_error(d, *loc, d->file->lex.hint, "%s", d->file->lex.error);
+        if (f->wrong_line != loc->line) // one message a line is enough
+            draft_error(d, *loc, f->lex.hint, "%s", f->lex.error);
+        f->wrong_line = loc->line;
     }
-    d->nomem = d->nomem || d->file->lex.nomem;
-    if (token != T_NEWLINE && token != T_YYEOF) {
-        d->file->before = d->file->previous;
-        d->file->previous = token;
-    }
+    d->nomem = d->nomem || f->lex.nomem;
+    f->before = f->previous;
+    f->previous = token;
     return token;
 }
 
@@ -37,24 +38,41 @@ static bool is_expected(int token, const int *expected, size_t n) {
     return false;
 }
 
-// "a, b or c" after a prefix. NULL when memory is short: the hint is then missing.
+static bool expects_word(const int *expected, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (lex_word(expected[i]) != NULL)
+            return true;
+    return false;
+}
+
+static bool begins_statement(const struct draft_file *f) {
+    return f->before == 0 || f->before == T_NEWLINE || f->before == T_OPEN;
+}
+
+// The words, then what ends the statement, or the block where a statement would begin. Empty lines are not spoken of.
+static size_t sort_expected(const struct draft_file *f, const int *expected, size_t n, int *sorted) {
+    size_t m = 0;
+    int end = begins_statement(f) ? T_CLOSE : T_NEWLINE;
+    for (size_t i = 0; i < n; i++)
+        if (expected[i] != T_YYEOF && expected[i] != T_NEWLINE && expected[i] != T_CLOSE)
+            sorted[m++] = expected[i];
+    if (is_expected(end, expected, n))
+        sorted[m++] = end;
+    return m;
+}
+
+// "expected: a, b or c". NULL when memory is short: the hint is then missing.
 static const char *list_expected(struct draft *d, const int *expected, size_t n) {
+    int sorted[PARSE_EXPECTED_MAX];
+    size_t m = sort_expected(d->file, expected, n, sorted);
     struct buf out = {0};
     int err = buf_append_str(&out, "expected: ");
-    bool block_may_end = is_expected(T_CLOSE, expected, n);
-    size_t last = n;
-    for (size_t i = 0; i < n; i++) // an empty line is always possible where a block may end
-        if (expected[i] != T_NEWLINE || !block_may_end)
-            last = i;
-    for (size_t i = 0; i <= last && i < n && err == 0; i++) {
-        if (expected[i] == T_NEWLINE && block_may_end)
-            continue;
-        if (out.len > strlen("expected: "))
-            err = buf_append_str(&out, i == last ? " or " : ", ");
+    for (size_t i = 0; i < m && err == 0; i++) {
+        err = buf_append_str(&out, i == 0 ? "" : i + 1 == m ? " or " : ", ");
         if (err == 0)
-            err = buf_append_str(&out, lex_name(expected[i]));
+            err = buf_append_str(&out, lex_name(sorted[i]));
     }
-    const char *text = err == 0 ? buf_cstr(&out) : NULL;
+    const char *text = err == 0 && m > 0 ? buf_cstr(&out) : NULL;
     char *copy = text == NULL ? NULL : arena_strdup(&d->conf->arena, text);
     buf_free(&out);
     return copy;
@@ -76,7 +94,7 @@ static bool begins_block(int token) {
 static const char *hint_for(struct draft *d, int token, const char *text, const int *expected, size_t n) {
     struct arena *a = &d->conf->arena;
     const struct draft_file *f = d->file;
-    if (f->block.line > 0 && begins_block(token) && is_expected(T_CLOSE, expected, n))
+    if (f->block_lost)
         return arena_printf(a, "has the %s block that begins in line %u lost its }?", f->block_word, f->block.line);
     const char *near = token == T_STRING ? NULL : nearest_expected(text, expected, n);
     if (near != NULL && strcmp(near, text) != 0)
@@ -91,6 +109,9 @@ void parse_unexpected(struct draft *d, struct lex_loc loc, int token, const int 
     struct draft_file *f = d->file;
     struct arena *a = &d->conf->arena;
     d->broken = true;
+    if (f->block_lost && (token == T_YYEOF || begins_block(token)))
+        return; // it was said
+    f->block_lost = f->block.line > 0 && begins_block(token) && begins_statement(f);
     if (token == T_YYEOF && f->block.line > 0) {
         draft_error(d, loc, arena_printf(a, "the block that begins in line %u has no }", f->block.line),
                     "the file ends inside of a %s block", f->block_word);
@@ -115,7 +136,7 @@ void parse_unexpected(struct draft *d, struct lex_loc loc, int token, const int 
         draft_error(d, loc, hint, "a text in quotes is not expected here");
     else if (token == T_CLOSE && f->block.line == 0)
         draft_error(d, loc, NULL, "there is no block that this } could end");
-    else if (token == T_WORD && lex_word(token) == NULL && !is_expected(T_STRING, expected, n))
+    else if (token == T_WORD && expects_word(expected, n) && !is_expected(T_STRING, expected, n))
         draft_error(d, loc, hint, "unknown word \"%s\"", text);
     else
         draft_error(d, loc, hint, "\"%s\" is not expected here", text);

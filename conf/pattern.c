@@ -59,14 +59,15 @@ struct draft_attribute *draft_attributes_join(struct draft_attribute *list, stru
 static void set(struct draft *d, struct or_address *a, enum or_attr attr, const struct draft_attribute *from,
                 const char *text) {
     const char *word = lex_word(from->word);
+    const char *hint = attr == OR_COUNTRY ? "two letters or three digits, such as \"DE\"" : NULL;
     int err = or_address_set_text(&d->conf->arena, a, attr, text);
     if (err == ERR_NOMEM)
         d->nomem = true;
     else if (err == ERR_LIMIT)
-        draft_error(d, from->value_loc, NULL, "the value of %s is too long", word);
+        draft_error(d, from->value_loc, hint, "the value of %s is too long, at most %u characters are allowed", word,
+                    or_attr_bound(attr, OR_PRINTABLE));
     else if (err != 0)
-        draft_error(d, from->value_loc, attr == OR_COUNTRY ? "two letters or three digits, such as \"DE\"" : NULL,
-                    "\"%s\" cannot be the value of %s", text, word);
+        draft_error(d, from->value_loc, hint, "\"%s\" cannot be the value of %s", text, word);
 }
 
 static void add(struct draft *d, struct or_address *a, const struct draft_attribute *from) {

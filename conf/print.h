@@ -15,8 +15,9 @@ enum conf_print_flags {
 // refused: ERR_STATE, and *why (when not NULL) is the place of its block. Paths are printed absolute.
 int conf_print(const struct conf *c, unsigned flags, struct buf *out, struct conf_where *why);
 
-// Appends one line for each block that differs, and below it its lines with "-" and "+"; nothing when the two are the
-// same. No password is shown; that one changed is.
+// Appends "new peer \"x\"", "removed stack \"y\"" or "changed ..." for each block that differs, and below the last its
+// lines with "-" and "+"; routes and deliveries are a block each. Nothing when the two are the same. No password is
+// shown, only "~ the local password".
 int conf_diff(const struct conf *from, const struct conf *to, struct buf *out);
 
 // Whether two blocks say the same, passwords included: what a reload may leave running.
