@@ -40,7 +40,7 @@ unsigned charset_smallest(struct bytes utf8);
 // General text in ASCII and one right half: with the escape sequence that designates it in front (ISO 2022), unless it
 // is 6. ERR_SYNTAX: a character that is not in it.
 int charset_general_encode(struct bytes utf8, unsigned registration, struct buf *out);
-// "iso-8859-1" for 100, "us-ascii" for 6, ...; NULL: not known here.
+// "ISO-8859-1" for 100, "US-ASCII" for 6, ...; NULL: not known here.
 const char *charset_name(unsigned registration);
 
 // ---- streams: bodies of any size, in pieces ----

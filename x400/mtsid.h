@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // GlobalDomainIdentifier [APPLICATION 3] and MTSIdentifier [APPLICATION 4] of X.411: which message this is, and which
 // domain did something. Plain values, to be copied by assignment; they own nothing. Bounds are X.411's (country 2 or 3,
-// domain names 16, local identifier 32); from a peer up to four times that is taken, as it does no harm.
+// domain names 16, local identifier 32); from a peer up to four times that is taken.
 #ifndef X400_MTSID_H
 #define X400_MTSID_H
 
@@ -35,7 +35,7 @@ int mts_id_decode(struct bytes in, struct mts_id *id, const char **why);
 // Appended as DER. ERR_SYNTAX: not fit to be sent (empty local identifier, a character out of its set).
 int mts_domain_encode(const struct mts_domain *d, struct buf *out);
 int mts_id_encode(const struct mts_id *id, struct buf *out);
-// The same under another tag, IMPLICIT [tag]: for elements such as subject-intermediate-trace's neighbours.
+// The same under another tag, [context_tag] IMPLICIT.
 int mts_domain_encode_as(const struct mts_domain *d, uint32_t context_tag, struct buf *out);
 int mts_id_encode_as(const struct mts_id *id, uint32_t context_tag, struct buf *out);
 // The contents alone, when the caller has taken off the header.
@@ -60,7 +60,7 @@ int mts_id_parse(const char *text, struct mts_id *id, struct or_error *error);
 // country; domain names are always printable). ERR_SYNTAX, ERR_LIMIT: by the bounds of X.411.
 int mts_domain_set(struct mts_domain *d, const char *country, const char *admd, const char *prmd);
 
-// A new local identifier of 26 characters, `YYMMDDHHMMSS-cccccc-rrrrrr`: UTC time, a counter that the caller
+// A new local identifier of 30 characters, `YYMMDDHHMMSS-cccccccc-rrrrrrrr`: UTC time, a counter that the caller
 // increments, and random bits, which keep apart two starts within a second and two nodes. Nothing here asks for time or
 // randomness.
 void mts_id_make(struct mts_id *id, const struct mts_domain *d, int64_t unix_seconds, uint32_t counter,

@@ -7,7 +7,7 @@
 // an address and shares its values: or_address_set copies them before it changes one (the other stays as it was).
 //
 // An address that was received keeps its encoding (`raw`) and is encoded again to the very same octets, until it is
-// changed. Tags, attribute numbers and bounds: X.411 as in RFC-era modules; text forms: RFC 2156 section 4.1 and F.401.
+// changed. Tags, attribute numbers and bounds are X.411's; the text forms are in the manner of RFC 2156 and F.401.
 #ifndef X400_ORADDR_H
 #define X400_ORADDR_H
 

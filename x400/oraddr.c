@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The attributes of an O/R address: their keywords, forms and bounds, and the list of values that an address is.
+// Bounds are those of X.411's annex of upper bounds, as the published modules give them.
+#include "x400/oraddr.h"
+
+#include <string.h>
+
+#include "x400/charset.h"
+#include "x400/oraddr_internal.h"
+
+#define PDS                                                                                                            \
+    { 30, 0, 30, 30 }
+#define DD(n) [OR_DD##n##_TYPE] = {"", "", {8, 0, 8, 8}}, [OR_DD##n##_VALUE] = {"", "", {128, 0, 128, 128}}
+
+const struct or_attr_info or_attrs[OR_ATTRS] = {
+    [OR_COUNTRY] = {"C", "C", {2, 3, 0, 0}},
+    [OR_ADMD] = {"A", "A", {16, 16, 0, 0}},
+    [OR_PRMD] = {"P", "P", {16, 16, 0, 0}},
+    [OR_ORGANIZATION] = {"O", "O", {64, 0, 64, 64}},
+    [OR_OU1] = {"OU1", "OU1", {32, 0, 32, 32}},
+    [OR_OU2] = {"OU2", "OU2", {32, 0, 32, 32}},
+    [OR_OU3] = {"OU3", "OU3", {32, 0, 32, 32}},
+    [OR_OU4] = {"OU4", "OU4", {32, 0, 32, 32}},
+    [OR_COMMON_NAME] = {"CN", "CN", {64, 0, 64, 64}},
+    [OR_SURNAME] = {"S", "S", {40, 0, 40, 64}},
+    [OR_GIVEN] = {"G", "G", {16, 0, 16, 40}},
+    [OR_INITIALS] = {"I", "I", {5, 0, 5, 16}},
+    [OR_GENERATION] = {"GQ", "Q", {3, 0, 3, 16}},
+    [OR_X121] = {"X121", "X.121", {0, 16, 0, 0}},
+    [OR_TERMINAL_ID] = {"T-ID", "T-ID", {24, 0, 0, 0}},
+    [OR_TERMINAL_TYPE] = {"T-TY", "T-TY", {10, 0, 0, 0}},
+    [OR_NUMERIC_USER_ID] = {"UA-ID", "N-ID", {0, 32, 0, 0}},
+    [OR_NET_NUMBER] = {"NET-NUM", "NET-NUM", {0, 15, 0, 0}},
+    [OR_NET_SUB] = {"NET-SUB", "NET-SUB", {0, 40, 0, 0}},
+    [OR_NET_PSAP] = {"NET-PSAP", "PSAP", {255, 0, 0, 0}},
+    [OR_PD_SERVICE] = {"PD-SERVICE", "PD-SN", {16, 0, 0, 0}},
+    [OR_PD_COUNTRY] = {"PD-C", "PD-C", {2, 3, 0, 0}},
+    [OR_PD_CODE] = {"PD-CODE", "PD-PC", {16, 16, 0, 0}},
+    [OR_PD_OFFICE] = {"PD-OFFICE", "PD-OF", PDS},
+    [OR_PD_OFFICE_NUMBER] = {"PD-OFFICE-NUM", "PD-OFN", PDS},
+    [OR_PD_EXT_ADDRESS] = {"PD-EXT-ADDRESS", "PD-EA", PDS},
+    [OR_PD_PERSON] = {"PD-PN", "PD-PN", PDS},
+    [OR_PD_ORGANIZATION] = {"PD-O", "PD-O", PDS},
+    [OR_PD_EXT_DELIVERY] = {"PD-EXT-DELIVERY", "PD-ED", PDS},
+    [OR_PD_ADDRESS1] = {"PD-A1", "PD-A1", {30, 0, 180, 180}},
+    [OR_PD_ADDRESS2] = {"PD-A2", "PD-A2", {30, 0, 0, 0}},
+    [OR_PD_ADDRESS3] = {"PD-A3", "PD-A3", {30, 0, 0, 0}},
+    [OR_PD_ADDRESS4] = {"PD-A4", "PD-A4", {30, 0, 0, 0}},
+    [OR_PD_ADDRESS5] = {"PD-A5", "PD-A5", {30, 0, 0, 0}},
+    [OR_PD_ADDRESS6] = {"PD-A6", "PD-A6", {30, 0, 0, 0}},
+    [OR_PD_STREET] = {"PD-STREET", "PD-S", PDS},
+    [OR_PD_BOX] = {"PD-BOX", "PD-B", PDS},
+    [OR_PD_RESTANTE] = {"PD-RESTANTE", "PD-R", PDS},
+    [OR_PD_UNIQUE] = {"PD-UNIQUE", "PD-U", PDS},
+    [OR_PD_LOCAL] = {"PD-LOCAL", "PD-L", PDS},
+    DD(1),
+    DD(2),
+    DD(3),
+    DD(4),
+};
+
+unsigned or_attr_bound(enum or_attr attr, enum or_form form) {
+    return or_attrs[attr].bound[form];
+}
+bool or_attr_has_form(enum or_attr attr, enum or_form form) {
+    return or_attr_bound(attr, form) != 0;
+}
+const char *or_attr_keyword(enum or_attr attr) {
+    return or_attrs[attr].slash;
+}
+
+// ---- values ----
+
+static int value_order(const struct or_value *v, enum or_attr attr, enum or_form form) {
+    return v->attr != attr ? (int)v->attr - (int)attr : (int)v->form - (int)form;
+}
+
+const char *or_address_get_form(const struct or_address *a, enum or_attr attr, enum or_form form) {
+    for (size_t i = 0; i < a->n_values; i++)
+        if (value_order(&a->values[i], attr, form) == 0)
+            return a->values[i].text;
+    return NULL;
+}
+
+const char *or_address_get(const struct or_address *a, enum or_attr attr) {
+    const char *found = NULL;
+    for (size_t i = 0; i < a->n_values; i++) {
+        const struct or_value *v = &a->values[i];
+        if (v->attr != attr)
+            continue;
+        if (found == NULL || v->form == OR_UNIVERSAL) // teletex comes before universal
+            found = v->text;
+        if (v->form == OR_PRINTABLE || v->form == OR_NUMERIC)
+            return v->text;
+    }
+    return found;
+}
+
+static bool is_country(enum or_attr attr) {
+    return attr == OR_COUNTRY || attr == OR_PD_COUNTRY;
+}
+
+static bool is_letters(const char *text) {
+    for (; *text != '\0'; text++)
+        if (!((*text >= 'A' && *text <= 'Z') || (*text >= 'a' && *text <= 'z')))
+            return false;
+    return true;
+}
+
+enum or_form or_form_for(enum or_attr attr, const char *text) {
+    const uint8_t *bound = or_attrs[attr].bound;
+    if (is_country(attr))
+        return charset_is_numeric(text) ? OR_NUMERIC : OR_PRINTABLE;
+    if (bound[OR_PRINTABLE] == 0)
+        return OR_NUMERIC;
+    if (charset_is_printable(text) || bound[OR_UNIVERSAL] == 0)
+        return OR_PRINTABLE;
+    return charset_is_teletex(text) ? OR_TELETEX : OR_UNIVERSAL;
+}
+
+int or_value_check(enum or_attr attr, enum or_form form, const char *text) {
+    unsigned bound = or_attr_bound(attr, form);
+    size_t n = charset_utf8_length(text);
+    if (bound == 0)
+        return ERR_SYNTAX;
+    if (n > bound)
+        return ERR_LIMIT;
+    if (n == 0 && attr != OR_ADMD)
+        return ERR_SYNTAX;
+    if (attr == OR_TERMINAL_TYPE)
+        return or_terminal_type_number(text) < 0 ? ERR_SYNTAX : 0;
+    if (attr == OR_NET_PSAP)
+        return or_psap_encode(text, NULL);
+    if (is_country(attr) && (n != bound || strchr(text, ' ') != NULL || (form == OR_PRINTABLE && !is_letters(text))))
+        return ERR_SYNTAX;
+    switch (form) {
+    case OR_PRINTABLE: return charset_is_printable(text) ? 0 : ERR_SYNTAX;
+    case OR_NUMERIC: return charset_is_numeric(text) ? 0 : ERR_SYNTAX;
+    case OR_TELETEX: return charset_is_teletex(text) ? 0 : ERR_SYNTAX;
+    default: return charset_utf8_valid(bytes_str(text)) ? 0 : ERR_SYNTAX;
+    }
+}
+
+// ---- building ----
+
+int or_builder_add(struct or_builder *b, enum or_attr attr, enum or_form form, const char *text) {
+    size_t at = b->n;
+    while (at > 0 && value_order(&b->values[at - 1], attr, form) > 0)
+        at--;
+    if (at > 0 && value_order(&b->values[at - 1], attr, form) == 0)
+        return ERR_EXISTS;
+    memmove(&b->values[at + 1], &b->values[at], (b->n - at) * sizeof *b->values);
+    b->values[at] = (struct or_value){(uint8_t)attr, (uint8_t)form, text};
+    b->n++;
+    return 0;
+}
+
+int or_builder_finish(struct arena *arena, const struct or_builder *b, struct or_address *a) {
+    struct or_value *values = NULL;
+    if (b->n > 0) {
+        values = arena_array(arena, b->n, sizeof *values);
+        if (values == NULL)
+            return ERR_NOMEM;
+        memcpy(values, b->values, b->n * sizeof *values);
+    }
+    a->values = values;
+    a->n_values = b->n;
+    return 0;
+}
+
+static int extension_order(const struct or_extension *e, int64_t type, struct bytes value) {
+    if (e->type != type)
+        return e->type < type ? -1 : 1;
+    size_t n = e->value.n < value.n ? e->value.n : value.n;
+    int r = n == 0 ? 0 : memcmp(e->value.p, value.p, n);
+    return r != 0 ? r : e->value.n < value.n ? -1 : e->value.n > value.n;
+}
+
+int or_extension_add(struct arena *arena, struct or_address *a, int64_t type, struct bytes value) {
+    size_t n = a->n_extensions, at = 0;
+    if (n >= OR_EXTENSIONS_MAX)
+        return ERR_LIMIT;
+    struct or_extension *e = arena_array(arena, n + 1, sizeof *e);
+    if (e == NULL)
+        return ERR_NOMEM;
+    while (at < n && extension_order(&a->extensions[at], type, value) <= 0)
+        at++;
+    if (at > 0)
+        memcpy(e, a->extensions, at * sizeof *e);
+    e[at] = (struct or_extension){type, value};
+    if (at < n)
+        memcpy(e + at + 1, a->extensions + at, (n - at) * sizeof *e);
+    a->extensions = e;
+    a->n_extensions++;
+    return 0;
+}
+
+// Sets one form of an attribute, or with `others` makes it the only one.
+static int set(struct arena *arena, struct or_address *a, enum or_attr attr, enum or_form form, const char *text,
+               bool others) {
+    struct or_builder b = {.n = 0};
+    for (size_t i = 0; i < a->n_values; i++)
+        if (a->values[i].attr != attr || (!others && a->values[i].form != form))
+            b.values[b.n++] = a->values[i];
+    if (text != NULL) {
+        int r = or_value_check(attr, form, text);
+        char *copy = r == 0 ? arena_strdup(arena, text) : NULL;
+        if (copy == NULL)
+            return r != 0 ? r : ERR_NOMEM;
+        or_builder_add(&b, attr, form, copy);
+    }
+    int r = or_builder_finish(arena, &b, a);
+    if (r == 0) {
+        a->raw = (struct bytes){0};
+        a->deviation = NULL;
+    }
+    return r;
+}
+
+int or_address_set(struct arena *arena, struct or_address *a, enum or_attr attr, enum or_form form, const char *text) {
+    return set(arena, a, attr, form, text, false);
+}
+
+int or_address_set_text(struct arena *arena, struct or_address *a, enum or_attr attr, const char *text) {
+    return set(arena, a, attr, text == NULL ? OR_PRINTABLE : or_form_for(attr, text), text, true);
+}
+
+int or_address_copy(struct arena *arena, struct or_address *out, const struct or_address *a) {
+    struct or_address copy = {.deviation = a->deviation};
+    struct or_builder b = {.n = 0};
+    for (size_t i = 0; i < a->n_values; i++) {
+        b.values[b.n] = a->values[i];
+        if ((b.values[b.n++].text = arena_strdup(arena, a->values[i].text)) == NULL)
+            return ERR_NOMEM;
+    }
+    if (or_builder_finish(arena, &b, &copy) != 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < a->n_extensions; i++) {
+        struct bytes value = arena_bytes(arena, a->extensions[i].value);
+        if (value.p == NULL || or_extension_add(arena, &copy, a->extensions[i].type, value) != 0)
+            return ERR_NOMEM;
+    }
+    if (a->raw.p != NULL && (copy.raw = arena_bytes(arena, a->raw)).p == NULL)
+        return ERR_NOMEM;
+    if (a->directory_name.p != NULL && (copy.directory_name = arena_bytes(arena, a->directory_name)).p == NULL)
+        return ERR_NOMEM;
+    *out = copy;
+    return 0;
+}
+
+// ---- is it whole? ----
+
+static bool has(const struct or_address *a, unsigned attr) {
+    return or_address_get(a, (enum or_attr)attr) != NULL;
+}
+
+// Of a run of attributes, one is there although the one before it is not.
+static bool has_gap(const struct or_address *a, unsigned first, unsigned last, unsigned step) {
+    for (unsigned i = first; i + step <= last; i += step)
+        if (!has(a, i) && has(a, i + step))
+            return true;
+    return false;
+}
+
+const char *or_address_check(const struct or_address *a) {
+    if (a->n_values == 0 && a->n_extensions == 0 && a->directory_name.p == NULL)
+        return "the address is empty";
+    if (a->n_values > 0 && !has(a, OR_COUNTRY) && !has(a, OR_X121) && !has(a, OR_NET_NUMBER) && !has(a, OR_NET_PSAP))
+        return "a country (C=) is missing";
+    if (!has(a, OR_SURNAME) && (has(a, OR_GIVEN) || has(a, OR_INITIALS) || has(a, OR_GENERATION)))
+        return "a surname (S=) is missing from the personal name";
+    if (has_gap(a, OR_OU1, OR_OU4, 1))
+        return "an organizational unit is missing before another (OU1= to OU4=)";
+    if (has_gap(a, OR_PD_ADDRESS1, OR_PD_ADDRESS6, 1))
+        return "a line is missing before another in the postal address (PD-A1= to PD-A6=)";
+    if (has(a, OR_NET_SUB) && !has(a, OR_NET_NUMBER))
+        return "a number (NET-NUM=) is missing for the sub-address";
+    if (has(a, OR_NET_PSAP) && has(a, OR_NET_NUMBER))
+        return "there can be a number (NET-NUM=) or a presentation address (NET-PSAP=), not both";
+    for (unsigned i = OR_DD1_TYPE; i <= OR_DD4_TYPE; i += 2)
+        if (has(a, i) != has(a, i + 1))
+            return "a domain-defined attribute needs a type and a value";
+    if (has_gap(a, OR_DD1_TYPE, OR_DD4_TYPE, 2))
+        return "a domain-defined attribute is missing before another";
+    return NULL;
+}
