@@ -73,6 +73,8 @@ static int read_next_id(struct spool *s) {
 }
 
 static int begin_use(struct spool *s, char why[256]) {
+    // The reserve of an earlier run may be only a part of it; and where the disk is full, what follows needs its room.
+    unlinkat(s->dir, "reserve", 0);
     char *mark = store_meta_get(&s->writer, "clean");
     bool clean = mark != NULL ? strcmp(mark, "yes") == 0 : s->next_id == 1;
     mem_free(mark);
@@ -131,8 +133,6 @@ int spool_open(const struct spool_options *o, struct spool **out, char why[256])
         release(s);
         return err;
     }
-    // What an earlier run left of the reserve may be only a part of it.
-    unlinkat(s->dir, "reserve", 0);
     spool_reserve_make(s);
     *out = s;
     why[0] = 0;

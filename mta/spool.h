@@ -102,8 +102,8 @@ struct spool_options {
 };
 
 struct spool;
-// ERR_BUSY: another process holds it, `why` names it; try again later. ERR_STATE: a newer format. ERR_CORRUPT: no
-// spool, or a broken one. `why` is filled for every error.
+// ERR_BUSY: another process holds it, `why` names it, or the disk is full; try again later. ERR_STATE: a newer format.
+// ERR_CORRUPT: no spool, or a broken one. `why` is filled for every error.
 int spool_open(const struct spool_options *o, struct spool **out, char why[256]);
 int spool_start(struct spool *s);
 void spool_completions(struct spool *s);     // runs callbacks

@@ -2,54 +2,11 @@
 // The commit thread: whatever batches have gathered while the last transaction was being synced make the next one, so
 // that the number of syncs falls as the load rises. A batch that cannot be done (a duplicate, a message that is gone)
 // is undone alone, by a savepoint; a failure of the store undoes all of the transaction and is each batch's result.
-//
-// Even removing rows takes room, in the journal: a full disk could never heal itself. So a reserve file is given up
-// then, and the batches that add nothing are tried once more; those that do are refused until there is room again.
-#include <errno.h>
-#include <fcntl.h>
+// When the disk is full (spool_space.c), the batches that add nothing are tried once more, the others refused.
 #include <stdio.h>
-#include <string.h>
-#include <sys/statvfs.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "mta/spool_internal.h"
-
-enum { RESERVE_EVERY_MS = 10000 };
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-// --- the reserve ---
-
-static void reserve_release(struct spool *s) {
-    if (s->reserved)
-        unlinkat(s->dir, "reserve", 0);
-    s->reserved = false;
-    s->reserve_attempt = now_ms();
-    spool_tell(s, &(struct spool_event){.kind = SPOOL_EVENT_FULL, .text = "the disk is full"});
-}
-
-void spool_reserve_make(struct spool *s) {
-    if (s->reserved || s->o.reserve == 0 || (s->started && now_ms() - s->reserve_attempt < RESERVE_EVERY_MS))
-        return;
-    s->reserve_attempt = now_ms();
-    struct statvfs fs;
-    if (fstatvfs(s->dir, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize < 2 * s->o.reserve)
-        return;
-    int fd = openat(s->dir, "reserve", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    s->reserved = fd >= 0 && posix_fallocate(fd, 0, (off_t)s->o.reserve) == 0;
-    if (fd >= 0)
-        close(fd);
-    if (!s->reserved)
-        unlinkat(s->dir, "reserve", 0);
-    else if (s->started)
-        spool_tell(s, &(struct spool_event){.kind = SPOOL_EVENT_RESERVE, .text = "there is room on the disk again"});
-}
 
 // --- a transaction ---
 
@@ -110,21 +67,26 @@ static void fail(struct work *first, struct work *end, bool growing_only, int er
 }
 
 static void commit_group(struct spool *s, struct work *first, struct work *end) {
-    char text[160];
-    int err = transaction(s, first, end, false, text);
-    if (err == ERR_OK) {
-        spool_reserve_make(s);
-        return;
-    }
+    char text[160] = "the disk is full";
+    spool_reserve_make(s);
+    bool shrinking = s->o.reserve != 0 && !s->reserved;
+    int err = shrinking ? ERR_OK : transaction(s, first, end, false, text);
     if (err == ERR_BUSY) {
-        reserve_release(s);
+        spool_reserve_release(s);
+        shrinking = true;
+    }
+    if (shrinking) {
         fail(first, end, true, ERR_BUSY, text);
         err = transaction(s, first, end, true, text);
-        if (err == ERR_OK)
-            return;
     }
-    fail(first, end, false, err, text);
-    spool_tell(s, &(struct spool_event){.kind = SPOOL_EVENT_ERROR, .text = text});
+    if (err < 0) {
+        fail(first, end, false, err, text);
+        spool_tell(s, &(struct spool_event){.kind = SPOOL_EVENT_ERROR, .text = text});
+    }
+    bool purged = false;
+    for (struct work *w = first; w != end; w = w->next)
+        purged |= ((struct spool_batch *)w)->result.purged > 0;
+    spool_give_back(s, shrinking, purged);
 }
 
 // --- the thread ---

@@ -66,8 +66,10 @@ int spool_apply_purge(struct store *st, const struct spool_op *op, struct spool_
 
 void *spool_commit_main(void *spool);
 void *spool_read_main(void *spool);
-void spool_query_drop(struct work *w);    // one that was never run
-void spool_reserve_make(struct spool *s); // if wanted, absent and there is room; tells it when the spool has started
+void spool_query_drop(struct work *w);       // one that was never run
+void spool_reserve_make(struct spool *s);    // if wanted, absent and there is room; tells it when the spool has started
+void spool_reserve_release(struct spool *s); // the disk is full
+void spool_give_back(struct spool *s, bool full, bool purged); // pages that are not used, after a commit
 // From a thread: the event is raised in the loop. From the start: at once.
 void spool_tell(struct spool *s, const struct spool_event *e);
 

@@ -166,10 +166,10 @@ int store_open(struct store *st, const char *path, bool writer) {
     if (sqlite3_create_function_v2(st->db, "row_sum", -1, function, NULL, row_sum, NULL, NULL, NULL) != SQLITE_OK)
         return store_error(st);
     // The journal keeps at most 64 MB after a burst.
-    return store_exec(
-        st, writer ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;"
-                     "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON"
-                   : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON");
+    return store_exec(st, writer ? "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = "
+                                   "FULL; PRAGMA journal_size_limit = 67108864;"
+                                   "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON"
+                                 : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON");
 }
 
 void store_close(struct store *st) {
@@ -179,7 +179,7 @@ void store_close(struct store *st) {
     *st = (struct store){0};
 }
 
-static int pragma_int(struct store *st, const char *sql, int *out) {
+int store_pragma(struct store *st, const char *sql, int *out) {
     sqlite3_stmt *s;
     if (sqlite3_prepare_v2(st->db, sql, -1, &s, NULL) != SQLITE_OK)
         return store_error(st);
@@ -192,11 +192,11 @@ static int pragma_int(struct store *st, const char *sql, int *out) {
 
 int store_prepare(struct store *st, int *format) {
     int application, tables;
-    int err = pragma_int(st, "PRAGMA application_id", &application);
+    int err = store_pragma(st, "PRAGMA application_id", &application);
     if (err == ERR_OK)
-        err = pragma_int(st, "PRAGMA user_version", format);
+        err = store_pragma(st, "PRAGMA user_version", format);
     if (err == ERR_OK)
-        err = pragma_int(st, "SELECT count(*) FROM sqlite_schema", &tables);
+        err = store_pragma(st, "SELECT count(*) FROM sqlite_schema", &tables);
     if (err < 0)
         return err;
     if (tables == 0 && application == 0) {

@@ -59,6 +59,7 @@ void store_close(struct store *st);
 // Makes the tables of an empty file; ERR_STATE: the file is of a newer format (*format); ERR_CORRUPT: not a spool.
 int store_prepare(struct store *st, int *format);
 int store_exec(struct store *st, const char *sql);
+int store_pragma(struct store *st, const char *sql, int *out); // one number
 // The error of the last call by kind: ERR_BUSY disk full, ERR_EXISTS a key is taken, ERR_STATE, ERR_CORRUPT, ERR_NOMEM,
 // ERR_SYSTEM.
 int store_error(const struct store *st);
