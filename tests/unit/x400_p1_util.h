@@ -3,13 +3,14 @@
 #ifndef X400_P1_UTIL_H
 #define X400_P1_UTIL_H
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "x400/p1.h"
 
