@@ -10,7 +10,7 @@
 #include "x400/oraddr.h"
 #include "x400/p1_value.h"
 
-enum { STRING_MAX = 64 * 1024 };
+enum { STRING_MAX = 64 * 1024, GENERALIZED_TIME = 24 };
 
 // ---- strings of names ----
 
@@ -76,29 +76,31 @@ static int64_t generalized_time(struct bytes v) {
     return t;
 }
 
-// FileAttributes. Date-and-Time-Attribute and Object-Size-Attribute are choices, so their tags are explicit.
+// Date-and-Time-Attribute and Object-Size-Attribute are choices, so their tags in FileAttributes are explicit, and the
+// actual value is [1] within. A value without that tag is taken too.
+static bool attribute_value(struct bytes choice, uint32_t type, struct bytes *value) {
+    struct cursor c = cursor_of(choice);
+    struct tlv t;
+    return tlv_next(&c, &t, NULL, value) == ERR_OK && !t.constructed &&
+           (tlv_is(&t, TLV_CONTEXT, 1) || tlv_is(&t, TLV_UNIVERSAL, type));
+}
+
 static void file_attributes(struct arena *a, struct bytes value, struct ipm_part *part) {
-    struct cursor c = cursor_of(value), in;
+    struct cursor c = cursor_of(value);
     struct tlv t;
     struct bytes v;
     int64_t n;
     while (tlv_next(&c, &t, NULL, &v) == ERR_OK) {
-        if (t.cls != TLV_CONTEXT || !t.constructed)
+        if (!t.constructed)
             continue;
-        in = cursor_of(v);
-        switch (t.tag) {
-        case 0: // incomplete-pathname
-        case 23: part->file_name = joined_strings(a, v, "/"); break;
-        case 5: // date-and-time-of-last-modification
-            if (tlv_next(&in, &t, NULL, &v) == ERR_OK && tlv_is(&t, TLV_UNIVERSAL, 24))
-                part->modified = generalized_time(v);
-            break;
-        case 13: // object-size
-            if (tlv_expect(&in, TLV_UNIVERSAL, TLV_INTEGER, &t, &v) == ERR_OK && tlv_get_int(v, &n) == ERR_OK && n >= 0)
-                part->size = n;
-            break;
-        default: break;
-        }
+        // incomplete-pathname and complete-pathname: [23] here, [APPLICATION 23] in ISO 8571.
+        if (tlv_is(&t, TLV_CONTEXT, 0) || (t.tag == 23 && (t.cls == TLV_CONTEXT || t.cls == TLV_APPLICATION)))
+            part->file_name = joined_strings(a, v, "/");
+        else if (tlv_is(&t, TLV_CONTEXT, 5) && attribute_value(v, GENERALIZED_TIME, &v))
+            part->modified = generalized_time(v);
+        else if (tlv_is(&t, TLV_CONTEXT, 13) && attribute_value(v, TLV_INTEGER, &v) && tlv_get_int(v, &n) == ERR_OK &&
+                 n >= 0)
+            part->size = n;
     }
 }
 
@@ -134,13 +136,13 @@ static int put_modified(struct buf *b, int64_t t) {
         return ERR_OK;
     size_t from = b->len;
     strftime(text, sizeof text, "%Y%m%d%H%M%SZ", &tm);
-    int err = tlv_put(b, TLV_UNIVERSAL, false, 24, bytes_str(text));
+    int err = tlv_put(b, TLV_CONTEXT, false, 1, bytes_str(text));
     return err < 0 ? err : tlv_wrap(b, from, TLV_CONTEXT, true, 5);
 }
 
 static int put_size(struct buf *b, uint64_t size) {
     size_t from = b->len;
-    int err = tlv_put_int(b, TLV_UNIVERSAL, TLV_INTEGER, (int64_t)size);
+    int err = tlv_put_int(b, TLV_CONTEXT, 1, (int64_t)size);
     return err < 0 ? err : tlv_wrap(b, from, TLV_CONTEXT, true, 13);
 }
 

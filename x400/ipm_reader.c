@@ -359,10 +359,10 @@ static int external_member(struct ipm_reader *r, const struct tlv *t, bool file)
 // The role of an element within one of `parent`, or an error. nth counts from 0.
 static int member_role(struct ipm_reader *r, enum role parent, uint32_t nth, const struct tlv *t) {
     bool universal = t->cls == TLV_UNIVERSAL;
-    bool set = universal && t->tag == TLV_SET && t->constructed;
+    bool set = universal && t->tag == TLV_SET && t->constructed && nth == 0;
     bool sequence = universal && t->tag == TLV_SEQUENCE && t->constructed;
     switch (parent) {
-    case ROLE_IPM: return nth == 0 && set ? ROLE_COLLECT : nth == 1 && sequence ? ROLE_BODY : ERR_SYNTAX;
+    case ROLE_IPM: return set ? ROLE_COLLECT : nth == 1 && sequence ? ROLE_BODY : ERR_SYNTAX;
     case ROLE_BODY: return body_part(r, t);
     case ROLE_IA5: return set ? ROLE_COLLECT : universal && is_string(t) ? ROLE_OCTETS : ERR_SYNTAX;
     case ROLE_TELETEX: return set ? ROLE_COLLECT : sequence ? ROLE_PAGES : ERR_SYNTAX;
