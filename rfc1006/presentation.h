@@ -87,9 +87,9 @@ struct presentation {
     size_t n_contexts, n_proposed;
     struct presentation_context contexts[PRESENTATION_CONTEXTS]; // the defined context set, with results
     struct pdv_stream pdv;
-    bool pdv_failed; // the rest of a faulty SSDU is skipped
 };
 
+extern const struct fsm_table presentation_fsm; // for tests that walk it
 // The session's user: session_init(..., &presentation_session_user, &presentation, ...).
 extern const struct session_user presentation_session_user;
 

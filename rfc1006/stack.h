@@ -110,7 +110,7 @@ enum stack_answer { STACK_ACCEPT, STACK_UNKNOWN, STACK_NOT_ATTACHED, STACK_CONGE
 
 struct stack_open {
     const struct stack_negotiated *so_far;
-    struct bytes user_data;      // RTORQ user data, tag [16] and all; empty when it is a `recover`
+    struct bytes user_data;      // RTORQ user data, tag [16] and all
     uint32_t checkpoint, window; // proposed
     enum rtse_dialogue dialogue; // proposed
 };

@@ -1,0 +1,672 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The presentation protocol machine. Its states are those of X.226 (idle, await CPA, await response, connected); what
+// the peer sends is classified first (CP, CPA, CPR, ARU, ARP, data) and then stepped. The octets of P-DATA go through
+// pdv_stream. A fault of the peer is answered with ARP in an S-U-ABORT, and the users above get a P-P-ABORT indication.
+#include "rfc1006/presentation.h"
+
+#include <stdio.h>
+
+enum state { IDLE, AWAIT_CPA, AWAIT_RESPONSE, CONNECTED, N_STATES };
+enum event {
+    CONNECT_REQ, // requests and responses of the users above, up to ...
+    CONNECT_RSP,
+    CONNECT_RSP_REFUSE,
+    RELEASE_REQ,
+    RELEASE_RSP,
+    U_ABORT_REQ,
+    DATA_REQ,
+    EVENT_REQ, // ... here
+    CP,
+    CPA,
+    CPR,
+    S_REFUSE, // a session refusal without CPR
+    RELEASE_IND,
+    RELEASE_CNF,
+    ARU,
+    ARP,
+    S_P_ABORT,
+    DATA_IND,
+    EVENT_IND,
+    N_EVENTS
+};
+
+static const char *const state_names[] = {"idle", "await CPA", "await response", "connected"};
+static const char *const event_names[] = {
+    "P-CONNECT request",
+    "P-CONNECT response+",
+    "P-CONNECT response-",
+    "P-RELEASE request",
+    "P-RELEASE response",
+    "P-U-ABORT request",
+    "P-DATA request",
+    "passing request",
+    "CP",
+    "CPA",
+    "CPR",
+    "S-CONNECT confirm-",
+    "S-RELEASE indication",
+    "S-RELEASE confirm",
+    "ARU",
+    "ARP",
+    "S-P-ABORT indication",
+    "S-DATA indication",
+    "passing indication",
+};
+
+// What an event carries, as far as it needs.
+struct arg {
+    const struct presentation_connect *connect;
+    const struct session_connect *session_connect;
+    struct presentation_ppdu *ppdu;
+    const struct stack_failure *failure;
+    struct presentation_event *passing;
+    int32_t context;
+    struct buf *buf;
+    struct bytes octets;
+};
+
+enum { ARP_UNRECOGNIZED_PPDU = 1, ARP_UNEXPECTED_PPDU = 2, ARP_UNEXPECTED_PRIMITIVE = 3, ARP_INVALID_VALUE = 6 };
+enum { CPR_CONGESTION = 1, CPR_VERSION = 4, CPR_USER_DATA_NOT_READABLE = 6 };
+
+// ---- contexts ----
+
+int32_t presentation_context_of(const struct presentation *p, struct bytes abstract_syntax) {
+    for (size_t i = 0; i < p->n_contexts; i++)
+        if (p->contexts[i].result == PRESENTATION_ACCEPTANCE &&
+            bytes_equal(p->contexts[i].abstract_syntax, abstract_syntax))
+            return p->contexts[i].id;
+    return -1;
+}
+
+bool presentation_has_context(const struct presentation *p, int64_t id) {
+    for (size_t i = 0; i < p->n_contexts; i++)
+        if (p->contexts[i].result == PRESENTATION_ACCEPTANCE && p->contexts[i].id == id)
+            return true;
+    return false;
+}
+
+// Copies the list, which points into somebody else's octets.
+static int contexts_keep(struct presentation *p, const struct presentation_context *list, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        int err = buf_append(&p->names, list[i].abstract_syntax.p, list[i].abstract_syntax.n);
+        if (err < 0)
+            return err;
+    }
+    const uint8_t *at = buf_bytes(&p->names).p;
+    for (size_t i = 0; i < n; i++) {
+        p->contexts[i] = list[i];
+        p->contexts[i].abstract_syntax = bytes_of(at, list[i].abstract_syntax.n);
+        at += list[i].abstract_syntax.n;
+    }
+    p->n_contexts = n;
+    return ERR_OK;
+}
+
+static void contexts_judge(struct presentation *p) {
+    for (size_t i = 0; i < p->n_contexts; i++) {
+        struct presentation_context *c = &p->contexts[i];
+        bool known = false, again = false;
+        for (size_t k = 0; k < sizeof p->params.supported / sizeof *p->params.supported; k++)
+            known |= p->params.supported[k].p != NULL && bytes_equal(p->params.supported[k], c->abstract_syntax);
+        for (size_t k = 0; k < i; k++)
+            again |= p->contexts[k].id == c->id;
+        c->result = known && c->ber && !again ? PRESENTATION_ACCEPTANCE : PRESENTATION_PROVIDER_REJECTION;
+        c->reason = (int8_t)(!known    ? PRESENTATION_REJECT_ABSTRACT_SYNTAX
+                             : !c->ber ? PRESENTATION_REJECT_TRANSFER_SYNTAXES
+                                       : PRESENTATION_REJECT_NOT_SPECIFIED);
+    }
+}
+
+// ---- actions: requests of the users above ----
+
+static int user_data_wrap(struct buf *value, int32_t context) {
+    return value == NULL || value->len == 0 ? ERR_OK : pdv_wrap_user_data(value, context);
+}
+
+static int send_cp(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    struct presentation_ppdu cp = {.calling_psel = a->connect->calling_psel, .called_psel = a->connect->called_psel};
+    int err = contexts_keep(p, a->connect->contexts, a->connect->n_contexts);
+    cp.n_contexts = p->n_proposed = p->n_contexts;
+    memcpy(cp.contexts, p->contexts, sizeof cp.contexts);
+    if (err == ERR_OK)
+        err = user_data_wrap(a->buf, a->context);
+    if (err == ERR_OK)
+        err = presentation_cp_encode(a->buf, &cp);
+    return err == ERR_OK ? session_connect_req(p->session, &a->connect->session, a->buf) : err;
+}
+
+static int send_cpa(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    struct session_connect s = a->connect->session;
+    struct presentation_ppdu cpa = {.called_psel = a->connect->called_psel, .n_contexts = p->n_proposed};
+    memcpy(cpa.contexts, p->contexts, sizeof cpa.contexts);
+    s.refused = a->connect->refused;
+    s.reason = SESSION_REFUSED_WITH_DATA;
+    cpa.provider_reason = -1;
+    int err = user_data_wrap(a->buf, a->context);
+    if (err == ERR_OK)
+        err = s.refused ? presentation_cpr_encode(a->buf, &cpa) : presentation_cpa_encode(a->buf, &cpa);
+    return err == ERR_OK ? session_connect_rsp(p->session, &s, a->buf) : err;
+}
+
+static int send_release(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    int err = user_data_wrap(a->buf, a->context);
+    return err == ERR_OK ? session_release_req(p->session, a->buf) : err;
+}
+
+static int send_release_response(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    int err = user_data_wrap(a->buf, a->context);
+    return err == ERR_OK ? session_release_rsp(p->session, a->buf) : err;
+}
+
+static int send_aru(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    int err = ERR_LIMIT;
+    if (a->buf != NULL && a->buf->len > 0 && (err = pdv_wrap_user_data(a->buf, a->context)) == ERR_OK &&
+        (err = presentation_aru_encode(a->buf, a->context)) == ERR_OK)
+        err = session_u_abort_req(p->session, a->buf);
+    return err < 0 ? session_u_abort_req(p->session, NULL) : err; // session version 1 has room for 9 octets only
+}
+
+static int send_data(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    int err = pdv_wrap_user_data(a->buf, a->context);
+    return err == ERR_OK ? session_data_req(p->session, a->buf) : err;
+}
+
+static int send_passing(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    struct presentation_event *e = ((struct arg *)v)->passing;
+    switch (e->primitive) {
+    case P_ACTIVITY_START: return session_activity_start_req(p->session, e->activity_id, NULL);
+    case P_ACTIVITY_INTERRUPT:
+        return e->response ? session_activity_interrupt_rsp(p->session)
+                           : session_activity_interrupt_req(p->session, e->reason);
+    case P_ACTIVITY_DISCARD:
+        return e->response ? session_activity_discard_rsp(p->session)
+                           : session_activity_discard_req(p->session, e->reason);
+    case P_ACTIVITY_END:
+        return e->response ? session_activity_end_rsp(p->session, NULL)
+                           : session_activity_end_req(p->session, &e->serial, NULL);
+    case P_SYNC_MINOR:
+        return e->response ? session_sync_minor_rsp(p->session, e->serial, NULL)
+                           : session_sync_minor_req(p->session, e->explicit_cnf, &e->serial, NULL);
+    case P_U_EXCEPTION_REPORT: return session_u_exception_req(p->session, e->reason, NULL);
+    case P_TOKEN_PLEASE: return session_token_please_req(p->session, e->tokens, NULL);
+    case P_TOKEN_GIVE: return session_token_give_req(p->session, e->tokens);
+    case P_CONTROL_GIVE: return session_control_give_req(p->session);
+    case P_ACTIVITY_RESUME:
+    case P_P_EXCEPTION_REPORT: break;
+    }
+    return ERR_STATE;
+}
+
+// ---- faults of the peer ----
+
+static void provider_abort(struct presentation *p, int reason, int event, const char *what) {
+    struct buf b = {0};
+    struct stack_failure f;
+    p->fsm.state = IDLE;
+    if (presentation_arp_encode(&b, reason, event) < 0 || session_u_abort_req(p->session, &b) < 0)
+        session_u_abort_req(p->session, NULL);
+    buf_free(&b);
+    stack_failure_set(&f, STACK_PRESENTATION, false, reason, "presentation: protocol error of the peer, %s", what);
+    p->acse->p_abort_ind(p->acse_user, &f);
+}
+
+static int unlisted(void *ctx, uint8_t event, void *arg) {
+    struct presentation *p = ctx;
+    char what[80];
+    (void)arg;
+    if (event <= EVENT_REQ)
+        return ERR_STATE;
+    if (p->fsm.state == IDLE)
+        return ERR_OK; // over: what still comes says nothing
+    snprintf(what, sizeof what, "%s in state %s", event_names[event], state_names[p->fsm.state]);
+    provider_abort(p,
+                   event == RELEASE_IND || event == RELEASE_CNF || event == EVENT_IND ? ARP_UNEXPECTED_PRIMITIVE
+                                                                                      : ARP_UNEXPECTED_PPDU,
+                   -1, what);
+    return ERR_OK;
+}
+
+// Refuses a connection before any user above has seen it. ppdu NULL: without CPR.
+static void connect_refuse(struct presentation *p, uint8_t session_reason, struct presentation_ppdu *cpr,
+                           const struct stack_failure *f) {
+    struct session_connect s = {.refused = true, .reason = session_reason};
+    struct buf b = {0};
+    p->fsm.state = IDLE;
+    if (cpr != NULL && presentation_cpr_encode(&b, cpr) < 0)
+        buf_clear(&b);
+    if (session_connect_rsp(p->session, &s, b.len > 0 ? &b : NULL) < 0)
+        session_u_abort_req(p->session, NULL);
+    buf_free(&b);
+    p->acse->p_abort_ind(p->acse_user, f);
+}
+
+static void connect_refuse_provider(struct presentation *p, struct presentation_ppdu *cp, int reason, const char *why) {
+    struct stack_failure f;
+    struct presentation_ppdu cpr = {.called_psel = cp->called_psel, .provider_reason = reason};
+    stack_failure_set(&f, STACK_PRESENTATION, false, reason, "presentation: connection refused, reason %d (%s): %s",
+                      reason, presentation_provider_reason_text(reason), why);
+    connect_refuse(p, SESSION_REFUSED_WITH_DATA, &cpr, &f);
+}
+
+// ---- actions: what the peer sent ----
+
+// The one value in the user data of a connect, release or abort. p NULL when there is none or it cannot be read.
+static struct bytes value_of(struct bytes user_data, int64_t *context) {
+    struct bytes value = {NULL, 0};
+    *context = PDV_NO_CONTEXT;
+    if (user_data.p == NULL || user_data.n == 0 || pdv_first(user_data, context, &value) < 0)
+        return bytes_of(NULL, 0);
+    return value;
+}
+
+static int indicate_connect(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    struct presentation_connect c = {
+        .session = *a->session_connect, .calling_psel = a->ppdu->calling_psel, .called_psel = a->ppdu->called_psel};
+    int refuse = p->params.accept_presentation == NULL
+                     ? -1
+                     : p->params.accept_presentation(p->params.accept_ctx, c.calling_psel, c.called_psel);
+    if (refuse >= 0) {
+        connect_refuse_provider(p, a->ppdu, refuse, "called P-selector");
+        return ERR_OK;
+    }
+    size_t n = a->ppdu->n_contexts < PRESENTATION_CONTEXTS ? a->ppdu->n_contexts : PRESENTATION_CONTEXTS;
+    p->n_proposed = a->ppdu->n_contexts;
+    if (!a->ppdu->version_1 || contexts_keep(p, a->ppdu->contexts, n) < 0) {
+        connect_refuse_provider(p, a->ppdu, a->ppdu->version_1 ? CPR_CONGESTION : CPR_VERSION,
+                                "protocol version, or memory");
+        return ERR_OK;
+    }
+    contexts_judge(p);
+    c.user_data = value_of(a->ppdu->user_data, &c.context);
+    if (c.user_data.p == NULL || (c.context != PDV_NO_CONTEXT && !presentation_has_context(p, c.context))) {
+        connect_refuse_provider(p, a->ppdu, CPR_USER_DATA_NOT_READABLE, "user data absent or in no accepted context");
+        return ERR_OK;
+    }
+    c.n_contexts = p->n_contexts;
+    memcpy(c.contexts, p->contexts, sizeof c.contexts);
+    p->acse->connect_ind(p->acse_user, &c);
+    return ERR_OK;
+}
+
+// A CPA; or, with refused set, a CPR or a session refusal.
+static void confirm(struct presentation *p, const struct arg *a, struct presentation_connect *c) {
+    c->session = *a->session_connect;
+    if (a->ppdu != NULL) {
+        c->called_psel = a->ppdu->called_psel;
+        c->user_data = value_of(a->ppdu->user_data, &c->context);
+    }
+    c->n_contexts = p->n_contexts;
+    memcpy(c->contexts, p->contexts, sizeof c->contexts);
+    p->acse->connect_cnf(p->acse_user, c);
+}
+
+static int confirm_accepted(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    struct presentation_connect c = {.refused = false};
+    if (a->ppdu->n_contexts != p->n_contexts) {
+        provider_abort(p, ARP_INVALID_VALUE, 1, "CPA answers another number of contexts than were proposed");
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < p->n_contexts; i++) {
+        p->contexts[i].result = a->ppdu->contexts[i].result;
+        p->contexts[i].reason = a->ppdu->contexts[i].reason;
+    }
+    confirm(p, a, &c);
+    return ERR_OK;
+}
+
+static int confirm_refused(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    struct presentation_connect c = {.refused = true};
+    const struct session_connect *s = a->session_connect;
+    if (a->ppdu == NULL) {
+        stack_failure_set(&c.failure, STACK_SESSION, true, s->reason, "%s",
+                          s->text != NULL ? s->text : session_refusal_text(s->reason));
+    } else {
+        int reason = a->ppdu->provider_reason;
+        c.by_user = reason < 0;
+        stack_failure_set(&c.failure, STACK_PRESENTATION, true, reason, "presentation: CPR, reason %d (%s)", reason,
+                          presentation_provider_reason_text(reason));
+    }
+    confirm(p, a, &c);
+    return ERR_OK;
+}
+
+static int indicate_release(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    int64_t context;
+    p->acse->release_ind(p->acse_user, value_of(((struct arg *)v)->octets, &context));
+    return ERR_OK;
+}
+
+static int confirm_release(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    int64_t context;
+    p->acse->release_cnf(p->acse_user, value_of(((struct arg *)v)->octets, &context));
+    return ERR_OK;
+}
+
+static int indicate_u_abort(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    const struct arg *a = v;
+    int64_t context;
+    p->acse->u_abort_ind(p->acse_user, value_of(a->ppdu->user_data, &context));
+    return ERR_OK;
+}
+
+static int indicate_p_abort(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    p->acse->p_abort_ind(p->acse_user, ((struct arg *)v)->failure);
+    return ERR_OK;
+}
+
+static int pass_data(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    return pdv_stream_feed(&p->pdv, ((struct arg *)v)->octets);
+}
+
+static int pass_event(void *ctx, void *v) {
+    struct presentation *p = ctx;
+    p->rtse->event(p->rtse_user, ((struct arg *)v)->passing);
+    return ERR_OK;
+}
+
+// States and their names as in X.226, whose tables were not at hand: rows follow the service (X.216) and are inferred.
+#define ROW(s, e, a, n)                                                                                                \
+    { s, e, NULL, a, n, "inferred from the service of X.216" }
+#define ABORTS(s)                                                                                                      \
+    ROW(s, U_ABORT_REQ, send_aru, IDLE), ROW(s, ARU, indicate_u_abort, IDLE), ROW(s, ARP, indicate_p_abort, IDLE),     \
+        ROW(s, S_P_ABORT, indicate_p_abort, IDLE)
+static const struct fsm_row rows[] = {
+    ROW(IDLE, CONNECT_REQ, send_cp, AWAIT_CPA),
+    ROW(IDLE, CP, indicate_connect, AWAIT_RESPONSE),
+    ROW(AWAIT_CPA, CPA, confirm_accepted, CONNECTED),
+    ROW(AWAIT_CPA, CPR, confirm_refused, IDLE),
+    ROW(AWAIT_CPA, S_REFUSE, confirm_refused, IDLE),
+    ABORTS(AWAIT_CPA),
+    ROW(AWAIT_RESPONSE, CONNECT_RSP, send_cpa, CONNECTED),
+    ROW(AWAIT_RESPONSE, CONNECT_RSP_REFUSE, send_cpa, IDLE),
+    ABORTS(AWAIT_RESPONSE),
+    ROW(CONNECTED, RELEASE_REQ, send_release, FSM_SAME),
+    ROW(CONNECTED, RELEASE_CNF, confirm_release, IDLE),
+    ROW(CONNECTED, RELEASE_IND, indicate_release, FSM_SAME),
+    ROW(CONNECTED, RELEASE_RSP, send_release_response, IDLE),
+    ROW(CONNECTED, DATA_REQ, send_data, FSM_SAME),
+    ROW(CONNECTED, DATA_IND, pass_data, FSM_SAME),
+    ROW(CONNECTED, EVENT_REQ, send_passing, FSM_SAME),
+    ROW(CONNECTED, EVENT_IND, pass_event, FSM_SAME),
+    ABORTS(CONNECTED),
+};
+
+const struct fsm_table presentation_fsm = {
+    "presentation", state_names, N_STATES, event_names, N_EVENTS, rows, sizeof rows / sizeof *rows, unlisted};
+
+// ---- from above ----
+
+// A request that fails has not happened.
+static int request(struct presentation *p, enum event e, struct arg *a) {
+    uint8_t before = p->fsm.state;
+    int err = fsm_step(&p->fsm, e, a);
+    if (err < 0)
+        p->fsm.state = before;
+    return err;
+}
+
+int presentation_connect_req(struct presentation *p, const struct presentation_connect *c, int32_t context,
+                             struct buf *value) {
+    return request(p, CONNECT_REQ, &(struct arg){.connect = c, .context = context, .buf = value});
+}
+
+int presentation_connect_rsp(struct presentation *p, const struct presentation_connect *c, int32_t context,
+                             struct buf *value) {
+    return request(p, c->refused ? CONNECT_RSP_REFUSE : CONNECT_RSP,
+                   &(struct arg){.connect = c, .context = context, .buf = value});
+}
+
+int presentation_release_req(struct presentation *p, int32_t context, struct buf *value) {
+    return request(p, RELEASE_REQ, &(struct arg){.context = context, .buf = value});
+}
+
+int presentation_release_rsp(struct presentation *p, int32_t context, struct buf *value) {
+    return request(p, RELEASE_RSP, &(struct arg){.context = context, .buf = value});
+}
+
+int presentation_u_abort_req(struct presentation *p, int32_t context, struct buf *value) {
+    return request(p, U_ABORT_REQ, &(struct arg){.context = context, .buf = value});
+}
+
+int presentation_data_req(struct presentation *p, int32_t context, struct buf *value) {
+    return request(p, DATA_REQ, &(struct arg){.context = context, .buf = value});
+}
+
+int presentation_event_req(struct presentation *p, struct presentation_event *e) {
+    return request(p, EVENT_REQ, &(struct arg){.passing = e});
+}
+
+// ---- from session ----
+
+static void on_connect_ind(void *user, const struct session_connect *s) {
+    struct presentation *p = user;
+    struct presentation_ppdu cp = {.provider_reason = -1};
+    struct stack_failure f;
+    uint8_t refuse = p->params.accept_session == NULL ? 0 : p->params.accept_session(p->params.accept_ctx, s);
+    if (refuse != 0) {
+        stack_failure_set(&f, STACK_SESSION, false, refuse, "session: connection refused, reason %u (%s)", refuse,
+                          session_refusal_text(refuse));
+        connect_refuse(p, refuse, NULL, &f);
+        return;
+    }
+    int err = presentation_cp_decode(s->user_data, &cp);
+    if (err < 0 || !cp.normal_mode) {
+        stack_failure_set(&f, STACK_PRESENTATION, false, -1, "presentation: connection refused, %s",
+                          err < 0 ? "its first PPDU is not a CP that can be read"
+                                  : "the peer calls in X.410 mode, only normal mode is available");
+        connect_refuse(p, SESSION_REFUSED_BY_USER, NULL, &f);
+        return;
+    }
+    fsm_step(&p->fsm, CP, &(struct arg){.session_connect = s, .ppdu = &cp});
+}
+
+static void on_connect_cnf(void *user, const struct session_connect *s) {
+    struct presentation *p = user;
+    struct presentation_ppdu ppdu = {.provider_reason = -1};
+    struct arg a = {.session_connect = s, .ppdu = &ppdu};
+    bool data = s->user_data.p != NULL && s->user_data.n > 0;
+    if (s->refused && (!data || presentation_cpr_decode(s->user_data, &ppdu) < 0)) {
+        a.ppdu = NULL;
+        fsm_step(&p->fsm, S_REFUSE, &a);
+    } else if (s->refused) {
+        fsm_step(&p->fsm, CPR, &a);
+    } else if (presentation_cpa_decode(s->user_data, &ppdu) < 0 || !ppdu.normal_mode) {
+        provider_abort(p, ARP_UNRECOGNIZED_PPDU, -1, "its answer is not a CPA of normal mode that can be read");
+    } else {
+        fsm_step(&p->fsm, CPA, &a);
+    }
+}
+
+static void on_release_ind(void *user, struct bytes ud) {
+    struct presentation *p = user;
+    fsm_step(&p->fsm, RELEASE_IND, &(struct arg){.octets = ud});
+}
+
+static void on_release_cnf(void *user, struct bytes ud) {
+    struct presentation *p = user;
+    fsm_step(&p->fsm, RELEASE_CNF, &(struct arg){.octets = ud});
+}
+
+static void on_u_abort_ind(void *user, struct bytes ud) {
+    struct presentation *p = user;
+    struct presentation_ppdu ppdu = {.provider_reason = -1, .event = -1};
+    enum presentation_abort_kind kind = PRESENTATION_ARU;
+    struct stack_failure f;
+    if (ud.p != NULL && ud.n > 0 && presentation_abort_decode(ud, &kind, &ppdu) < 0) {
+        kind = PRESENTATION_ARU; // an abort is an abort, whatever its words
+        ppdu.user_data = bytes_of(NULL, 0);
+    }
+    if (kind == PRESENTATION_ARP)
+        stack_failure_set(&f, STACK_PRESENTATION, true, ppdu.provider_reason,
+                          "presentation: aborted by the peer's provider, reason %d (%s)", ppdu.provider_reason,
+                          presentation_abort_text(ppdu.provider_reason));
+    fsm_step(&p->fsm, kind == PRESENTATION_ARP ? ARP : ARU, &(struct arg){.ppdu = &ppdu, .failure = &f});
+}
+
+static void on_p_abort_ind(void *user, const struct session_p_abort *s) {
+    struct presentation *p = user;
+    struct stack_failure f;
+    bool peer = s->reason == SESSION_ABORT_PROTOCOL_ERROR_PEER || s->reason == SESSION_ABORT_UNDEFINED ||
+                s->reason == SESSION_ABORT_TRANSPORT;
+    stack_failure_set(&f, s->reason == SESSION_ABORT_TRANSPORT ? STACK_TRANSPORT : STACK_SESSION, peer, -1, "%s",
+                      s->text);
+    fsm_step(&p->fsm, S_P_ABORT, &(struct arg){.failure = &f});
+}
+
+static void on_data_ind(void *user, struct bytes piece, bool last) {
+    struct presentation *p = user;
+    if (p->fsm.state == IDLE)
+        return;
+    int err = fsm_step(&p->fsm, DATA_IND, &(struct arg){.octets = piece});
+    if (err == ERR_OK && last)
+        err = pdv_stream_end(&p->pdv);
+    if (err < 0 && p->fsm.state != IDLE)
+        provider_abort(p, ARP_INVALID_VALUE, 7, "P-DATA whose user data cannot be read");
+    else if (last)
+        pdv_stream_reset(&p->pdv);
+}
+
+static void passing(void *user, struct presentation_event e) {
+    struct presentation *p = user;
+    fsm_step(&p->fsm, EVENT_IND, &(struct arg){.passing = &e});
+}
+
+static void on_token_please(void *user, uint8_t tokens, struct bytes ud) {
+    (void)ud;
+    passing(user, (struct presentation_event){.primitive = P_TOKEN_PLEASE, .tokens = tokens});
+}
+static void on_token_give(void *user, uint8_t tokens) {
+    passing(user, (struct presentation_event){.primitive = P_TOKEN_GIVE, .tokens = tokens});
+}
+static void on_control_give(void *user) {
+    passing(user, (struct presentation_event){.primitive = P_CONTROL_GIVE});
+}
+static void on_sync_minor_ind(void *user, uint32_t serial, bool explicit_cnf, struct bytes ud) {
+    (void)ud;
+    passing(user,
+            (struct presentation_event){.primitive = P_SYNC_MINOR, .serial = serial, .explicit_cnf = explicit_cnf});
+}
+static void on_sync_minor_cnf(void *user, uint32_t serial, struct bytes ud) {
+    (void)ud;
+    passing(user, (struct presentation_event){.primitive = P_SYNC_MINOR, .response = true, .serial = serial});
+}
+static void on_activity_start(void *user, struct bytes id, struct bytes ud) {
+    (void)ud;
+    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_START, .activity_id = id});
+}
+static void on_activity_resume(void *user, const struct session_resume *r) {
+    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_RESUME, .activity_id = r->new_id});
+}
+static void on_interrupt_ind(void *user, uint8_t reason) {
+    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_INTERRUPT, .reason = reason});
+}
+static void on_interrupt_cnf(void *user) {
+    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_INTERRUPT, .response = true});
+}
+static void on_discard_ind(void *user, uint8_t reason) {
+    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_DISCARD, .reason = reason});
+}
+static void on_discard_cnf(void *user) {
+    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_DISCARD, .response = true});
+}
+static void on_end_ind(void *user, uint32_t serial, struct bytes ud) {
+    (void)ud;
+    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_END, .serial = serial});
+}
+static void on_end_cnf(void *user, uint32_t serial, struct bytes ud) {
+    (void)ud;
+    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_END, .response = true, .serial = serial});
+}
+static void on_u_exception(void *user, uint8_t reason, struct bytes ud) {
+    (void)ud;
+    passing(user, (struct presentation_event){.primitive = P_U_EXCEPTION_REPORT, .reason = reason});
+}
+static void on_p_exception(void *user) {
+    passing(user, (struct presentation_event){.primitive = P_P_EXCEPTION_REPORT});
+}
+
+const struct session_user presentation_session_user = {
+    .connect_ind = on_connect_ind,
+    .connect_cnf = on_connect_cnf,
+    .release_ind = on_release_ind,
+    .release_cnf = on_release_cnf,
+    .u_abort_ind = on_u_abort_ind,
+    .p_abort_ind = on_p_abort_ind,
+    .data_ind = on_data_ind,
+    .token_please_ind = on_token_please,
+    .token_give_ind = on_token_give,
+    .control_give_ind = on_control_give,
+    .sync_minor_ind = on_sync_minor_ind,
+    .sync_minor_cnf = on_sync_minor_cnf,
+    .activity_start_ind = on_activity_start,
+    .activity_resume_ind = on_activity_resume,
+    .activity_interrupt_ind = on_interrupt_ind,
+    .activity_interrupt_cnf = on_interrupt_cnf,
+    .activity_discard_ind = on_discard_ind,
+    .activity_discard_cnf = on_discard_cnf,
+    .activity_end_ind = on_end_ind,
+    .activity_end_cnf = on_end_cnf,
+    .u_exception_ind = on_u_exception,
+    .p_exception_ind = on_p_exception,
+};
+
+static int pdv_begin(void *ctx, int64_t context) {
+    struct presentation *p = ctx;
+    if (context != PDV_NO_CONTEXT && !presentation_has_context(p, context))
+        return ERR_SYNTAX;
+    return p->rtse->data_begin(p->rtse_user, context);
+}
+
+static int pdv_data(void *ctx, struct bytes piece) {
+    struct presentation *p = ctx;
+    return p->rtse->data(p->rtse_user, piece);
+}
+
+static int pdv_end(void *ctx) {
+    struct presentation *p = ctx;
+    return p->rtse->data_end(p->rtse_user);
+}
+
+static const struct pdv_user pdv_to_rtse = {pdv_begin, pdv_data, pdv_end};
+
+void presentation_init(struct presentation *p, const struct presentation_params *params, struct session *session,
+                       const struct presentation_acse_user *acse, void *acse_user,
+                       const struct presentation_rtse_user *rtse, void *rtse_user) {
+    *p = (struct presentation){.params = *params,
+                               .session = session,
+                               .acse = acse,
+                               .acse_user = acse_user,
+                               .rtse = rtse,
+                               .rtse_user = rtse_user};
+    p->fsm = (struct fsm){.table = &presentation_fsm, .ctx = p, .state = IDLE};
+    pdv_stream_init(&p->pdv, PDV_USER_DATA, &pdv_to_rtse, p);
+}
+
+void presentation_free(struct presentation *p) {
+    buf_free(&p->names);
+    pdv_stream_free(&p->pdv);
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The APDUs of RTSE but RTTR, which is streamed (tags as in X.228's abstract syntax, Wireshark's dissector and
+// captures): RTORQ, RTOAC, RTORJ, RTAB. Decoded octets point into the input. Decoders return 0 or ERR_SYNTAX; encoders
+// 0 or ERR_NOMEM.
+#ifndef RFC1006_RTSE_CODEC_H
+#define RFC1006_RTSE_CODEC_H
+
+#include "asn1/tlv.h"
+
+enum rtse_kind { RTSE_RTORQ = 16, RTSE_RTOAC = 17, RTSE_RTORJ = 18, RTSE_RTAB = 22 }; // the context tags
+
+struct rtse_apdu {
+    enum rtse_kind kind;
+    uint32_t checkpoint, window; // RTORQ, RTOAC; their defaults are 0 and 3
+    int dialogue;                // RTORQ: enum rtse_dialogue
+    bool recover;                // RTORQ, RTOAC: connection data are `recover`
+    int reason;                  // RTORJ: -1 when absent; RTAB: default 0
+    struct bytes user_data;      // p NULL: absent
+};
+
+int rtse_apdu_decode(struct bytes in, struct rtse_apdu *out);
+int rtse_apdu_encode(struct buf *b, const struct rtse_apdu *a); // appends
+
+#endif

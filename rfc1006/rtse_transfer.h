@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Inside RTSE only: what the state table (rtse_pm.c) calls while an activity is in progress (rtse_transfer.c).
+#ifndef RFC1006_RTSE_TRANSFER_H
+#define RFC1006_RTSE_TRANSFER_H
+
+#include "rfc1006/rtse_pm.h"
+
+struct rtse_arg { // what an event carries, as far as it needs
+    const struct acse_associate *associate;
+    const struct presentation_event *event;
+    const struct stack_failure *failure;
+    struct bytes octets; // user data; a piece of the APDU; user information of an abort
+    uint64_t total;
+    uint32_t timeout_ms, serial;
+    int reason;
+};
+
+// Sender.
+int rtse_send_start(void *rtse, void *arg);
+int rtse_send_octets(void *rtse, void *arg);
+int rtse_send_discard(void *rtse, void *arg);   // wanted by the user
+int rtse_send_exception(void *rtse, void *arg); // the receiver reported an exception
+int rtse_send_checkpoint_cnf(void *rtse, void *arg);
+int rtse_send_end_cnf(void *rtse, void *arg);
+int rtse_send_discard_cnf(void *rtse, void *arg);
+
+// Receiver.
+int rtse_receive_start(void *rtse, void *arg);
+int rtse_receive_resume(void *rtse, void *arg);
+int rtse_receive_checkpoint(void *rtse, void *arg);
+int rtse_receive_checkpoint_rsp(void *rtse, void *arg);
+int rtse_receive_end(void *rtse, void *arg);
+int rtse_receive_end_rsp(void *rtse, void *arg);
+int rtse_receive_refuse(void *rtse, void *arg);
+int rtse_receive_given_up(void *rtse, void *arg); // interrupt or discard
+int rtse_receive_skip_end(void *rtse, void *arg); // the same, after a refusal
+
+extern const struct tlv_stream_user rtse_rttr_user;
+extern const struct pdv_user rtse_external_user;
+
+void rtse_progress(struct rtse *r); // something moved: the transfer's timer starts anew
+// Ends the association for a fault of the peer, or, local, of our own; the user is told.
+void rtse_fault(struct rtse *r, int reason, bool local, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+bool rtse_receiving(const struct rtse *r); // octets are wanted
+bool rtse_skipping(const struct rtse *r);  // octets are to be dropped
+int rtse_all_given(struct rtse *r);        // nothing more to give: await the confirmation of the end
+size_t rtse_send_room(const struct rtse *r);
+
+#endif
