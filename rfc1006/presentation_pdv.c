@@ -103,7 +103,7 @@ static int pdv_end(void *ctx, unsigned depth) {
         return raw_flush(p, p->tlv.offset);
     }
     if (depth == p->level && p->form != PDV_FORM_NONE) {
-        bool empty = p->form == 0 && !p->raw_seen;
+        bool empty = p->kind == PDV_USER_DATA && p->form == 0 && !p->raw_seen;
         p->form = PDV_FORM_NONE;
         return empty ? ERR_SYNTAX : p->user->end(p->ctx);
     }

@@ -1,0 +1,691 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The composition. Every entry from outside goes through enter and leave: in between the layers run, and only when the
+// outermost call leaves are timers started, room for sending reported and the end announced, so that no layer is
+// entered while it is inside a callback of its own and the owner sees events in order.
+#include "rfc1006/stack.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "rfc1006/rtse_pm.h"
+
+enum { ARENA_LIMIT = 16384 };
+
+struct stack {
+    struct stack_params params; // its octets are in the arena
+    const struct stack_user *up;
+    void *ctx;
+    struct arena arena;
+    struct buf out;
+    struct tp0 tp0;
+    struct session session;
+    struct presentation presentation;
+    struct acse acse;
+    struct rtse rtse;
+    struct stack_negotiated neg;
+    uint64_t now_ms, open_deadline;
+    unsigned entered; // depth of calls from outside
+    bool initiator;
+    bool moved;            // something happened since room was last reported
+    bool open;             // RT-OPEN was indicated or confirmed
+    bool over;             // the user knows that the association is over, or never was
+    bool dropped;          // the transport connection was ended without the session's help
+    bool closed;           // closed() was called
+    bool transport_failed; // failure says how
+    struct stack_failure failure;
+};
+
+static const uint8_t oid_rtse[] = {0x56, 0x00, 0x02, 0x0c};         // 2.6.0.2.12 id-as-mta-rtse
+static const uint8_t oid_mtse[] = {0x56, 0x00, 0x02, 0x07};         // 2.6.0.2.7 id-as-mtse
+static const uint8_t oid_mts_transfer[] = {0x56, 0x00, 0x01, 0x06}; // 2.6.0.1.6 id-ac-mts-transfer
+static const uint8_t oid_acse[] = {0x52, 0x01, 0x00, 0x01};         // 2.2.1.0.1
+
+void stack_params_default(struct stack_params *p) {
+    *p = (struct stack_params){
+        .contexts = {{1, STACK_SYNTAX_ACSE}, {3, STACK_SYNTAX_RTSE}, {5, STACK_SYNTAX_USER}},
+        .rtse_syntax = {oid_rtse, sizeof oid_rtse},
+        .user_syntax = {oid_mtse, sizeof oid_mtse},
+        .application_context = {oid_mts_transfer, sizeof oid_mts_transfer},
+        .checkpoint = 30,
+        .window = 5,
+        .max_connect_data = 65536,
+        .output_high = 262144,
+        .open_timeout_ms = 60000,
+        .release_timeout_ms = 10000,
+        .transfer_timeout_ms = 300000,
+    };
+}
+
+// ---- entering and leaving ----
+
+static void enter(struct stack *s, uint64_t now_ms) {
+    s->now_ms = s->rtse.now_ms = now_ms;
+    s->entered++;
+}
+
+static void report_end(struct stack *s, const struct stack_failure *f) {
+    if (s->over)
+        return;
+    s->over = true;
+    s->open_deadline = 0;
+    s->up->abort_ind(s->ctx, f);
+}
+
+static void leave(struct stack *s) {
+    if (s->entered > 1) {
+        s->entered--;
+        return;
+    }
+    session_tick(&s->session, s->now_ms);
+    for (size_t room; s->moved && (room = rtse_room(&s->rtse)) > 0;) {
+        s->moved = false;
+        s->up->rt_ready(s->ctx, room);
+    }
+    session_tick(&s->session, s->now_ms);
+    if (!s->closed && tp0_over(&s->tp0) && (s->dropped || session_over(&s->session))) {
+        if (!s->over && !s->transport_failed)
+            stack_failure_set(&s->failure, STACK_TRANSPORT, true, -1, "transport: disconnected");
+        report_end(s, &s->failure);
+        s->closed = true;
+        s->open_deadline = 0;
+        s->entered--;
+        s->up->closed(s->ctx);
+        return;
+    }
+    s->entered--;
+}
+
+static int leave_with(struct stack *s, int result) {
+    leave(s);
+    return result;
+}
+
+// ---- what was negotiated ----
+
+static void layer_up(struct stack *s, enum stack_layer layer, uint64_t *at_ms) {
+    *at_ms = s->now_ms;
+    if (s->up->layer_up != NULL)
+        s->up->layer_up(s->ctx, layer, &s->neg);
+}
+
+// A copy that stays; absent when there is none or memory is short (it is only told to people).
+static struct bytes keep(struct stack *s, struct bytes b) {
+    return b.p == NULL ? b : arena_bytes(&s->arena, b);
+}
+
+static void oid_text(struct bytes oid, char *out, size_t size) {
+    if (tlv_oid_text(oid, out, size) < 0)
+        snprintf(out, size, "?");
+}
+
+static void note_session(struct stack *s, const struct session_connect *c) {
+    s->neg.session.version = c->version;
+    s->neg.session.functional_units = c->requirements;
+    s->neg.session.tsdu_to_responder = s->initiator ? s->session.tsdu_max : s->session.tsdu_max_in;
+    s->neg.session.tsdu_to_initiator = s->initiator ? s->session.tsdu_max_in : s->session.tsdu_max;
+}
+
+static void note_presentation(struct stack *s, const struct presentation_connect *c) {
+    s->neg.presentation.n_contexts = c->n_contexts;
+    for (size_t i = 0; i < c->n_contexts; i++) {
+        s->neg.presentation.contexts[i].id = c->contexts[i].id;
+        s->neg.presentation.contexts[i].accepted = c->contexts[i].result == PRESENTATION_ACCEPTANCE;
+        oid_text(c->contexts[i].abstract_syntax, s->neg.presentation.contexts[i].abstract_syntax,
+                 sizeof s->neg.presentation.contexts[i].abstract_syntax);
+    }
+}
+
+static void note_association(struct stack *s, const struct acse_associate *as) {
+    char *out = s->neg.association.implementation;
+    size_t n = as->implementation.n, max = sizeof s->neg.association.implementation - 1;
+    oid_text(as->application_context, s->neg.association.application_context,
+             sizeof s->neg.association.application_context);
+    n = n < max ? n : max;
+    for (size_t i = 0; i < n; i++)
+        out[i] =
+            as->implementation.p[i] >= 0x20 && as->implementation.p[i] < 0x7f ? (char)as->implementation.p[i] : '?';
+    out[n] = '\0';
+}
+
+static void note_associate(struct stack *s, const struct acse_associate *as) {
+    note_session(s, &as->presentation.session);
+    note_presentation(s, &as->presentation);
+    note_association(s, as);
+}
+
+static void all_up(struct stack *s) {
+    s->neg.rtse.checkpoint = s->rtse.checkpoint;
+    s->neg.rtse.window = s->rtse.window;
+    s->neg.rtse.dialogue = RTSE_MONOLOGUE;
+    layer_up(s, STACK_SESSION, &s->neg.session.at_ms);
+    layer_up(s, STACK_PRESENTATION, &s->neg.presentation.at_ms);
+    layer_up(s, STACK_ASSOCIATION, &s->neg.association.at_ms);
+    layer_up(s, STACK_RTSE, &s->neg.rtse.at_ms);
+}
+
+// ---- transport: seen on its way to session ----
+
+static void note_transport(struct stack *s) {
+    s->neg.transport.tpdu_size = s->tp0.size;
+    s->neg.transport.local_reference = s->tp0.params.local_ref;
+    s->neg.transport.remote_reference = s->tp0.remote_ref;
+    layer_up(s, STACK_TRANSPORT, &s->neg.transport.at_ms);
+}
+
+static void on_t_connect_ind(void *user, const struct tp0_connect *c) {
+    struct stack *s = user;
+    s->neg.called.tsel = keep(s, c->called_tsel);
+    s->neg.calling.tsel = keep(s, c->calling_tsel);
+    session_tp0_user.connect_ind(&s->session, c);
+    if (!tp0_over(&s->tp0))
+        note_transport(s);
+}
+
+static void on_t_connect_cnf(void *user, const struct tp0_connect *c) {
+    struct stack *s = user;
+    note_transport(s);
+    session_tp0_user.connect_cnf(&s->session, c);
+}
+
+static void on_t_data_ind(void *user, struct bytes piece, bool last) {
+    struct stack *s = user;
+    session_tp0_user.data_ind(&s->session, piece, last);
+}
+
+static void on_t_disconnect_ind(void *user, const struct tp0_disconnect *d) {
+    struct stack *s = user;
+    if (!s->transport_failed) { // stack_transport_closed said more
+        stack_failure_set(&s->failure, STACK_TRANSPORT, d->by_peer, d->reason, "%s", d->text);
+        s->transport_failed = true;
+    }
+    session_tp0_user.disconnect_ind(&s->session, d);
+}
+
+static const struct tp0_user tp0_up = {on_t_connect_ind, on_t_connect_cnf, on_t_data_ind, on_t_disconnect_ind};
+
+// ---- selectors ----
+
+static enum stack_answer ask_address(struct stack *s, enum stack_layer layer) {
+    return s->up->address_ind == NULL ? STACK_ACCEPT
+                                      : s->up->address_ind(s->ctx, layer, &s->neg.called, &s->neg.calling);
+}
+
+static uint8_t accept_transport(void *ctx, const struct tp0_connect *c) {
+    static const uint8_t reasons[] = {0, TP0_REASON_ADDRESS_UNKNOWN, TP0_REASON_NOT_ATTACHED,
+                                      TP0_REASON_CONGESTION_AT_TSAP};
+    struct stack *s = ctx;
+    (void)c;
+    uint8_t reason = reasons[ask_address(s, STACK_TRANSPORT)];
+    if (reason != 0) {
+        stack_failure_set(&s->failure, STACK_TRANSPORT, false, reason, "transport: connection refused, reason %u (%s)",
+                          reason, tp0_reason_text(reason));
+        s->transport_failed = true;
+    }
+    return reason;
+}
+
+static uint8_t accept_session(void *ctx, const struct session_connect *c) {
+    static const uint8_t reasons[] = {0, SESSION_REFUSED_SSEL_UNKNOWN, SESSION_REFUSED_NOT_ATTACHED,
+                                      SESSION_REFUSED_SPM_CONGESTION};
+    struct stack *s = ctx;
+    s->neg.called.ssel = keep(s, c->called_ssel);
+    s->neg.calling.ssel = keep(s, c->calling_ssel);
+    s->neg.session.reference =
+        (struct stack_reference){keep(s, c->calling_ref), keep(s, c->common_ref), keep(s, c->additional_ref)};
+    if ((c->requirements & SESSION_FU_RTSE) != SESSION_FU_RTSE)
+        return SESSION_REFUSED_RESTRICTION; // RTSE cannot do without
+    return reasons[ask_address(s, STACK_SESSION)];
+}
+
+static int accept_presentation(void *ctx, struct bytes calling_psel, struct bytes called_psel) {
+    static const int reasons[] = {-1, 3, 7, 1};
+    struct stack *s = ctx;
+    s->neg.called.psel = keep(s, called_psel);
+    s->neg.calling.psel = keep(s, calling_psel);
+    return reasons[ask_address(s, STACK_PRESENTATION)];
+}
+
+// ---- from RTSE ----
+
+// What the layers above transport know of its failure is one word; here it is known better.
+static const struct stack_failure *better(const struct stack *s, const struct stack_failure *f) {
+    return f->layer == STACK_TRANSPORT && s->transport_failed ? &s->failure : f;
+}
+
+static void on_open_ind(void *user, const struct rtse_open *o) {
+    struct stack *s = user;
+    s->open = true;
+    s->open_deadline = 0;
+    note_associate(s, o->associate);
+    struct stack_open open = {&s->neg, o->user_data, o->checkpoint, o->window, o->dialogue};
+    s->up->rt_open_ind(s->ctx, &open);
+}
+
+static void on_open_cnf(void *user, const struct rtse_open *o) {
+    struct stack *s = user;
+    struct stack_open_result result = {.accepted = o->accepted, .so_far = &s->neg, .user_data = o->user_data};
+    if (o->accepted && (o->associate->presentation.session.requirements & SESSION_FU_RTSE) != SESSION_FU_RTSE) {
+        rtse_abort_req(&s->rtse, RTSE_ABORT_PERMANENT_PROBLEM);
+        result.accepted = false;
+        result.user_data = bytes_of(NULL, 0);
+        stack_failure_set(&result.failure, STACK_SESSION, true, -1,
+                          "session: the peer left out functional units that RTSE needs (0x%04x of 0x%04x)",
+                          o->associate->presentation.session.requirements, SESSION_FU_RTSE);
+    } else if (o->accepted) {
+        s->open = true;
+        note_associate(s, o->associate);
+        s->neg.session.reference = (struct stack_reference){s->params.reference.user, s->params.reference.common,
+                                                            s->params.reference.additional};
+        all_up(s);
+    } else {
+        result.failure = *better(s, &o->failure);
+    }
+    s->over = !result.accepted;
+    s->up->rt_open_cnf(s->ctx, &result);
+}
+
+static void on_transfer_begin(void *user, int64_t context) {
+    struct stack *s = user;
+    s->up->rt_transfer_begin(s->ctx, (int32_t)context);
+}
+static void on_transfer_data(void *user, struct bytes piece) {
+    struct stack *s = user;
+    s->up->rt_transfer_data(s->ctx, piece);
+}
+static void on_checkpoint_ind(void *user, uint32_t serial, uint64_t octets) {
+    struct stack *s = user;
+    s->up->rt_checkpoint_ind(s->ctx, serial, octets);
+}
+static void on_checkpoint_cnf(void *user, uint32_t serial, uint64_t octets) {
+    struct stack *s = user;
+    if (s->up->rt_checkpoint_cnf != NULL)
+        s->up->rt_checkpoint_cnf(s->ctx, serial, octets);
+}
+
+static struct stack_transfer_end transfer_end(const struct stack *s, const struct rtse_transfer_end *e) {
+    struct stack_transfer_end end = {.ok = e->ok, .octets = e->octets, .recovery = s->rtse.recovery};
+    end.failure.cause = "";
+    if (!e->ok)
+        end.failure = *e->failure;
+    return end;
+}
+
+static void on_transfer_end(void *user, const struct rtse_transfer_end *e) {
+    struct stack *s = user;
+    struct stack_transfer_end end = transfer_end(s, e);
+    s->up->rt_transfer_end(s->ctx, &end);
+}
+
+static void on_transfer_cnf(void *user, const struct rtse_transfer_end *e) {
+    struct stack *s = user;
+    struct stack_transfer_end end = transfer_end(s, e);
+    s->up->rt_transfer_cnf(s->ctx, &end);
+}
+
+static void on_close_ind(void *user) {
+    struct stack *s = user;
+    s->up->rt_close_ind(s->ctx);
+}
+
+static void on_close_cnf(void *user) {
+    struct stack *s = user;
+    s->over = true;
+    s->up->rt_close_cnf(s->ctx);
+}
+
+static void on_abort_ind(void *user, const struct stack_failure *f) {
+    struct stack *s = user;
+    report_end(s, better(s, f));
+}
+
+static const struct rtse_user rtse_up = {
+    .open_ind = on_open_ind,
+    .open_cnf = on_open_cnf,
+    .transfer_begin = on_transfer_begin,
+    .transfer_data = on_transfer_data,
+    .checkpoint_ind = on_checkpoint_ind,
+    .transfer_end = on_transfer_end,
+    .checkpoint_cnf = on_checkpoint_cnf,
+    .transfer_cnf = on_transfer_cnf,
+    .close_ind = on_close_ind,
+    .close_cnf = on_close_cnf,
+    .abort_ind = on_abort_ind,
+};
+
+// ---- beginning and end ----
+
+static bool keep_all(struct stack *s) {
+    struct stack_params *p = &s->params;
+    struct bytes *all[] = {&p->called.tsel,
+                           &p->called.ssel,
+                           &p->called.psel,
+                           &p->calling.tsel,
+                           &p->calling.ssel,
+                           &p->calling.psel,
+                           &p->reference.user,
+                           &p->reference.common,
+                           &p->reference.additional,
+                           &p->rtse_syntax,
+                           &p->user_syntax,
+                           &p->application_context,
+                           &p->implementation_information};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i]->p != NULL && (*all[i] = arena_bytes(&s->arena, *all[i])).p == NULL)
+            return false;
+    return true;
+}
+
+// The initiator's references when none were given: eight random octets, and the time.
+static bool references_make(struct stack *s) {
+    uint8_t user[10] = {TLV_OCTET_STRING, 8};
+    char common[32];
+    time_t now = time(NULL);
+    struct tm tm;
+    if (s->params.tp_reference == 0 &&
+        getrandom(&s->params.tp_reference, sizeof s->params.tp_reference, 0) != sizeof s->params.tp_reference)
+        return false;
+    s->params.tp_reference |= 1;
+    if (!s->initiator || s->params.reference.user.p != NULL)
+        return true;
+    if (getrandom(user + 2, 8, 0) != 8 || gmtime_r(&now, &tm) == NULL ||
+        strftime(common, sizeof common, "\x17\x0d%y%m%d%H%M%SZ", &tm) != 15)
+        return false;
+    s->params.reference.user = arena_bytes(&s->arena, bytes_of(user, sizeof user));
+    s->params.reference.common = arena_bytes(&s->arena, bytes_of(common, 15));
+    return s->params.reference.user.p != NULL && s->params.reference.common.p != NULL;
+}
+
+static void init_lower(struct stack *s) {
+    const struct stack_params *p = &s->params;
+    struct tp0_params tp = {.local_ref = p->tp_reference,
+                            .tpdu_size = p->tpdu_size,
+                            .send_size = !p->tpdu_size_absent,
+                            .calling_tsel = p->calling.tsel,
+                            .called_tsel = p->called.tsel};
+    struct session_params sp;
+    session_params_default(&sp);
+    sp.tsdu_max_send = s->initiator ? p->tsdu_to_responder : p->tsdu_to_initiator;
+    sp.tsdu_max_receive = s->initiator ? p->tsdu_to_initiator : p->tsdu_to_responder;
+    sp.send_tsdu_max = (sp.tsdu_max_send | sp.tsdu_max_receive) != 0;
+    sp.collect_limit = p->max_connect_data;
+    sp.connect_ms = p->open_timeout_ms;
+    sp.release_ms = sp.abort_ms = p->release_timeout_ms;
+    sp.accept_transport = accept_transport;
+    sp.accept_ctx = s;
+    tp0_init(&s->tp0, &tp, &tp0_up, s, &s->out);
+    session_init(&s->session, &sp, &presentation_session_user, &s->presentation, &s->tp0);
+}
+
+static void init_upper(struct stack *s) {
+    const struct stack_params *p = &s->params;
+    struct presentation_params pp = {.supported = {bytes_of(oid_acse, sizeof oid_acse), p->rtse_syntax, p->user_syntax},
+                                     .accept_session = accept_session,
+                                     .accept_presentation = accept_presentation,
+                                     .accept_ctx = s};
+    struct rtse_params rp = {.rtse_syntax = p->rtse_syntax,
+                             .user_syntax = p->user_syntax,
+                             .application_context = p->application_context,
+                             .checkpoint = p->checkpoint,
+                             .window = p->window,
+                             .output_high = p->output_high,
+                             .transfer_timeout_ms = p->transfer_timeout_ms};
+    presentation_init(&s->presentation, &pp, &s->session, &acse_presentation_user, &s->acse, &rtse_presentation_user,
+                      &s->rtse);
+    acse_init(&s->acse, &s->presentation, &rtse_acse_user, &s->rtse);
+    rtse_init(&s->rtse, &rp, s->initiator, &s->acse, &s->presentation, &s->out, &rtse_up, s);
+}
+
+static struct stack *stack_new(const struct stack_params *p, const struct stack_user *up, void *ctx, bool initiator) {
+    struct stack *s = mem_calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    *s = (struct stack){.params = *p, .up = up, .ctx = ctx, .initiator = initiator};
+    arena_init(&s->arena, ARENA_LIMIT);
+    if (!keep_all(s) || !references_make(s)) {
+        arena_free(&s->arena);
+        mem_free(s);
+        return NULL;
+    }
+    init_lower(s);
+    init_upper(s);
+    return s;
+}
+
+struct stack *stack_new_initiator(const struct stack_params *p, const struct stack_user *user, void *ctx) {
+    return stack_new(p, user, ctx, true);
+}
+
+struct stack *stack_new_responder(const struct stack_params *p, const struct stack_user *user, void *ctx) {
+    return stack_new(p, user, ctx, false);
+}
+
+void stack_free(struct stack *s) {
+    if (s == NULL)
+        return;
+    rtse_free(&s->rtse);
+    presentation_free(&s->presentation);
+    session_free(&s->session);
+    buf_free(&s->out);
+    arena_free(&s->arena);
+    mem_free(s);
+}
+
+// ---- octets and time ----
+
+void stack_input(struct stack *s, uint64_t now_ms, struct bytes octets) {
+    if (s->closed)
+        return;
+    enter(s, now_ms);
+    if (!s->initiator && !s->open && s->open_deadline == 0 && s->params.open_timeout_ms != 0)
+        s->open_deadline = now_ms + s->params.open_timeout_ms;
+    s->moved = true;
+    tp0_input(&s->tp0, octets); // its faults come as a disconnect indication
+    leave(s);
+}
+
+struct buf *stack_output(struct stack *s) {
+    return &s->out;
+}
+
+void stack_output_drained(struct stack *s, uint64_t now_ms) {
+    enter(s, now_ms);
+    s->moved = true;
+    leave(s);
+}
+
+void stack_transport_closed(struct stack *s, uint64_t now_ms, const char *why) {
+    if (s->closed)
+        return;
+    enter(s, now_ms);
+    if (!s->transport_failed) {
+        stack_failure_set(&s->failure, STACK_NETWORK, true, -1, "network: %s",
+                          why != NULL ? why : "closed by the peer");
+        if (!s->open)
+            s->failure.cause =
+                "the peer hung up before the association was open: does it accept calls from our address?";
+        s->transport_failed = true;
+    }
+    tp0_network_closed(&s->tp0, why);
+    leave(s);
+}
+
+bool stack_closed(const struct stack *s) {
+    return s->closed;
+}
+
+uint64_t stack_deadline(const struct stack *s) {
+    uint64_t all[] = {session_deadline(&s->session), s->rtse.deadline, s->open_deadline}, first = 0;
+    if (s->closed)
+        return 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] != 0 && (first == 0 || all[i] < first))
+            first = all[i];
+    return first;
+}
+
+// Ends the transport connection when no association is there to be aborted.
+static void drop(struct stack *s, uint8_t reason) {
+    s->dropped = true;
+    tp0_disconnect_req(&s->tp0, reason);
+}
+
+void stack_tick(struct stack *s, uint64_t now_ms) {
+    if (s->closed)
+        return;
+    enter(s, now_ms);
+    session_tick(&s->session, now_ms);
+    if (s->rtse.deadline != 0 && now_ms >= s->rtse.deadline)
+        rtse_tick(&s->rtse);
+    if (s->open_deadline != 0 && now_ms >= s->open_deadline) {
+        stack_failure_set(&s->failure, STACK_TRANSPORT, false, -1, "the caller did not open an association within %u s",
+                          s->params.open_timeout_ms / 1000);
+        s->transport_failed = true;
+        drop(s, TP0_REASON_NORMAL);
+        report_end(s, &s->failure);
+    }
+    leave(s);
+}
+
+const struct stack_negotiated *stack_negotiated(const struct stack *s) {
+    return &s->neg;
+}
+
+// ---- RT-OPEN ----
+
+static struct acse_associate associate_of(struct stack *s) {
+    const struct stack_params *p = &s->params;
+    struct acse_associate as = {.implementation = p->implementation_information};
+    struct presentation_connect *pc = &as.presentation;
+    pc->session = (struct session_connect){.requirements = SESSION_FU_RTSE,
+                                           .token_setting = SESSION_SIDE_INITIATOR,
+                                           .called_ssel = p->called.ssel,
+                                           .common_ref = p->reference.common,
+                                           .additional_ref = p->reference.additional};
+    pc->called_psel = p->called.psel;
+    return as;
+}
+
+int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data) {
+    const struct bytes acse = bytes_of(oid_acse, sizeof oid_acse);
+    const struct bytes syntaxes[] = {acse, s->params.rtse_syntax, s->params.user_syntax};
+    struct acse_associate as = associate_of(s);
+    struct presentation_connect *pc = &as.presentation;
+    pc->session.calling_ssel = s->params.calling.ssel;
+    pc->session.calling_ref = s->params.reference.user;
+    pc->calling_psel = s->params.calling.psel;
+    pc->n_contexts = STACK_N_SYNTAXES;
+    for (size_t i = 0; i < STACK_N_SYNTAXES; i++)
+        pc->contexts[i] = (struct presentation_context){.id = s->params.contexts[i].id,
+                                                        .abstract_syntax = syntaxes[s->params.contexts[i].syntax]};
+    s->neg.called = s->params.called;
+    s->neg.calling = s->params.calling;
+    enter(s, now_ms);
+    return leave_with(s, rtse_open_req(&s->rtse, &as, user_data));
+}
+
+static struct acse_associate response_of(struct stack *s) {
+    struct acse_associate as = associate_of(s);
+    struct session_connect *c = &as.presentation.session;
+    c->called_ref = s->params.reference.user.p != NULL ? s->params.reference.user : s->neg.session.reference.user;
+    if (c->common_ref.p == NULL)
+        c->common_ref = s->neg.session.reference.common;
+    if (c->additional_ref.p == NULL)
+        c->additional_ref = s->neg.session.reference.additional;
+    return as;
+}
+
+int stack_rt_open_rsp(struct stack *s, uint64_t now_ms, struct bytes user_data) {
+    struct acse_associate as = response_of(s);
+    enter(s, now_ms);
+    int err = rtse_open_rsp(&s->rtse, &as, user_data);
+    if (err == ERR_OK) {
+        s->neg.session.functional_units = SESSION_FU_RTSE;
+        all_up(s);
+    }
+    return leave_with(s, err);
+}
+
+int stack_rt_open_refuse(struct stack *s, uint64_t now_ms, struct bytes user_data, enum rtse_refuse reason) {
+    struct acse_associate as = response_of(s);
+    enter(s, now_ms);
+    int err = rtse_open_refuse(&s->rtse, &as, user_data, reason);
+    s->over |= err == ERR_OK;
+    return leave_with(s, err);
+}
+
+// ---- RT-TRANSFER ----
+
+int stack_rt_transfer_req(struct stack *s, uint64_t now_ms, uint64_t total, uint32_t timeout_ms) {
+    enter(s, now_ms);
+    s->moved = true;
+    return leave_with(s, rtse_transfer_req(&s->rtse, total, timeout_ms));
+}
+
+size_t stack_transfer_room(const struct stack *s) {
+    return rtse_room(&s->rtse);
+}
+
+int stack_transfer_data(struct stack *s, uint64_t now_ms, struct bytes piece) {
+    enter(s, now_ms);
+    s->moved |= piece.n > 0;
+    return leave_with(s, rtse_transfer_data(&s->rtse, piece));
+}
+
+int stack_transfer_discard(struct stack *s, uint64_t now_ms) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_transfer_discard(&s->rtse));
+}
+
+int stack_checkpoint_rsp(struct stack *s, uint64_t now_ms, uint32_t serial) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_checkpoint_rsp(&s->rtse, serial));
+}
+
+int stack_transfer_rsp(struct stack *s, uint64_t now_ms) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_transfer_rsp(&s->rtse));
+}
+
+int stack_transfer_refuse(struct stack *s, uint64_t now_ms, enum rtse_exception reason) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_transfer_refuse(&s->rtse, (int)reason));
+}
+
+int stack_recovery(const struct stack *s, struct rtse_recovery *out) {
+    if (!rtse_transferring(&s->rtse))
+        return ERR_ABSENT;
+    *out = s->rtse.recovery;
+    return ERR_OK;
+}
+
+// ---- RT-CLOSE and aborts ----
+
+int stack_rt_close_req(struct stack *s, uint64_t now_ms) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_close_req(&s->rtse));
+}
+
+int stack_rt_close_rsp(struct stack *s, uint64_t now_ms) {
+    enter(s, now_ms);
+    int err = rtse_close_rsp(&s->rtse);
+    s->over |= err == ERR_OK;
+    return leave_with(s, err);
+}
+
+void stack_p_abort(struct stack *s, uint64_t now_ms, enum rtse_abort reason) {
+    if (s->closed)
+        return;
+    enter(s, now_ms);
+    s->over = true;
+    s->open_deadline = 0;
+    if (rtse_abort_req(&s->rtse, (int)reason) < 0)
+        drop(s, TP0_REASON_NORMAL);
+    leave(s);
+}
+
+void stack_u_abort(struct stack *s, uint64_t now_ms) {
+    stack_p_abort(s, now_ms, RTSE_ABORT_USER_ERROR);
+}
