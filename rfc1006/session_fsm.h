@@ -95,7 +95,7 @@ struct session_ev {                    // the argument of a step; what an event 
     const char *why;                   // T-DISCONNECT indication: words
 };
 
-enum { SESSION_FU_SUPPORTED = SESSION_FU_RTSE, SESSION_TSDU_MIN = 16 };
+enum { SESSION_FU_SUPPORTED = SESSION_FU_RTSE, SESSION_TSDU_MIN = 64 };
 
 extern const struct fsm_table session_table;
 

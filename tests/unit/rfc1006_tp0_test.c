@@ -249,6 +249,7 @@ static void test_classes(void **state) {
     assert_out(&b, "0300000b06800009000082");
     assert_int_equal(b.indicated, 0);
     assert_true(tp0_over(&b.t));
+    side_free(&b);
     side_init(&b, &(struct tp0_params){.local_ref = 2});
     assert_int_equal(feed(&b, "0300000e09e00000000940c70100"), 0); // class 4, or 0
     assert_int_equal(b.indicated, 1);

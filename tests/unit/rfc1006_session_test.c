@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The session service between two sides in memory: every primitive, refusals, aborts, timers, segmenting, memory.
+#include "rfc1006_session_pair.h"
+
+// One association with everything in it; the stream is cut into slices.
+static void all_primitives(size_t slice) {
+    struct end a, b;
+    struct buf d;
+    uint32_t serial;
+    pair_open(&a, &b, NULL, NULL, slice);
+
+    d = text("abc");
+    assert_int_equal(session_token_please_req(&b.s, SESSION_TOKEN_DATA, &d), 0);
+    pump(&a, &b, slice);
+    told(&a, "please 0x1 'abc'; ");
+    assert_int_equal(session_token_give_req(&a.s, SESSION_TOKEN_DATA | SESSION_TOKEN_MINOR), 0);
+    pump(&a, &b, slice);
+    told(&b, "give 0x5; ");
+    assert_int_equal(session_token_give_req(&a.s, SESSION_TOKEN_DATA), ERR_STATE);
+    assert_int_equal(session_token_please_req(&b.s, SESSION_TOKEN_DATA, NULL), ERR_STATE);
+    assert_int_equal(session_control_give_req(&a.s), ERR_STATE); // not all are ours
+    assert_int_equal(session_activity_start_req(&a.s, bytes_str("x"), NULL), ERR_STATE);
+    assert_int_equal(session_token_give_req(&b.s, SESSION_TOKEN_DATA | SESSION_TOKEN_MINOR), 0);
+    pump(&a, &b, slice);
+    told(&a, "give 0x5; ");
+    assert_int_equal(session_control_give_req(&a.s), 0);
+    pump(&a, &b, slice);
+    told(&b, "control; ");
+    assert_int_equal(a.s.tokens, 0);
+    assert_int_equal(session_control_give_req(&b.s), 0);
+    pump(&a, &b, slice);
+    told(&a, "control; ");
+    assert_int_equal(b.s.tokens, 0);
+
+    buf_free(&d);
+    d = text("start data");
+    assert_int_equal(session_activity_start_req(&a.s, bytes_str("A1"), &d), 0);
+    buf_append_str(&d, "hello");
+    assert_int_equal(session_data_req(&a.s, &d), 0);
+    assert_int_equal(session_data_req(&a.s, NULL), 0);
+    buf_append_str(&d, "sync data");
+    assert_int_equal(session_sync_minor_req(&a.s, true, &serial, &d), 0);
+    assert_int_equal(serial, 1);
+    assert_int_equal(session_sync_minor_req(&a.s, false, &serial, NULL), 0);
+    assert_int_equal(serial, 2);
+    assert_int_equal(session_sync_minor_req(&a.s, true, NULL, NULL), 0);
+    pump(&a, &b, slice);
+    told(&b, "start 'A1' 'start data'; data 5; data 5; minor_ind 1 explicit 'sync data'; minor_ind 2 optional ''; "
+             "minor_ind 3 explicit ''; ");
+    assert_memory_equal(buf_bytes(&b.data).p, "hello", 5);
+    assert_int_equal(session_sync_minor_rsp(&b.s, 4, NULL), ERR_STATE);
+    assert_int_equal(session_sync_minor_rsp(&b.s, 0, NULL), ERR_STATE);
+    buf_append_str(&d, "ok");
+    assert_int_equal(session_sync_minor_rsp(&b.s, 2, &d), 0); // and point 1 with it
+    assert_int_equal(session_sync_minor_rsp(&b.s, 1, NULL), ERR_STATE);
+    assert_int_equal(session_data_req(&b.s, &d), ERR_STATE);
+    pump(&a, &b, slice);
+    told(&a, "minor_cnf 2 'ok'; ");
+    assert_int_equal(session_release_req(&a.s, NULL), ERR_STATE); // an activity is in progress
+    buf_append_str(&d, "bye");
+    assert_int_equal(session_activity_end_req(&a.s, &serial, &d), 0);
+    assert_int_equal(serial, 4);
+    assert_int_equal(session_data_req(&a.s, &d), ERR_STATE);
+    pump(&a, &b, slice);
+    told(&b, "end_ind 4 'bye'; ");
+    assert_int_equal(session_sync_minor_rsp(&b.s, 3, NULL), 0);
+    buf_append_str(&d, "taken");
+    assert_int_equal(session_activity_end_rsp(&b.s, &d), 0);
+    pump(&a, &b, slice);
+    told(&a, "minor_cnf 3 ''; end_cnf 4 'taken'; ");
+
+    assert_int_equal(session_activity_start_req(&a.s, bytes_str("A2"), NULL), 0);
+    assert_int_equal(session_sync_minor_req(&a.s, true, &serial, NULL), 0);
+    assert_int_equal(serial, 1);
+    assert_int_equal(session_activity_interrupt_req(&a.s, SESSION_REASON_LOCAL), 0);
+    pump(&a, &b, slice);
+    told(&b, "start 'A2' ''; minor_ind 1 explicit ''; interrupt_ind 5; ");
+    assert_int_equal(session_sync_minor_rsp(&b.s, 1, NULL), ERR_STATE);
+    assert_int_equal(session_activity_interrupt_rsp(&b.s), 0);
+    pump(&a, &b, slice);
+    told(&a, "interrupt_cnf; ");
+
+    struct session_resume r = {bytes_str("A3"), bytes_str("A2"), 1, true, {0}, {0}, {0}, {0}, {0}};
+    buf_append_str(&d, "again");
+    assert_int_equal(session_activity_resume_req(&a.s, &r, &d), 0);
+    assert_int_equal(session_sync_minor_req(&a.s, true, &serial, NULL), 0);
+    assert_int_equal(serial, 2);
+    assert_int_equal(session_activity_discard_req(&a.s, SESSION_REASON_ABSENT), 0);
+    pump(&a, &b, slice);
+    told(&b, "resume 'A3' of 'A2' from 1 here '' '' '' 'again'; minor_ind 2 explicit ''; discard_ind 255; ");
+    assert_int_equal(session_activity_discard_rsp(&b.s), 0);
+    pump(&a, &b, slice);
+    told(&a, "discard_cnf; ");
+    assert_int_equal(a.s.tokens, 0x15);
+    assert_int_equal(b.s.tokens, 0);
+
+    r = (struct session_resume){bytes_str("A4"),     bytes_str("A0"),     77,  false, bytes_str("calling"),
+                                bytes_str("called"), bytes_str("common"), {0}, {0}};
+    assert_int_equal(session_activity_resume_req(&a.s, &r, NULL), 0);
+    pump(&a, &b, slice);
+    told(&b, "resume 'A4' of 'A0' from 77 elsewhere 'calling' 'called' 'common' ''; ");
+    buf_append_str(&d, "why");
+    assert_int_equal(session_u_exception_req(&a.s, 1, &d), ERR_STATE); // only the side without the data token
+    assert_int_equal(session_u_exception_req(&b.s, SESSION_REASON_RECEIVING_ABILITY, &d), 0);
+    buf_append_str(&d, "on its way");
+    assert_int_equal(session_data_req(&a.s, &d), 0);
+    assert_int_equal(session_sync_minor_req(&a.s, true, NULL, NULL), 0);
+    pump(&a, &b, slice);
+    told(&a, "u_exception 1 'why'; ");
+    told(&b, ""); // what crossed the report is discarded
+    assert_int_equal(session_data_req(&a.s, &d), ERR_STATE);
+    assert_int_equal(session_activity_discard_req(&a.s, SESSION_REASON_NONSPECIFIC), 0);
+    pump(&a, &b, slice);
+    told(&b, "discard_ind 0; ");
+    assert_int_equal(session_activity_discard_rsp(&b.s), 0);
+    pump(&a, &b, slice);
+    told(&a, "discard_cnf; ");
+
+    assert_int_equal(session_activity_start_req(&a.s, bytes_str("A5"), NULL), 0);
+    pump(&a, &b, slice);
+    assert_int_equal(session_u_exception_req(&b.s, SESSION_REASON_DEMAND_DATA_TOKEN, NULL), 0);
+    pump(&a, &b, slice);
+    told(&a, "u_exception 128 ''; ");
+    assert_int_equal(session_token_give_req(&a.s, SESSION_TOKEN_MINOR), ERR_STATE);
+    assert_int_equal(session_token_give_req(&a.s, SESSION_TOKEN_DATA), 0);
+    pump(&a, &b, slice);
+    told(&b, "start 'A5' ''; give 0x1; ");
+    assert_int_equal(session_token_give_req(&b.s, SESSION_TOKEN_DATA), 0);
+    pump(&a, &b, slice);
+    told(&a, "give 0x1; ");
+    assert_int_equal(session_activity_end_req(&a.s, NULL, NULL), 0);
+    pump(&a, &b, slice);
+    assert_int_equal(session_activity_end_rsp(&b.s, NULL), 0);
+    pump(&a, &b, slice);
+    told(&a, "end_cnf 1 ''; ");
+    told(&b, "end_ind 1 ''; ");
+
+    assert_int_equal(session_release_req(&b.s, NULL), ERR_STATE); // the tokens are with a
+    buf_append_str(&d, "done?");
+    assert_int_equal(session_release_req(&a.s, &d), 0);
+    pump(&a, &b, slice);
+    told(&b, "release_ind 'done?'; ");
+    buf_append_str(&d, "done.");
+    assert_int_equal(session_release_rsp(&b.s, &d), 0);
+    pump(&a, &b, slice);
+    told(&a, "release_cnf 'done.'; ");
+    told(&b, "");
+    assert_true(session_over(&a.s) && session_over(&b.s));
+    assert_true(tp0_over(&a.tp) && tp0_over(&b.tp));
+    buf_free(&d);
+    end_free(&a);
+    end_free(&b);
+}
+
+static void test_all_primitives(void **state) {
+    (void)state;
+    all_primitives(1);
+    all_primitives(2);
+    all_primitives(5);
+    all_primitives(65536);
+}
+
+static void connect_with(struct end *a, struct end *b, const struct session_connect *c, size_t n_data) {
+    struct buf d = {0};
+    for (size_t i = 0; i < n_data; i++)
+        buf_append_u8(&d, 'x');
+    assert_int_equal(session_connect_req(&a->s, c, n_data ? &d : NULL), 0);
+    assert_int_equal(d.len, 0);
+    pump(a, b, 7);
+    buf_free(&d);
+}
+
+static void test_refused_by_user(void **state) {
+    (void)state;
+    struct end a, b;
+    struct buf d = text("no, because");
+    end_init(&a, 1, NULL);
+    end_init(&b, 2, NULL);
+    connect_with(&a, &b, &plain_connect, 3);
+    told(&b, "connect_ind 0x249 v2 'xxx'; ");
+    const struct session_connect no = {.refused = true, .reason = SESSION_REFUSED_WITH_DATA};
+    assert_int_equal(session_connect_rsp(&b.s, &no, &d), 0);
+    pump(&a, &b, 1);
+    told(&a, "refused 2 'no, because' session: REFUSE, reason 'rejection by called SS-user' (2); ");
+    assert_true(session_over(&a.s) && session_over(&b.s));
+    end_free(&a);
+    end_free(&b);
+    end_init(&a, 1, NULL);
+    end_init(&b, 2, NULL);
+    connect_with(&a, &b, &plain_connect, 0);
+    const struct session_connect unknown = {.refused = true, .reason = SESSION_REFUSED_SSEL_UNKNOWN};
+    assert_int_equal(session_connect_rsp(&b.s, &unknown, NULL), 0);
+    pump(&a, &b, 1);
+    told(&a, "refused 129 '' session: REFUSE, reason 'session selector unknown' (129); ");
+    buf_free(&d);
+    end_free(&a);
+    end_free(&b);
+}
+
+static void test_negotiation(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t va, vb;
+        uint16_t fus;
+        const char *told_a;
+    } cases[] = {
+        {3, 3, 0x249, "connect_cnf 0x249 v2 ''; "},
+        {3, 1, 0x249, "connect_cnf 0x249 v1 ''; "},
+        {1, 3, 0x249, "connect_cnf 0x249 v1 ''; "},
+        {3, 3, 0x7FFF, "connect_cnf 0x249 v2 ''; "},
+        {3, 3, 0x001, "connect_cnf 0x1 v2 ''; "},
+        {1, 2, 0x249, "refused 132 '' session: REFUSE, reason 'proposed protocol versions not supported' (132); "},
+        {3, 3, 0x002,
+         "refused 134 '' session: REFUSE, reason 'rejection by the SPM, implementation restriction' (134); "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct end a, b;
+        struct session_params pa, pb;
+        session_params_default(&pa);
+        session_params_default(&pb);
+        pa.versions = cases[i].va;
+        pb.versions = cases[i].vb;
+        end_init(&a, 1, &pa);
+        end_init(&b, 2, &pb);
+        b.auto_accept = true;
+        connect_with(&a, &b, &(struct session_connect){.requirements = cases[i].fus}, 0);
+        told(&a, cases[i].told_a);
+        end_free(&a);
+        end_free(&b);
+    }
+}
+
+// Without activities: data at once, serial numbers from the connect; tokens by the other side's choice.
+static void test_without_activities(void **state) {
+    (void)state;
+    struct end a, b;
+    struct buf d = text("x");
+    uint32_t serial;
+    end_init(&a, 1, NULL);
+    end_init(&b, 2, NULL);
+    b.auto_accept = true;
+    b.answer.has_initial_serial = true;
+    b.answer.initial_serial = 41;
+    b.answer.token_setting = SESSION_SIDE_RESPONDER; // data: ours
+    const struct session_connect c = {.requirements = SESSION_FU_HALF_DUPLEX | SESSION_FU_MINOR_SYNC,
+                                      .token_setting = SESSION_SIDE_CHOICE | SESSION_SIDE_RESPONDER << 2,
+                                      .has_initial_serial = true,
+                                      .initial_serial = 7};
+    connect_with(&a, &b, &c, 0);
+    a.log[0] = b.log[0] = 0;
+    assert_int_equal(a.s.tokens, 0);
+    assert_int_equal(b.s.tokens, SESSION_TOKEN_DATA | SESSION_TOKEN_MINOR);
+    assert_int_equal(session_data_req(&a.s, &d), ERR_STATE);
+    assert_int_equal(session_data_req(&b.s, &d), 0);
+    assert_int_equal(session_sync_minor_req(&b.s, true, &serial, NULL), 0);
+    assert_int_equal(serial, 41);
+    assert_int_equal(session_activity_start_req(&b.s, bytes_str("A"), NULL), ERR_STATE);
+    pump(&a, &b, 1);
+    told(&a, "data 1; minor_ind 41 explicit ''; ");
+    assert_int_equal(session_sync_minor_rsp(&a.s, 41, NULL), 0);
+    pump(&a, &b, 1);
+    told(&b, "minor_cnf 41 ''; ");
+    buf_free(&d);
+    end_free(&a);
+    end_free(&b);
+}
+
+static void test_connect_data(void **state) {
+    (void)state;
+    static const size_t sizes[] = {1, 254, 255, 512, 513, 10240};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct end a, b;
+        end_init(&a, 1, NULL);
+        end_init(&b, 2, NULL);
+        b.quiet = true;
+        connect_with(&a, &b, &plain_connect, sizes[i]);
+        assert_string_equal(fsm_state_name(&b.s.fsm), "STA08 wait for S-CONNECT response");
+        struct buf d = {0};
+        for (size_t k = 0; k < 60000; k++)
+            buf_append_u8(&d, 'y');
+        assert_int_equal(session_connect_rsp(&b.s, &plain_connect, &d), 0);
+        a.quiet = true;
+        pump(&a, &b, 1000);
+        assert_string_equal(fsm_state_name(&a.s.fsm), "STA713 data transfer");
+        buf_free(&d);
+        end_free(&a);
+        end_free(&b);
+    }
+    struct end a;
+    struct session_params p;
+    struct buf d = {0};
+    for (size_t k = 0; k < 10241; k++)
+        buf_append_u8(&d, 'y');
+    end_init(&a, 1, NULL);
+    assert_int_equal(session_connect_req(&a.s, &plain_connect, &d), ERR_LIMIT);
+    assert_int_equal(d.len, 10241);
+    assert_int_equal(a.out.len, 0);
+    session_params_default(&p);
+    p.versions = SESSION_VERSION_1;
+    end_free(&a);
+    end_init(&a, 1, &p);
+    buf_consume(&d, 10241 - 513);
+    assert_int_equal(session_connect_req(&a.s, &plain_connect, &d), ERR_LIMIT);
+    buf_consume(&d, 1);
+    assert_int_equal(session_connect_req(&a.s, &plain_connect, &d), 0);
+    buf_free(&d);
+    end_free(&a);
+}
+
+static void test_wrong_tsel(void **state) {
+    (void)state;
+    struct end a, b;
+    end_init(&a, 1, NULL);
+    end_init(&b, 2, NULL);
+    b.tsel_wrong = true;
+    connect_with(&a, &b, &plain_connect, 0);
+    told(&a, "p_abort_ind 0 transport: DR, reason 'address unknown' (3); ");
+    told(&b, "");
+    assert_true(session_over(&a.s) && session_over(&b.s));
+    end_free(&a);
+    end_free(&b);
+}
+
+static void test_u_abort(void **state) {
+    (void)state;
+    struct end a, b;
+    struct buf d = text("123456789");
+    struct session_params p;
+    session_params_default(&p);
+    p.versions = SESSION_VERSION_1;
+    pair_open(&a, &b, &p, NULL, 64);
+    buf_append_str(&d, "0");
+    assert_int_equal(session_u_abort_req(&b.s, &d), ERR_LIMIT); // version 1: nine octets
+    buf_consume(&d, 1);
+    assert_int_equal(session_u_abort_req(&b.s, &d), 0);
+    assert_int_equal(session_u_abort_req(&b.s, NULL), 0); // again: nothing
+    pump(&a, &b, 1);
+    told(&a, "u_abort_ind '234567890'; ");
+    told(&b, "");
+    assert_true(session_over(&a.s) && session_over(&b.s));
+    end_free(&a);
+    end_free(&b);
+    pair_open(&a, &b, NULL, NULL, 64);
+    buf_append_str(&d, "version 2 takes more than nine");
+    assert_int_equal(session_u_abort_req(&a.s, &d), 0);
+    pump(&a, &b, 1);
+    told(&b, "u_abort_ind 'version 2 takes more than nine'; ");
+    buf_free(&d);
+    end_free(&a);
+    end_free(&b);
+}
+
+static void test_transport_lost(void **state) {
+    (void)state;
+    struct end a, b;
+    pair_open(&a, &b, NULL, NULL, 64);
+    tp0_network_closed(&a.tp, "connection reset");
+    told(&a, "p_abort_ind 0 transport: network connection closed: connection reset; ");
+    assert_true(session_over(&a.s));
+    assert_int_equal(session_data_req(&a.s, NULL), ERR_STATE);
+    end_free(&a);
+    end_free(&b);
+}
+
+static void test_timers(void **state) {
+    (void)state;
+    struct end a, b;
+    struct session_params p;
+    session_params_default(&p);
+    p.connect_ms = 100;
+    p.release_ms = 200;
+    p.abort_ms = 50;
+    end_init(&a, 1, &p);
+    assert_int_equal(session_deadline(&a.s), 0);
+    assert_int_equal(session_connect_req(&a.s, &plain_connect, NULL), 0);
+    session_tick(&a.s, 1000);
+    assert_int_equal(session_deadline(&a.s), 1100);
+    session_tick(&a.s, 1099);
+    told(&a, "");
+    session_tick(&a.s, 1100);
+    told(&a, "p_abort_ind 5 session: no transport connection within 100 ms; ");
+    assert_true(session_over(&a.s) && tp0_over(&a.tp));
+    assert_int_equal(session_deadline(&a.s), 0);
+    end_free(&a);
+
+    initiator_waiting(&a, &p);
+    session_tick(&a.s, 1000);
+    session_tick(&a.s, 1100);
+    told(&a, "p_abort_ind 5 session: the peer did not answer CONNECT (CN) within 100 ms; ");
+    assert_false(session_over(&a.s)); // an ABORT is on its way
+    session_tick(&a.s, 1101);
+    assert_int_equal(session_deadline(&a.s), 1151);
+    session_tick(&a.s, 1151);
+    assert_true(session_over(&a.s) && tp0_over(&a.tp));
+    end_free(&a);
+
+    responder_ready(&b, &p);
+    session_tick(&b.s, 1000);
+    session_tick(&b.s, 1100);
+    told(&b, "");
+    assert_true(session_over(&b.s) && tp0_over(&b.tp));
+    end_free(&b);
+
+    pair_open(&a, &b, &p, &p, 64);
+    session_tick(&a.s, 5000);
+    assert_int_equal(session_deadline(&a.s), 0); // no timer while the association is idle
+    assert_int_equal(session_release_req(&a.s, NULL), 0);
+    session_tick(&a.s, 5000);
+    session_tick(&a.s, 5200);
+    told(&a, "p_abort_ind 5 session: the peer did not answer FINISH (FN) within 200 ms; ");
+    pump(&a, &b, 64);
+    told(&b, "release_ind ''; p_abort_ind 3 session: ABORT by the peer's session provider, no reason given; ");
+    end_free(&a);
+    end_free(&b);
+}
+
+static void segments(uint16_t max, size_t size) {
+    struct end a, b;
+    struct session_params p;
+    struct buf d = {0};
+    session_params_default(&p);
+    p.send_tsdu_max = true;
+    p.tsdu_max_send = p.tsdu_max_receive = max;
+    pair_open(&a, &b, &p, &p, 64);
+    assert_int_equal(a.s.tsdu_max, max);
+    assert_int_equal(b.s.tsdu_max_in, max);
+    assert_int_equal(session_activity_start_req(&a.s, bytes_str("A"), NULL), 0);
+    pump(&a, &b, 64);
+    for (size_t i = 0; i < size; i++)
+        buf_append_u8(&d, (uint8_t)(i * 31 + i / 256));
+    assert_int_equal(session_data_req(&a.s, &d), 0);
+    size_t n_tsdus = size == 0 ? 1 : (size + max - 8) / (size_t)(max - 7);
+    assert_int_equal(a.out.len, size + n_tsdus * (7 + 7));
+    pump(&a, &b, 11);
+    assert_int_equal(b.n_data, 1);
+    assert_int_equal(b.data.len, size);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(buf_bytes(&b.data).p[i], (uint8_t)(i * 31 + i / 256));
+    assert_int_equal(b.n_aborts, 0);
+    buf_free(&d);
+    end_free(&a);
+    end_free(&b);
+}
+
+static void test_segments(void **state) {
+    (void)state;
+    static const size_t sizes[] = {0, 1, 56, 57, 58, 114, 115, 5000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        segments(64, sizes[i]);
+    segments(2041, 5000);
+}
+
+static void test_tsdu_max_negotiated(void **state) {
+    (void)state;
+    struct end a, b;
+    struct session_params pa, pb;
+    session_params_default(&pa);
+    session_params_default(&pb);
+    pa.send_tsdu_max = pb.send_tsdu_max = true;
+    pa.tsdu_max_send = 2041;
+    pa.tsdu_max_receive = 0;
+    pb.tsdu_max_send = 500;
+    pb.tsdu_max_receive = 1000;
+    pair_open(&a, &b, &pa, &pb, 64);
+    assert_int_equal(a.s.tsdu_max, 1000);
+    assert_int_equal(b.s.tsdu_max_in, 1000);
+    assert_int_equal(b.s.tsdu_max, 500);
+    assert_int_equal(a.s.tsdu_max_in, 500);
+    // What does not fit and cannot be segmented is refused to the user.
+    struct buf d = {0};
+    for (int i = 0; i < 1000; i++)
+        buf_append_u8(&d, 'x');
+    assert_int_equal(session_activity_start_req(&a.s, bytes_str("A"), &d), ERR_LIMIT);
+    assert_int_equal(d.len, 1000);
+    end_free(&a);
+    end_free(&b);
+    pb.send_tsdu_max = false; // the captured peer: no answer, no segmenting
+    pair_open(&a, &b, &pa, &pb, 64);
+    assert_int_equal(a.s.tsdu_max, 0);
+    assert_int_equal(b.s.tsdu_max, 0);
+    buf_free(&d);
+    end_free(&a);
+    end_free(&b);
+}
+
+// Whatever allocation fails: no crash and no leak; in the end none fails and the whole exchange goes through.
+static void test_memory(void **state) {
+    (void)state;
+    bool whole = false;
+    for (unsigned long n = 1; !whole && n < 200; n++) {
+        struct end a, b;
+        struct buf d = {0};
+        end_init(&a, 1, NULL);
+        end_init(&b, 2, NULL);
+        mem_fail_at(n);
+        bool ok = session_connect_req(&a.s, &plain_connect, NULL) == 0;
+        pump(&a, &b, 64);
+        ok = ok && session_connect_rsp(&b.s, &b.answer, NULL) == 0;
+        pump(&a, &b, 64);
+        ok = ok && session_activity_start_req(&a.s, bytes_str("A"), NULL) == 0;
+        ok = ok && buf_append_str(&d, "some data") == 0 && session_data_req(&a.s, &d) == 0;
+        pump(&a, &b, 64);
+        ok = ok && session_activity_end_req(&a.s, NULL, NULL) == 0;
+        pump(&a, &b, 64);
+        ok = ok && session_activity_end_rsp(&b.s, NULL) == 0;
+        pump(&a, &b, 64);
+        ok = ok && session_u_abort_req(&a.s, NULL) == 0;
+        pump(&a, &b, 64);
+        mem_fail_at(0);
+        whole = ok && b.n_aborts == 1 && strstr(b.log, "end_ind 1") != NULL && strstr(a.log, "end_cnf 1") != NULL &&
+                strstr(a.log, "p_abort") == NULL && n > 3;
+        buf_free(&d);
+        end_free(&a);
+        end_free(&b);
+    }
+    assert_true(whole);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_primitives),
+        cmocka_unit_test(test_refused_by_user),
+        cmocka_unit_test(test_negotiation),
+        cmocka_unit_test(test_without_activities),
+        cmocka_unit_test(test_connect_data),
+        cmocka_unit_test(test_wrong_tsel),
+        cmocka_unit_test(test_u_abort),
+        cmocka_unit_test(test_transport_lost),
+        cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_tsdu_max_negotiated),
+        cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
