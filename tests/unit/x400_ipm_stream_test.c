@@ -92,6 +92,28 @@ static void test_texts(void **state) {
     text_round_trip("é and Ω and Ж", "é and Ω and Ж", IPM_PART_FILE, 0, 1);
 }
 
+// The object identifiers for the envelope, each once however many parts call for it.
+static void test_eits(void **state) {
+    (void)state;
+    static const char *const expected[] = {"28ce2507010001", "28ce2507010006", "28ce2507010064", "56010c00"};
+    struct arena a = {0};
+    struct ipm_heading h = simple_heading(&a, "eits");
+    struct ipm_part_out parts[] = {text("ä"), text("plain"), text("ö"), text("你"), text("好")};
+    struct ipm_writer *w;
+    assert_int_equal(ipm_writer_new(&w, &h, parts, 5), 0);
+    const struct ipm_eits *e = ipm_writer_eits(w);
+    assert_int_equal(e->built_in, IPM_EIT_IA5_TEXT);
+    assert_int_equal(e->n_external, 4);
+    for (size_t i = 0; i < 4; i++) {
+        struct buf b = {0};
+        hex_append(&b, expected[i]);
+        assert_true(bytes_equal(e->external[i], buf_bytes(&b)));
+        buf_free(&b);
+    }
+    ipm_writer_free(w);
+    arena_free(&a);
+}
+
 static void test_not_utf8(void **state) {
     (void)state;
     struct arena a = {0};
@@ -202,9 +224,13 @@ static void test_large_file_costs_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_captured),   cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_not_utf8),   cmocka_unit_test(test_files),
-        cmocka_unit_test(test_wrong_size), cmocka_unit_test(test_large_file_costs_no_memory),
+        cmocka_unit_test(test_captured),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_not_utf8),
+        cmocka_unit_test(test_eits),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_wrong_size),
+        cmocka_unit_test(test_large_file_costs_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
