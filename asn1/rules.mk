@@ -28,3 +28,8 @@ ASN1_GEN_OUT ?= $(BUILD)/asn1/gen
 .PHONY: asn1-gen
 asn1-gen:
 	asn1/generate.sh $(abspath $(ASN1_GEN_OUT))
+
+# Our side of tests/asn1-erlang.sh.
+$(BUILD)/tests/asn1-erlang: tests/asn1-erlang.c $(BUILD)/libasn1.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CFLAGS) -o $@ $^
