@@ -262,3 +262,16 @@ int p1_get_eits(struct arena *a, struct bytes whole, struct p1_eits *out) {
         return err;
     return built_in ? 0 : ERR_SYNTAX;
 }
+
+struct bytes p1_oid(struct arena *a, const char *dotted) {
+    struct buf b = {0};
+    struct bytes whole, value = {0}, out = {0};
+    struct tlv t;
+    if (tlv_put_oid(&b, TLV_UNIVERSAL, 6, dotted) == ERR_OK) {
+        struct cursor c = cursor_of(buf_bytes(&b));
+        if (tlv_next(&c, &t, &whole, &value) == ERR_OK)
+            out = arena_bytes(a, value);
+    }
+    buf_free(&b);
+    return out;
+}

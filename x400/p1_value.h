@@ -92,6 +92,9 @@ int p1_put_bits(struct buf *b, enum tlv_class cls, uint32_t tag, const struct p1
 int p1_put_eits(struct buf *b, const struct p1_eits *e);
 int p1_put_raw(struct buf *b, struct bytes raw);
 
+// The contents of an OBJECT IDENTIFIER from its dotted form; p NULL: it is none, or memory is short.
+struct bytes p1_oid(struct arena *a, const char *dotted);
+
 // ---- decoding of values: ERR_SYNTAX, ERR_LIMIT, ERR_NOMEM ----
 // Years 1976 to 2075, whatever the clock says: a stored message reads the same for ever.
 int p1_get_time(struct arena *a, const struct tlv *t, struct bytes value, struct p1_time *out);

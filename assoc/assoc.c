@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "assoc/assoc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "assoc/assoc_internal.h"
+#include "base/mem.h"
+
+const char *assoc_step_text(enum assoc_step s) {
+    static const char *const names[] = {"resolve",      "connect",     "transport", "session",
+                                        "presentation", "association", "bind",      "open association"};
+    return names[s];
+}
+
+// ---- life ----
+
+static void on_reap(void *arg);
+static void on_timer(void *arg);
+
+struct assoc *assoc_new(struct assoc_env *env) {
+    struct assoc *a = mem_calloc(1, sizeof *a);
+    if (a == NULL)
+        return NULL;
+    a->env = env;
+    a->timer = loop_timer_new(env->loop, on_timer, a);
+    a->reap = loop_timer_new(env->loop, on_reap, a);
+    if (a->timer != NULL && a->reap != NULL)
+        return a;
+    assoc_free(a);
+    return NULL;
+}
+
+void assoc_drop_connection(struct assoc *a) {
+    loop_timer_at(a->timer, 0);
+    tcp_free(a->tcp);
+    stack_free(a->stack);
+    a->tcp = NULL;
+    a->stack = NULL;
+}
+
+void assoc_free(struct assoc *a) {
+    assoc_drop_connection(a);
+    resolver_cancel(a->query);
+    loop_timer_free(a->timer);
+    loop_timer_free(a->reap);
+    mem_free(a->resolved);
+    mem_free(a->attempts);
+    arena_free(&a->arena);
+    mem_free(a);
+}
+
+void assoc_failure_set(struct assoc *a, struct assoc_failure *f, enum assoc_step step, bool by_peer, const char *text,
+                       const char *cause) {
+    *f = (struct assoc_failure){.step = step, .by_peer = by_peer, .bind_error = -1, .reason = -1};
+    memcpy(f->local, a->local_text, sizeof f->local);
+    memcpy(f->remote, a->remote_text, sizeof f->remote);
+    snprintf(f->text, sizeof f->text, "%s", text);
+    snprintf(f->cause, sizeof f->cause, "%s", cause);
+}
+
+void assoc_over(struct assoc *a, const struct assoc_failure *f) {
+    if (f != NULL && !a->failed) {
+        a->failure = *f;
+        a->failed = true;
+    }
+    if (a->over)
+        return;
+    a->over = true;
+    loop_timer_in(a->reap, 0);
+}
+
+static void on_reap(void *arg) {
+    struct assoc *a = arg;
+    assoc_drop_connection(a);
+    if (a->initiator && !a->open && a->failed && !a->closing && call_try_next(a))
+        return;
+    if (a->user == NULL) {
+        answer_over(a);
+        assoc_free(a);
+        return;
+    }
+    a->user->ended(a->ctx, a->failed && !a->closing ? &a->failure : NULL);
+    assoc_free(a);
+}
+
+void assoc_step_done(struct assoc *a, enum assoc_step s, const char *detail) {
+    if (a->user != NULL && a->user->step != NULL)
+        a->user->step(a->ctx, s, loop_now_ms(a->env->loop), detail);
+    if (a->step <= s)
+        a->step = s + 1;
+}
+
+// ---- octets ----
+
+void assoc_pump(struct assoc *a) {
+    if (a->stack == NULL)
+        return;
+    struct buf *from = stack_output(a->stack);
+    while (a->tcp != NULL && from->len > 0) {
+        struct buf *to = tcp_output(a->tcp);
+        a->out += from->len;
+        if (to->len == 0) { // the usual case costs no copy
+            struct buf empty = *to;
+            *to = *from;
+            *from = empty;
+            buf_clear(from);
+        } else if (buf_append(to, buf_bytes(from).p, from->len) == ERR_OK)
+            buf_clear(from);
+        else
+            break;
+        tcp_flush(a->tcp);
+        if (a->tcp != NULL && !tcp_above_high(a->tcp))
+            stack_output_drained(a->stack, loop_now_ms(a->env->loop));
+    }
+    loop_timer_at(a->timer, stack_deadline(a->stack));
+    if (stack_closed(a->stack) && a->tcp != NULL && !a->over)
+        tcp_close(a->tcp);
+}
+
+static void on_timer(void *arg) {
+    struct assoc *a = arg;
+    stack_tick(a->stack, loop_now_ms(a->env->loop));
+    assoc_pump(a);
+}
+
+static void on_connected(void *user) {
+    call_connected(user);
+}
+
+static void on_input(void *user, struct bytes octets) {
+    struct assoc *a = user;
+    a->in += octets.n;
+    stack_input(a->stack, loop_now_ms(a->env->loop), octets);
+    assoc_pump(a);
+}
+
+static void on_writable(void *user) {
+    struct assoc *a = user;
+    stack_output_drained(a->stack, loop_now_ms(a->env->loop));
+    assoc_pump(a);
+}
+
+static void on_tcp_closed(void *user, int err, const char *error) {
+    (void)err;
+    struct assoc *a = user;
+    if (a->stack != NULL && !stack_closed(a->stack)) {
+        stack_transport_closed(a->stack, loop_now_ms(a->env->loop), error);
+        if (a->over)
+            return;
+    }
+    if (a->step == ASSOC_CONNECT) {
+        struct assoc_failure f;
+        assoc_failure_set(a, &f, ASSOC_CONNECT, false, error == NULL ? "the connection was closed" : error,
+                          err == 0 ? "" : "nothing listens there, a packet filter, or a wrong address or port");
+        assoc_over(a, &f);
+        return;
+    }
+    assoc_over(a, NULL);
+}
+
+const struct tcp_user *assoc_tcp_user(void) {
+    static const struct tcp_user user = {on_connected, on_input, on_writable, on_tcp_closed};
+    return &user;
+}
+
+// ---- what the stack tells ----
+
+static enum assoc_step step_of_layer(const struct assoc *a, enum stack_layer layer) {
+    switch (layer) {
+    case STACK_TRANSPORT: return ASSOC_TRANSPORT;
+    case STACK_SESSION: return ASSOC_SESSION;
+    case STACK_PRESENTATION: return ASSOC_PRESENTATION;
+    case STACK_ASSOCIATION:
+    case STACK_RTSE: return ASSOC_ASSOCIATION;
+    default: return a->step; // the network: wherever we were
+    }
+}
+
+static void failure_of_stack(struct assoc *a, const struct stack_failure *s, struct assoc_failure *f) {
+    assoc_failure_set(a, f, a->open ? ASSOC_OPEN : step_of_layer(a, s->layer), s->by_peer, s->text, s->cause);
+    f->reason = s->reason;
+}
+
+static enum stack_answer on_address(void *user, enum stack_layer layer, const struct stack_address *called,
+                                    const struct stack_address *calling) {
+    (void)calling;
+    return answer_address(user, layer, called);
+}
+
+static void describe_layer(enum stack_layer layer, const struct stack_negotiated *n, char *out, size_t size) {
+    size_t at = 0;
+    switch (layer) {
+    case STACK_TRANSPORT: snprintf(out, size, "class 0, TPDU size %u", n->transport.tpdu_size); break;
+    case STACK_SESSION:
+        snprintf(out, size, "version %u, functional units 0x%04x", n->session.version, n->session.functional_units);
+        break;
+    case STACK_PRESENTATION:
+        out[0] = 0;
+        for (size_t k = 0; k < n->presentation.n_contexts && at < size; k++)
+            at += (size_t)snprintf(out + at, size - at, "%s%d %s%s", k ? ", " : "contexts ",
+                                   n->presentation.contexts[k].id, n->presentation.contexts[k].abstract_syntax,
+                                   n->presentation.contexts[k].accepted ? "" : " (rejected)");
+        break;
+    case STACK_ASSOCIATION: snprintf(out, size, "application context %s", n->association.application_context); break;
+    default:
+        snprintf(out, size, "checkpoint %u K, window %u, %s", n->rtse.checkpoint, n->rtse.window,
+                 n->rtse.dialogue == RTSE_MONOLOGUE ? "monologue" : "two-way alternate");
+    }
+}
+
+static void on_layer_up(void *user, enum stack_layer layer, const struct stack_negotiated *n) {
+    struct assoc *a = user;
+    char detail[ASSOC_TEXT];
+    describe_layer(layer, n, detail, sizeof detail);
+    assoc_step_done(a, step_of_layer(a, layer), detail);
+}
+
+static void on_open_ind(void *user, const struct stack_open *open) {
+    answer_open_ind(user, open);
+}
+
+static void on_open_cnf(void *user, const struct stack_open_result *r) {
+    struct assoc *a = user;
+    if (r->accepted || r->user_data.p != NULL) {
+        call_opened(a, r);
+        return;
+    }
+    struct assoc_failure f;
+    failure_of_stack(a, &r->failure, &f);
+    assoc_over(a, &f);
+}
+
+static void on_transfer_begin(void *user, int32_t context_id) {
+    (void)context_id;
+    struct assoc *a = user;
+    if (a->user != NULL && a->user->receive_begin != NULL)
+        a->user->receive_begin(a->ctx);
+}
+
+static void on_transfer_data(void *user, struct bytes piece) {
+    struct assoc *a = user;
+    if (a->user != NULL && a->user->receive_data != NULL)
+        a->user->receive_data(a->ctx, piece);
+}
+
+static void on_checkpoint(void *user, uint32_t serial, uint64_t octets) {
+    struct assoc *a = user;
+    if (a->user != NULL && a->user->receive_checkpoint != NULL)
+        a->user->receive_checkpoint(a->ctx, serial, octets);
+}
+
+static void on_transfer_end(void *user, const struct stack_transfer_end *end) {
+    struct assoc *a = user;
+    if (a->user != NULL && a->user->receive_end != NULL)
+        a->user->receive_end(a->ctx, end);
+}
+
+static void on_ready(void *user, size_t room) {
+    struct assoc *a = user;
+    if (a->user != NULL && a->user->send_ready != NULL && !tcp_above_high(a->tcp))
+        a->user->send_ready(a->ctx, room);
+}
+
+static void on_transfer_cnf(void *user, const struct stack_transfer_end *end) {
+    struct assoc *a = user;
+    if (a->user != NULL && a->user->send_done != NULL)
+        a->user->send_done(a->ctx, end);
+}
+
+static void on_close_ind(void *user) {
+    struct assoc *a = user;
+    stack_rt_close_rsp(a->stack, loop_now_ms(a->env->loop));
+}
+
+static void on_close_cnf(void *user) {
+    (void)user;
+}
+
+static void on_abort(void *user, const struct stack_failure *failure) {
+    struct assoc *a = user;
+    struct assoc_failure f;
+    failure_of_stack(a, failure, &f);
+    if (!a->failed) {
+        a->failure = f;
+        a->failed = true;
+    }
+}
+
+static void on_closed(void *user) {
+    struct assoc *a = user;
+    // An answer's last octets (a refusal, say) must still leave: tcp_close in assoc_pump, then on_tcp_closed ends it.
+    if (a->tcp == NULL || a->failed)
+        assoc_over(a, NULL);
+}
+
+int assoc_start_stack(struct assoc *a, const struct stack_params *p) {
+    static const struct stack_user user = {.address_ind = on_address,
+                                           .layer_up = on_layer_up,
+                                           .rt_open_ind = on_open_ind,
+                                           .rt_open_cnf = on_open_cnf,
+                                           .rt_transfer_begin = on_transfer_begin,
+                                           .rt_transfer_data = on_transfer_data,
+                                           .rt_checkpoint_ind = on_checkpoint,
+                                           .rt_transfer_end = on_transfer_end,
+                                           .rt_ready = on_ready,
+                                           .rt_transfer_cnf = on_transfer_cnf,
+                                           .rt_close_ind = on_close_ind,
+                                           .rt_close_cnf = on_close_cnf,
+                                           .abort_ind = on_abort,
+                                           .closed = on_closed};
+    a->stack = a->initiator ? stack_new_initiator(p, &user, a) : stack_new_responder(p, &user, a);
+    return a->stack == NULL ? ERR_NOMEM : ERR_OK;
+}
+
+// ---- an open association ----
+
+const struct conf_peer *assoc_peer(const struct assoc *a) {
+    return a->peer;
+}
+bool assoc_is_initiator(const struct assoc *a) {
+    return a->initiator;
+}
+const char *assoc_local(const struct assoc *a) {
+    return a->local_text;
+}
+const char *assoc_remote(const struct assoc *a) {
+    return a->remote_text;
+}
+const char *assoc_stack_name(const struct assoc *a) {
+    return a->stack_conf == NULL ? "" : a->stack_conf->name;
+}
+const struct stack_negotiated *assoc_negotiated(const struct assoc *a) {
+    return stack_negotiated(a->stack);
+}
+uint64_t assoc_octets_in(const struct assoc *a) {
+    return a->in;
+}
+uint64_t assoc_octets_out(const struct assoc *a) {
+    return a->out;
+}
+
+int assoc_send(struct assoc *a, uint64_t total, uint32_t timeout_ms) {
+    int r = a->over || a->stack == NULL ? ERR_STATE
+                                        : stack_rt_transfer_req(a->stack, loop_now_ms(a->env->loop), total, timeout_ms);
+    assoc_pump(a);
+    return r;
+}
+
+size_t assoc_send_room(const struct assoc *a) {
+    return a->over || a->stack == NULL || tcp_above_high(a->tcp) ? 0 : stack_transfer_room(a->stack);
+}
+
+int assoc_send_data(struct assoc *a, struct bytes piece) {
+    int r = a->over || a->stack == NULL ? ERR_STATE : stack_transfer_data(a->stack, loop_now_ms(a->env->loop), piece);
+    assoc_pump(a);
+    return r;
+}
+
+int assoc_send_discard(struct assoc *a) {
+    int r = a->over || a->stack == NULL ? ERR_STATE : stack_transfer_discard(a->stack, loop_now_ms(a->env->loop));
+    assoc_pump(a);
+    return r;
+}
+
+int assoc_checkpoint_rsp(struct assoc *a, uint32_t serial) {
+    int r = a->over || a->stack == NULL ? ERR_STATE : stack_checkpoint_rsp(a->stack, loop_now_ms(a->env->loop), serial);
+    assoc_pump(a);
+    return r;
+}
+
+int assoc_receive_rsp(struct assoc *a) {
+    int r = a->over || a->stack == NULL ? ERR_STATE : stack_transfer_rsp(a->stack, loop_now_ms(a->env->loop));
+    assoc_pump(a);
+    return r;
+}
+
+int assoc_receive_refuse(struct assoc *a, enum rtse_exception reason) {
+    int r =
+        a->over || a->stack == NULL ? ERR_STATE : stack_transfer_refuse(a->stack, loop_now_ms(a->env->loop), reason);
+    assoc_pump(a);
+    return r;
+}
+
+void assoc_read_pause(struct assoc *a, bool pause) {
+    if (a->tcp != NULL)
+        tcp_read_pause(a->tcp, pause);
+}
+
+void assoc_close(struct assoc *a) {
+    if (a->over)
+        return;
+    if (a->open && !a->initiator) {
+        assoc_abort(a, RTSE_ABORT_TEMPORARY_PROBLEM);
+        return;
+    }
+    a->closing = true;
+    if (a->open)
+        stack_rt_close_req(a->stack, loop_now_ms(a->env->loop));
+    else if (a->stack != NULL)
+        stack_u_abort(a->stack, loop_now_ms(a->env->loop));
+    assoc_pump(a);
+    if (a->tcp == NULL || a->step <= ASSOC_CONNECT)
+        assoc_over(a, NULL);
+}
+
+void assoc_abort(struct assoc *a, enum rtse_abort reason) {
+    if (a->over)
+        return;
+    a->closing = true;
+    if (a->stack != NULL)
+        stack_p_abort(a->stack, loop_now_ms(a->env->loop), reason);
+    assoc_pump(a);
+    if (a->tcp == NULL || a->stack == NULL)
+        assoc_over(a, NULL);
+}

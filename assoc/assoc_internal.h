@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Shared by the parts of assoc/: the association itself (assoc.c), calling (call.c) and answering (listen.c).
+#ifndef ASSOC_ASSOC_INTERNAL_H
+#define ASSOC_ASSOC_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "assoc/assoc.h"
+#include "rfc1006/tcp.h"
+
+// One pair of stack and address to be tried by a call.
+struct attempt {
+    const struct conf_stack *stack;
+    struct net_address remote, source;
+    bool has_source;
+};
+
+struct assoc {
+    struct assoc_env *env;
+    const struct assoc_user *user; // NULL: an answer that is not bound yet
+    void *ctx;
+    const struct conf_peer *peer;
+    const struct conf_stack *stack_conf;
+    bool initiator, open, closing;
+    struct tcp *tcp;
+    struct stack *stack;
+    struct loop_timer *timer; // of the stack
+    struct loop_timer *reap;  // what ended is freed from the loop, never from within its own callback
+    bool over, failed;        // over: waits for reap; failed: failure says why
+    struct assoc_failure failure;
+    enum assoc_step step; // the one under way
+    struct net_address local, remote;
+    char local_text[NET_ADDRESS_TEXT], remote_text[NET_ADDRESS_TEXT];
+    uint64_t in, out; // octets on TCP
+    struct arena arena;
+
+    // a call
+    struct assoc_call_options options;
+    struct resolver_query *query;
+    size_t endpoint; // of the peer, being resolved
+    struct net_address *resolved;
+    size_t n_resolved;
+    struct attempt *attempts;
+    size_t n_attempts, attempt;
+
+    // an answer
+    struct assoc_listener *listener; // NULL: it is gone
+    LIST_ENTRY(assoc) unbound;       // of the listener, while user is NULL
+    bool indicated;                  // bind_ind was called
+    struct bind_info info;
+};
+
+struct assoc *assoc_new(struct assoc_env *env);                       // NULL: no memory
+int assoc_start_stack(struct assoc *a, const struct stack_params *p); // makes it for a->tcp; ERR_NOMEM
+const struct tcp_user *assoc_tcp_user(void);
+void assoc_pump(struct assoc *a); // moves what the stack has for the peer to TCP, and re-arms the timer
+
+// The association, or this attempt of it, is over. f NULL: in order. What comes next is decided in assoc_reaped.
+void assoc_over(struct assoc *a, const struct assoc_failure *f);
+void assoc_failure_set(struct assoc *a, struct assoc_failure *f, enum assoc_step step, bool by_peer, const char *text,
+                       const char *cause);
+void assoc_drop_connection(struct assoc *a);
+void assoc_free(struct assoc *a);
+void assoc_step_done(struct assoc *a, enum assoc_step s, const char *detail);
+
+// call.c
+void call_connected(struct assoc *a);
+void call_opened(struct assoc *a, const struct stack_open_result *r);
+bool call_try_next(struct assoc *a); // false: nothing is left to try
+// listen.c
+void answer_open_ind(struct assoc *a, const struct stack_open *open);
+enum stack_answer answer_address(struct assoc *a, enum stack_layer layer, const struct stack_address *called);
+void answer_over(struct assoc *a); // an answer that nobody took ended
+
+#endif

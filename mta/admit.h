@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Taking responsibility: what a peer transferred, a user submitted or this MTA made itself (a report) gets our trace,
+// is checked for loops and duplicates, routed recipient by recipient, and committed. Only then does its sender hear
+// that it was taken.
+#ifndef MTA_ADMIT_H
+#define MTA_ADMIT_H
+
+#include "mta/queue.h"
+
+struct admission {
+    struct opened *opened;                    // taken over: the envelope as it came
+    struct content_ref content;               // its file is taken over; octets must live until `done`
+    const char *from_peer;                    // NULL: submitted here
+    int64_t uid;                              // the submitter; -1: none
+    bool too_long;                            // the content was longer than the limit, and is not here
+    const char *association, *local, *remote; // for the log
+    // err 0: taken, ERR_EXISTS: a duplicate, taken before (acknowledge it), ERR_BUSY: no room, come again later; else a
+    // failure of ours, with text. mts_id is the identifier as shown.
+    void (*done)(void *arg, int err, const char *mts_id, const char *text);
+    void *arg;
+};
+// The admission is copied. Calls done once, later or at once.
+void admit(struct mta *m, const struct admission *a);
+
+// For settle: adds a report made here to the batch. NULL when it has nowhere to go (an event says so) or memory is
+// short; after the commit of the batch queue_add the item.
+struct item *admit_report(struct mta *m, struct opened *report, const struct content_ref *returned,
+                          struct spool_batch *b);
+
+// Routes again the recipients of an item that have no next hop, or one that is no longer configured: at the start and
+// after a reload.
+void admit_reroute(struct mta *m, struct item *i);
+
+#endif

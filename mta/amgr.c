@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "mta/amgr.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "mta/amgr_internal.h"
+#include "mta/codes.h"
+#include "mta/settle.h"
+#include "mta/transfer.h"
+
+static void retry_start(struct peer *p);
+
+struct peer *amgr_peers(struct amgr *a) {
+    return LIST_FIRST(&a->peers);
+}
+
+struct peer *amgr_peer(struct amgr *a, const char *name) {
+    struct peer *p;
+    LIST_FOREACH(p, &a->peers, link) {
+        if (strcmp(p->name, name) == 0)
+            break;
+    }
+    return p;
+}
+
+// ---- links ----
+
+static void link_free(struct link *l) {
+    struct peer *p = l->peer;
+    LIST_REMOVE(l, of_peer);
+    *(l->outgoing ? &p->n_out : &p->n_in) -= 1;
+    p->n_opening -= l->outgoing && !l->open;
+    loop_timer_free(l->timer);
+    held_conf_unref(l->held);
+    mem_free(l);
+}
+
+static void link_arm(struct link *l) {
+    const struct conf_peer *c = assoc_peer(l->assoc);
+    uint64_t idle = l->used_ms + c->idle_ms, life = l->opened_ms + c->lifetime_ms;
+    loop_timer_at(l->timer, idle < life ? idle : life);
+}
+
+static bool link_busy(const struct link *l) {
+    return l->out != NULL || l->in != NULL;
+}
+
+static void link_close(struct link *l) {
+    if (l->closing)
+        return;
+    l->closing = true;
+    assoc_close(l->assoc);
+}
+
+// Idle for long, or old and between two messages. The calling side closes; the called one only drops what the caller
+// forgot.
+static void on_link_timer(void *arg) {
+    struct link *l = arg;
+    uint64_t now = loop_now_ms(l->m->loop);
+    const struct conf_peer *c = assoc_peer(l->assoc);
+    if (link_busy(l) || l->closing) {
+        loop_timer_in(l->timer, 1000);
+        return;
+    }
+    bool idle = now - l->used_ms >= c->idle_ms, old = now - l->opened_ms >= c->lifetime_ms;
+    if (l->outgoing && (idle || old))
+        link_close(l);
+    else if (!l->outgoing && now - l->used_ms >= 2 * c->idle_ms + 60000)
+        link_close(l);
+    else if (l->outgoing)
+        link_arm(l);
+    else
+        loop_timer_in(l->timer, c->idle_ms);
+}
+
+struct link *link_new(struct peer *p, bool outgoing) {
+    struct link *l = mem_calloc(1, sizeof *l);
+    if (l == NULL || (l->timer = loop_timer_new(p->m->loop, on_link_timer, l)) == NULL) {
+        mem_free(l);
+        return NULL;
+    }
+    l->m = p->m;
+    l->peer = p;
+    l->held = held_conf_ref(p->m->held);
+    l->outgoing = outgoing;
+    l->called_ms = loop_now_ms(p->m->loop);
+    snprintf(l->id, sizeof l->id, "A%llu", (unsigned long long)++p->m->amgr->made);
+    LIST_INSERT_HEAD(&p->links, l, of_peer);
+    *(outgoing ? &p->n_out : &p->n_in) += 1;
+    p->n_opening += outgoing;
+    return l;
+}
+
+void link_up(struct link *l) {
+    struct peer *p = l->peer;
+    const struct stack_negotiated *n = assoc_negotiated(l->assoc);
+    l->open = true;
+    l->opened_ms = l->used_ms = loop_now_ms(l->m->loop);
+    l->opened_utc = p->last_up_utc = clock_utc_ms();
+    snprintf(l->local, sizeof l->local, "%s", assoc_local(l->assoc));
+    snprintf(l->remote, sizeof l->remote, "%s", assoc_remote(l->assoc));
+    char what[100];
+    snprintf(what, sizeof what, "TPDU size %u, checkpoint %u K, window %u", n->transport.tpdu_size, n->rtse.checkpoint,
+             n->rtse.window);
+    EVENT_RAISE(l->m->events, mta_event(EV_ASSOCIATION_UP), {"peer", p->name}, {"association", l->id},
+                {"direction", l->outgoing ? "outgoing" : "incoming"}, {"local", l->local}, {"remote", l->remote},
+                {"stack", assoc_stack_name(l->assoc)}, {"what", what});
+    link_arm(l);
+}
+
+static void end_job(struct link *l, const struct assoc_failure *f) {
+    transfer_out_gone(l, f);
+    transfer_in_gone(l);
+}
+
+static void tell_end(struct link *l, const struct assoc_failure *f) {
+    struct peer *p = l->peer;
+    if (f == NULL) {
+        EVENT_RAISE(l->m->events, mta_event(EV_ASSOCIATION_DOWN), {"peer", p->name}, {"association", l->id},
+                    {"what", l->closing ? "by us" : "by the peer"});
+        return;
+    }
+    snprintf(p->last_failure, sizeof p->last_failure, "%s", f->text);
+    p->last_failure_utc = clock_utc_ms();
+    EVENT_RAISE(l->m->events, mta_event(EV_ABNORMAL_END), {"peer", p->name}, {"association", l->id},
+                {"local", l->local}, {"remote", l->remote}, {"what", f->text});
+}
+
+static void call_failed_event(struct peer *p, const struct assoc_failure *f, const char *stack) {
+    const struct event_def *def = mta_event(EV_CALL_FAILED);
+    EVENT_RAISE(p->m->events, def, {"peer", p->name}, {"stack", stack}, {"local", f->local}, {"remote", f->remote},
+                {"step", assoc_step_text(f->step)}, {"what", f->text}, {"cause", f->cause});
+    if (f->step == ASSOC_CONNECT)
+        EVENT_RAISE(p->m->events, mta_event(EV_CONNECT_ERROR), {"peer", p->name}, {"local", f->local},
+                    {"remote", f->remote}, {"what", f->text});
+}
+
+static void on_attempt_failed(void *ctx, const struct assoc_failure *f) {
+    struct link *l = ctx;
+    call_failed_event(l->peer, f, assoc_stack_name(l->assoc));
+}
+
+static void on_open(void *ctx) {
+    struct link *l = ctx;
+    struct peer *p = l->peer;
+    link_up(l);
+    p->n_opening--;
+    p->failed_opens = 0;
+    p->retrying = false;
+    loop_timer_at(p->retry, 0);
+    peer_pump(p);
+    if (l->out == NULL)
+        link_idle(l);
+}
+
+static void open_failed(struct peer *p, const struct assoc_failure *f) {
+    snprintf(p->last_failure, sizeof p->last_failure, "%s: %s", assoc_step_text(f->step), f->text);
+    p->last_failure_utc = clock_utc_ms();
+    EVENT_RAISE(p->m->events, mta_event(EV_OPEN_FAILED), {"peer", p->name}, {"what", f->text});
+}
+
+void on_link_ended(void *ctx, const struct assoc_failure *f) {
+    struct link *l = ctx;
+    struct peer *p = l->peer;
+    struct amgr *a = p->m->amgr;
+    bool was_open = l->open, outgoing = l->outgoing;
+    if (was_open)
+        tell_end(l, f);
+    else if (f != NULL) {
+        call_failed_event(p, f, assoc_stack_name(l->assoc));
+        open_failed(p, f);
+    }
+    end_job(l, f);
+    link_free(l);
+    if (outgoing && !was_open && f != NULL && p->n_out == 0)
+        retry_start(p);
+    else
+        peer_pump(p);
+    amgr_check_stopped(a);
+}
+
+static void on_send_ready(void *ctx, size_t room) {
+    transfer_out_ready(ctx, room);
+}
+
+static void on_send_done(void *ctx, const struct stack_transfer_end *end) {
+    transfer_out_done(ctx, end);
+}
+
+static const struct assoc_user caller = {
+    .open = on_open, .ended = on_link_ended, .send_ready = on_send_ready, .send_done = on_send_done};
+
+// ---- peers ----
+
+static void give_up(struct peer *p) {
+    for (struct job *j; (j = hop_take(p->hop, false)) != NULL;)
+        settle_job(p->m, j, NULL,
+                   &(struct fate){.state = SPOOL_RCPT_FAILED,
+                                  .reason = CODE_TRANSFER_FAILURE,
+                                  .diagnostic = CODE_UNABLE_TO_COMPLETE_TRANSFER,
+                                  .text = p->last_failure},
+                   NULL, NULL, NULL);
+}
+
+static void on_retry(void *arg) {
+    struct peer *p = arg;
+    p->retrying = false;
+    peer_pump(p);
+}
+
+static void retry_start(struct peer *p) {
+    if (p->conf == NULL || p->m->stopping)
+        return;
+    const struct conf_retry *r = &p->conf->open_retry;
+    if (++p->failed_opens > r->times) {
+        p->failed_opens = 0;
+        give_up(p);
+    }
+    p->retrying = true;
+    p->retry_utc = clock_utc_ms() + (int64_t)r->every_ms;
+    loop_timer_in(p->retry, r->every_ms);
+    char seconds[24], attempt[12], attempts[12];
+    snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)r->every_ms / 1000);
+    snprintf(attempt, sizeof attempt, "%u", p->failed_opens);
+    snprintf(attempts, sizeof attempts, "%u", r->times);
+    EVENT_RAISE(p->m->events, mta_event(EV_OPEN_RETRY), {"peer", p->name}, {"seconds", seconds}, {"attempt", attempt},
+                {"attempts", attempts});
+}
+
+static void open_link(struct peer *p) {
+    static const struct assoc_call_options options = {.attempt_failed = on_attempt_failed};
+    struct link *l = link_new(p, true);
+    if (l == NULL)
+        return;
+    l->assoc = assoc_call(&p->m->env, p->conf, &options, &caller, l);
+    if (l->assoc != NULL)
+        return;
+    EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short"});
+    link_free(l);
+}
+
+// How many calling associations there should be: one for every so many messages, and when all are busy one more for
+// urgent messages, for which some are kept.
+static unsigned wanted(const struct peer *p) {
+    const struct conf_peer *c = p->conf;
+    size_t messages = hop_ready(p->hop) + p->hop->n_running,
+           per = c->messages_per_association ? c->messages_per_association : 1;
+    unsigned reserved = c->associations_urgent < c->associations_max ? c->associations_urgent : 0;
+    if (hop_ready(p->hop) == 0)
+        return 0;
+    size_t n = 1 + (messages - 1) / per, max = c->associations_max - reserved;
+    if (n > max)
+        n = max;
+    if (p->hop->n_ready[P1_URGENT] > 0 && n <= p->n_out && p->n_opening == 0 && p->n_out < c->associations_max)
+        n = p->n_out + 1;
+    return (unsigned)n;
+}
+
+void peer_pump(struct peer *p) {
+    if (p->conf == NULL || p->disabled || p->m->stopping || !p->m->amgr->started)
+        return;
+    struct link *l;
+    LIST_FOREACH(l, &p->links, of_peer) {
+        if (!l->outgoing || !l->open || l->closing || l->out != NULL)
+            continue;
+        struct job *j = hop_take(p->hop, false);
+        if (j == NULL)
+            return;
+        loop_timer_at(l->timer, 0);
+        transfer_out_start(l, j);
+    }
+    if (p->retrying || p->conf->n_connect == 0)
+        return;
+    for (unsigned want = wanted(p), had = p->n_out; p->n_out < want; had = p->n_out) {
+        open_link(p);
+        if (p->n_out == had)
+            break;
+    }
+}
+
+void link_idle(struct link *l) {
+    struct peer *p = l->peer;
+    l->used_ms = loop_now_ms(l->m->loop);
+    if (l->closing)
+        return;
+    if (p->disabled || p->m->stopping || p->conf == NULL ||
+        l->used_ms - l->opened_ms >= assoc_peer(l->assoc)->lifetime_ms) {
+        link_close(l);
+        return;
+    }
+    peer_pump(p);
+    if (l->out == NULL && !l->closing)
+        link_arm(l);
+}
+
+static void on_wake(void *owner, struct hop *h) {
+    (void)h;
+    peer_pump(owner);
+}
+
+static struct peer *peer_new(struct amgr *a, const struct conf_peer *c) {
+    struct peer *p = mem_calloc(1, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    p->m = a->m;
+    p->name = mem_strdup(c->name);
+    p->retry = loop_timer_new(a->m->loop, on_retry, p);
+    p->hop = queue_hop(a->m->queue, c->name);
+    if (p->name == NULL || p->retry == NULL || p->hop == NULL) {
+        loop_timer_free(p->retry);
+        mem_free(p->name);
+        mem_free(p);
+        return NULL;
+    }
+    LIST_INIT(&p->links);
+    p->hop->wake = on_wake;
+    p->hop->owner = p;
+    LIST_INSERT_HEAD(&a->peers, p, link);
+    return p;
+}
+
+void amgr_take_peers(struct amgr *a) {
+    struct peer *p;
+    LIST_FOREACH(p, &a->peers, link)
+    p->conf = NULL;
+    for (size_t k = a->m->conf->n_peers; k-- > 0;) {
+        const struct conf_peer *c = &a->m->conf->peers[k];
+        p = amgr_peer(a, c->name);
+        if (p == NULL)
+            p = peer_new(a, c);
+        if (p != NULL)
+            p->conf = c;
+    }
+}
+
+void peer_disconnect(struct peer *p) {
+    for (struct link *l = LIST_FIRST(&p->links), *next; l != NULL; l = next) {
+        next = LIST_NEXT(l, of_peer);
+        link_close(l);
+    }
+}
+
+void peer_enable(struct peer *p, bool enable) {
+    p->disabled = !enable;
+    if (enable)
+        peer_connect(p);
+    else
+        peer_disconnect(p);
+}
+
+void peer_connect(struct peer *p) {
+    p->retrying = false;
+    loop_timer_at(p->retry, 0);
+    for (struct job *j = TAILQ_FIRST(&p->hop->waiting), *next; j != NULL; j = next) {
+        next = TAILQ_NEXT(j, of_hop);
+        if (j->item->deferred <= clock_utc_ms())
+            item_hasten(p->m->queue, j->item);
+    }
+    peer_pump(p);
+    if (p->n_out == 0 && p->conf != NULL && p->conf->n_connect > 0 && !p->disabled && !p->m->stopping)
+        open_link(p);
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The association manager: for each peer it opens, keeps, reuses and closes associations as its queue asks and its
+// block allows, and answers the calls of peers.
+//
+//   opens     one when something waits; another for every `messages_per_association` that wait; at most
+//   `associations_max`, of
+//             which `associations_urgent` are kept for urgent messages
+//   reuses    an idle association takes the next job by priority
+//   closes    after `idle_ms` without work, or `lifetime_ms` old and between two messages
+//   retries   when no association can be opened: every open_retry.every_ms, open_retry.times in all; then what waits is
+//             returned
+#ifndef MTA_AMGR_H
+#define MTA_AMGR_H
+
+#include "mta/queue.h"
+
+struct transfer_in;
+struct transfer_out;
+struct peer;
+
+// One association and what it does.
+struct link {
+    LIST_ENTRY(link) of_peer;
+    struct mta *m;
+    struct peer *peer;
+    struct held_conf *held; // that the association was made with
+    struct assoc *assoc;
+    char id[16]; // "A17", for logs and commands
+    bool outgoing, open, closing;
+    uint64_t called_ms, opened_ms, used_ms; // monotonic
+    int64_t opened_utc;
+    uint64_t messages; // transferred either way
+    struct transfer_out *out;
+    struct transfer_in *in;
+    struct loop_timer *timer; // idle and lifetime
+    char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT];
+};
+
+struct peer {
+    LIST_ENTRY(peer) link;
+    struct mta *m;
+    char *name;
+    const struct conf_peer *conf; // in the configuration in force; NULL: it is configured no more
+    struct hop *hop;
+    bool disabled; // by the operator, until enabled or a restart
+    LIST_HEAD(, link) links;
+    unsigned n_out, n_in, n_opening;
+    unsigned failed_opens; // since the last association that came up
+    struct loop_timer *retry;
+    bool retrying; // the open-retry timer runs
+    int64_t retry_utc;
+    char last_failure[ASSOC_TEXT + 20];
+    int64_t last_failure_utc, last_up_utc;
+    uint64_t sent, received; // messages, since the start
+};
+
+struct amgr *amgr_new(struct mta *m);
+void amgr_start(struct amgr *a);  // listens, and serves the queue
+void amgr_reload(struct amgr *a); // m->conf has changed
+// Closes all associations in order; `done` is called when the last one ended. No new ones from here on.
+void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg);
+void amgr_free(struct amgr *a);
+
+struct peer *amgr_peers(struct amgr *a); // first; then LIST_NEXT(p, link)
+struct peer *amgr_peer(struct amgr *a, const char *name);
+void peer_enable(struct peer *p, bool enable); // disabling closes its associations in order and refuses its calls
+void peer_connect(struct peer *p);             // tries now
+void peer_disconnect(struct peer *p);          // closes its associations in order
+void peer_pump(struct peer *p);
+
+// Each listener of the configuration, for `show stacks`.
+struct stack_status {
+    const char *name, *address, *error; // address: where it listens, "" while it does not; error: why not
+    const struct conf_stack *conf;
+    int64_t since_utc, last_call_utc;
+    char last_caller[NET_ADDRESS_TEXT];
+    const char *last_result;
+};
+void amgr_stacks(struct amgr *a, void (*cb)(void *arg, const struct stack_status *s), void *arg);
+
+// For transfer_out: the job is done or given back, the association is good for another.
+void link_idle(struct link *l);
+
+#endif

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The answering half: listeners, and who may bind.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "conf/print.h"
+#include "mta/amgr_internal.h"
+#include "mta/transfer.h"
+
+enum { LISTEN_RETRY_MS = 30000 };
+
+static void listen_now(struct listening *n);
+
+// ---- answering ----
+
+static void on_receive_begin(void *ctx) {
+    transfer_in_begin(ctx);
+}
+static void on_receive_data(void *ctx, struct bytes piece) {
+    transfer_in_data(ctx, piece);
+}
+
+static void on_receive_checkpoint(void *ctx, uint32_t serial, uint64_t octets) {
+    transfer_in_checkpoint(ctx, serial, octets);
+}
+
+static void on_receive_end(void *ctx, const struct stack_transfer_end *end) {
+    struct link *l = ctx;
+    l->used_ms = loop_now_ms(l->m->loop);
+    transfer_in_end(l, end);
+}
+
+static const struct assoc_user answerer = {.ended = on_link_ended,
+                                           .receive_begin = on_receive_begin,
+                                           .receive_data = on_receive_data,
+                                           .receive_checkpoint = on_receive_checkpoint,
+                                           .receive_end = on_receive_end};
+
+static void note_call(struct listening *n, const struct net_address *remote, const char *result) {
+    n->last_call_utc = clock_utc_ms();
+    net_address_text(remote, n->last_caller);
+    snprintf(n->last_result, sizeof n->last_result, "%s", result);
+}
+
+static void refuse_unknown(struct listening *n, struct assoc *as, const struct assoc_bind *b,
+                           const struct assoc_identity *id) {
+    char remote[NET_ADDRESS_TEXT], name[P1_UB_MTA_NAME + 1];
+    net_address_text(b->remote, remote);
+    snprintf(name, sizeof name, "%.*s", (int)b->info->name.n, (const char *)b->info->name.p);
+    bool by_name = id->verdict == ASSOC_UNKNOWN_NAME || id->verdict == ASSOC_WRONG_PASSWORD;
+    if (by_name)
+        EVENT_RAISE(n->a->m->events, mta_event(EV_UNKNOWN_MTA), {"name", name}, {"remote", remote},
+                    {"stack", b->stack->name}, {"what", id->explanation});
+    if (id->verdict != ASSOC_WRONG_PASSWORD)
+        EVENT_RAISE(n->a->m->events, mta_event(EV_NO_PEER_MATCHES), {"name", name}, {"remote", remote},
+                    {"stack", b->stack->name}, {"what", id->explanation});
+    note_call(n, b->remote, by_name ? "refused: name or password" : "refused: no peer matches");
+    assoc_refuse(as, BIND_AUTHENTICATION_ERROR);
+}
+
+static void refuse_busy(struct listening *n, struct assoc *as, const struct assoc_bind *b, const struct peer *p) {
+    char remote[NET_ADDRESS_TEXT], limit[12];
+    net_address_text(b->remote, remote);
+    snprintf(limit, sizeof limit, "%u", p->conf->associations_max);
+    if (!p->disabled && !p->m->stopping)
+        EVENT_RAISE(p->m->events, mta_event(EV_ASSOCIATION_LIMIT), {"peer", p->name}, {"limit", limit},
+                    {"remote", remote});
+    note_call(n, b->remote, p->disabled ? "refused: the peer is disabled" : "refused: busy");
+    assoc_refuse(as, BIND_BUSY);
+}
+
+static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
+    struct listening *n = ctx;
+    struct assoc_identity id;
+    assoc_identify(n->a->m->conf, b, &id);
+    struct peer *p = id.verdict == ASSOC_KNOWN ? amgr_peer(n->a, id.peer->name) : NULL;
+    if (p == NULL) {
+        refuse_unknown(n, as, b, &id);
+        return;
+    }
+    if (p->disabled || p->m->stopping || p->n_in >= p->conf->associations_max) {
+        refuse_busy(n, as, b, p);
+        return;
+    }
+    struct link *l = link_new(p, false);
+    if (l == NULL) {
+        EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short"});
+        assoc_refuse(as, BIND_BUSY);
+        return;
+    }
+    note_call(n, b->remote, "accepted");
+    l->assoc = as;
+    if (assoc_accept(as, id.peer, &answerer, l) == ERR_OK)
+        link_up(l);
+}
+
+static void on_caller_failed(void *ctx, struct assoc *as, const struct assoc_failure *f) {
+    (void)as;
+    struct listening *n = ctx;
+    n->last_call_utc = clock_utc_ms();
+    snprintf(n->last_caller, sizeof n->last_caller, "%s", f->remote);
+    snprintf(n->last_result, sizeof n->last_result, "failed at %s", assoc_step_text(f->step));
+    EVENT_RAISE(n->a->m->events, mta_event(EV_CALLER_FAILED), {"stack", n->conf->name}, {"remote", f->remote},
+                {"step", assoc_step_text(f->step)}, {"what", f->text});
+}
+
+static void on_accept_failed(void *ctx, const char *text) {
+    struct listening *n = ctx;
+    EVENT_RAISE(n->a->m->events, mta_event(EV_ACCEPT_ERROR), {"stack", n->conf->name}, {"what", text});
+}
+
+// ---- listening ----
+
+static void listen_failed(struct listening *n) {
+    char seconds[12], address[300];
+    snprintf(seconds, sizeof seconds, "%d", LISTEN_RETRY_MS / 1000);
+    snprintf(address, sizeof address, "%s port %u", n->conf->listen.host, n->conf->listen.port);
+    EVENT_RAISE(n->a->m->events, mta_event(EV_LISTEN_FAILED), {"stack", n->conf->name}, {"address", address},
+                {"what", n->error}, {"seconds", seconds});
+    loop_timer_in(n->retry, LISTEN_RETRY_MS);
+}
+
+static void listening_up(struct listening *n) {
+    n->error[0] = 0;
+    n->since_utc = clock_utc_ms();
+    EVENT_RAISE(n->a->m->events, mta_event(EV_LISTENING), {"stack", n->conf->name},
+                {"address", assoc_listener_address(n->listener)});
+}
+
+static void on_ready(void *ctx, const char *error) {
+    struct listening *n = ctx;
+    if (error == NULL) {
+        listening_up(n);
+        return;
+    }
+    snprintf(n->error, sizeof n->error, "%s", error);
+    assoc_listener_free(n->listener);
+    n->listener = NULL;
+    listen_failed(n);
+}
+
+static void on_listen_retry(void *arg) {
+    listen_now(arg);
+}
+
+static void listen_now(struct listening *n) {
+    static const struct assoc_listener_user user = {on_bind, on_caller_failed, on_accept_failed};
+    static const struct assoc_listener_options options = {0};
+    n->listener = assoc_listen(&n->a->m->env, n->conf, &options, &user, n, on_ready, n->error);
+    if (n->listener == NULL)
+        listen_failed(n);
+    else if (assoc_listener_address(n->listener)[0] != 0)
+        listening_up(n);
+}
+
+static void listening_free(struct listening *n) {
+    LIST_REMOVE(n, link);
+    assoc_listener_free(n->listener);
+    loop_timer_free(n->retry);
+    held_conf_unref(n->held);
+    mem_free(n);
+}
+
+static void listening_new(struct amgr *a, const struct conf_stack *c) {
+    struct listening *n = mem_calloc(1, sizeof *n);
+    if (n == NULL || (n->retry = loop_timer_new(a->m->loop, on_listen_retry, n)) == NULL) {
+        mem_free(n);
+        return;
+    }
+    n->a = a;
+    n->conf = c;
+    n->held = held_conf_ref(a->m->held);
+    LIST_INSERT_HEAD(&a->listenings, n, link);
+    listen_now(n);
+}
+
+// Listeners whose stack is the same go on, with the configuration that they were made from.
+static void take_stacks(struct amgr *a) {
+    for (struct listening *n = LIST_FIRST(&a->listenings), *next; n != NULL; n = next) {
+        next = LIST_NEXT(n, link);
+        const struct conf_stack *now = conf_stack_find(a->m->conf, n->conf->name);
+        if (now == NULL || !conf_stack_equal(now, n->conf))
+            listening_free(n);
+    }
+    for (size_t k = a->m->conf->n_stacks; k-- > 0;) {
+        const struct conf_stack *c = &a->m->conf->stacks[k];
+        struct listening *n;
+        LIST_FOREACH(n, &a->listenings, link) {
+            if (strcmp(n->conf->name, c->name) == 0)
+                break;
+        }
+        if (n == NULL && c->listen.host != NULL)
+            listening_new(a, c);
+    }
+}
+
+void amgr_stacks(struct amgr *a, void (*cb)(void *arg, const struct stack_status *s), void *arg) {
+    for (size_t k = 0; k < a->m->conf->n_stacks; k++) {
+        const struct conf_stack *c = &a->m->conf->stacks[k];
+        struct stack_status s = {.name = c->name, .conf = c, .address = "", .error = "", .last_result = ""};
+        struct listening *n;
+        LIST_FOREACH(n, &a->listenings, link) {
+            if (strcmp(n->conf->name, c->name) != 0)
+                continue;
+            s.address = n->listener == NULL ? "" : assoc_listener_address(n->listener);
+            s.error = n->error;
+            s.since_utc = n->since_utc;
+            s.last_call_utc = n->last_call_utc;
+            s.last_result = n->last_result;
+            memcpy(s.last_caller, n->last_caller, sizeof s.last_caller);
+        }
+        cb(arg, &s);
+    }
+}
+
+// ---- life ----
+
+struct amgr *amgr_new(struct mta *m) {
+    struct amgr *a = mem_calloc(1, sizeof *a);
+    if (a == NULL)
+        return NULL;
+    a->m = m;
+    LIST_INIT(&a->peers);
+    LIST_INIT(&a->listenings);
+    return a;
+}
+
+void amgr_start(struct amgr *a) {
+    a->started = true;
+    amgr_take_peers(a);
+    take_stacks(a);
+    struct peer *p;
+    LIST_FOREACH(p, &a->peers, link)
+    peer_pump(p);
+}
+
+void amgr_reload(struct amgr *a) {
+    take_stacks(a);
+    struct peer *p;
+    LIST_FOREACH(p, &a->peers, link) {
+        const struct conf_peer *now = conf_peer_find(a->m->conf, p->name);
+        if (now == NULL || p->conf == NULL || !conf_peer_equal(now, p->conf)) {
+            peer_disconnect(p); // its associations were made with what is no longer so
+            p->retrying = false;
+            loop_timer_at(p->retry, 0);
+        }
+    }
+    amgr_take_peers(a);
+    LIST_FOREACH(p, &a->peers, link)
+    peer_pump(p);
+}
+
+void amgr_check_stopped(struct amgr *a) {
+    if (a->stopped == NULL)
+        return;
+    struct peer *p;
+    LIST_FOREACH(p, &a->peers, link) {
+        if (!LIST_EMPTY(&p->links))
+            return;
+    }
+    void (*stopped)(void *arg) = a->stopped;
+    a->stopped = NULL;
+    stopped(a->stopped_arg);
+}
+
+void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg) {
+    while (!LIST_EMPTY(&a->listenings))
+        listening_free(LIST_FIRST(&a->listenings));
+    struct peer *p;
+    LIST_FOREACH(p, &a->peers, link) {
+        loop_timer_at(p->retry, 0);
+        struct link *l;
+        LIST_FOREACH(l, &p->links, of_peer) {
+            if (l->out == NULL && l->in == NULL) // a transfer under way may end; link_idle closes then
+                break;
+        }
+        peer_disconnect(p);
+    }
+    a->stopped = done;
+    a->stopped_arg = arg;
+    amgr_check_stopped(a);
+}
+
+void amgr_free(struct amgr *a) {
+    if (a == NULL)
+        return;
+    for (struct peer *p; (p = LIST_FIRST(&a->peers)) != NULL;) {
+        LIST_REMOVE(p, link);
+        loop_timer_free(p->retry);
+        mem_free(p->name);
+        mem_free(p);
+    }
+    while (!LIST_EMPTY(&a->listenings))
+        listening_free(LIST_FIRST(&a->listenings));
+    mem_free(a);
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "mta/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { LINE_MAX_OCTETS = 16 << 20, CLIENTS_MAX = 64, FDS_MAX = 4 };
+
+struct control_socket {
+    struct control *c;
+    enum control_level level;
+    char *path;
+    int fd;
+    struct loop_io *io;
+};
+
+struct control_conn {
+    LIST_ENTRY(control_conn) link;
+    struct control *c;
+    enum control_level level;
+    uid_t uid;
+    int fd;
+    struct loop_io *io;
+    struct buf in, out;
+    int fd_in;           // received, for the next request
+    int fd_out;          // to be sent with the first octets of out
+    struct request *now; // being answered: the next line waits
+    bool eof;
+};
+
+struct control {
+    struct mta *m;
+    struct control_socket sockets[3];
+    LIST_HEAD(, control_conn) conns;
+    unsigned n_conns;
+};
+
+struct command {
+    const char *name;
+    enum control_level level; // least that may use it
+    void (*run)(struct request *r);
+};
+
+static const struct command commands[] = {
+    {"show", CONTROL_STATUS, show_command},     {"message", CONTROL_STATUS, show_message_command},
+    {"raw", CONTROL_ALL, show_message_command}, // a content is nobody's business but the operator's
+    {"submit", CONTROL_SUBMIT, submit_command}, {"queue", CONTROL_ALL, queue_command},
+    {"peer", CONTROL_ALL, peer_command},        {"reload", CONTROL_ALL, reload_command},
+};
+
+static void serve(struct control_conn *n);
+
+const char *request_text(const struct request *r, const char *key) {
+    return json_string_value(json_object_get(r->in, key));
+}
+
+bool request_flag(const struct request *r, const char *key) {
+    return json_is_true(json_object_get(r->in, key));
+}
+
+int64_t request_number(const struct request *r, const char *key, int64_t otherwise) {
+    const json_t *v = json_object_get(r->in, key);
+    return json_is_integer(v) ? json_integer_value(v) : otherwise;
+}
+
+// ---- connections ----
+
+static void conn_free(struct control_conn *n) {
+    if (n->now != NULL)
+        n->now->conn = NULL;
+    LIST_REMOVE(n, link);
+    n->c->n_conns--;
+    loop_io_free(n->io);
+    close(n->fd);
+    if (n->fd_in >= 0)
+        close(n->fd_in);
+    if (n->fd_out >= 0)
+        close(n->fd_out);
+    buf_free(&n->in);
+    buf_free(&n->out);
+    mem_free(n);
+}
+
+static ssize_t send_some(struct control_conn *n) {
+    struct iovec iov = {.iov_base = n->out.mem + n->out.off, .iov_len = n->out.len};
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {.space = {0}};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (n->fd_out >= 0) {
+        msg.msg_control = control.space;
+        msg.msg_controllen = sizeof control.space;
+        struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
+        h->cmsg_level = SOL_SOCKET;
+        h->cmsg_type = SCM_RIGHTS;
+        h->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(h), &n->fd_out, sizeof(int));
+    }
+    ssize_t sent = sendmsg(n->fd, &msg, MSG_NOSIGNAL);
+    if (sent > 0 && n->fd_out >= 0) {
+        close(n->fd_out);
+        n->fd_out = -1;
+    }
+    return sent;
+}
+
+// Writes what it can. False: the connection is gone.
+static bool flush(struct control_conn *n) {
+    while (n->out.len > 0) {
+        ssize_t sent = send_some(n);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno == EAGAIN)
+            break;
+        if (sent <= 0) {
+            conn_free(n);
+            return false;
+        }
+        buf_consume(&n->out, (size_t)sent);
+    }
+    if (n->eof && n->out.len == 0 && n->now == NULL) {
+        conn_free(n);
+        return false;
+    }
+    loop_io_want(n->io, !n->eof && n->now == NULL, n->out.len > 0);
+    return true;
+}
+
+static void answer(struct request *r, json_t *o, int fd) {
+    struct control_conn *n = r->conn;
+    char *line = o == NULL ? NULL : json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    if (n == NULL || line == NULL || buf_append(&n->out, line, strlen(line)) < 0 || buf_append_u8(&n->out, '\n') < 0) {
+        if (fd >= 0)
+            close(fd);
+        if (n != NULL)
+            n->eof = true;
+    } else
+        n->fd_out = fd;
+    free(line);
+    if (r->fd >= 0)
+        close(r->fd);
+    json_decref(r->in);
+    mem_free(r);
+    if (n == NULL)
+        return;
+    n->now = NULL;
+    if (flush(n))
+        serve(n);
+}
+
+void reply_fd(struct request *r, json_t *result, int fd) {
+    answer(r, json_pack("{s:i, s:b, s:o}", "v", 1, "ok", 1, "result", result == NULL ? json_null() : result), fd);
+}
+
+void reply(struct request *r, json_t *result) {
+    reply_fd(r, result, -1);
+}
+
+void reply_error(struct request *r, const char *fmt, ...) {
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    json_t *t = json_string(text);
+    answer(r, json_pack("{s:i, s:b, s:o}", "v", 1, "ok", 0, "error", t != NULL ? t : json_string("(not UTF-8)")), -1);
+}
+
+void operator_event(const struct request *r, const char *fmt, ...) {
+    char text[1024], uid[24];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    snprintf(uid, sizeof uid, "%u", (unsigned)r->uid);
+    EVENT_RAISE(r->m->events, mta_event(EV_OPERATOR), {"uid", uid}, {"what", text});
+}
+
+static void dispatch(struct control_conn *n, json_t *in, const char *broken) {
+    struct request *r = mem_calloc(1, sizeof *r);
+    if (r == NULL) {
+        json_decref(in);
+        conn_free(n);
+        return;
+    }
+    *r = (struct request){.m = n->c->m, .conn = n, .in = in, .uid = n->uid, .fd = n->fd_in};
+    n->fd_in = -1;
+    n->now = r;
+    loop_io_want(n->io, false, n->out.len > 0);
+    const char *name = request_text(r, "cmd");
+    if (in == NULL || name == NULL) {
+        reply_error(r, "the request is no JSON object with a \"cmd\": %s", broken);
+        return;
+    }
+    if (request_number(r, "v", 1) != 1) {
+        reply_error(r, "this daemon speaks version 1, the request is of version %lld: use the x400 of the same release",
+                    (long long)request_number(r, "v", 1));
+        return;
+    }
+    for (size_t k = 0; k < sizeof commands / sizeof *commands; k++)
+        if (strcmp(commands[k].name, name) == 0) {
+            if (commands[k].level > n->level)
+                reply_error(r, "\"%s\" is not for this socket: use the %s socket", name,
+                            commands[k].level == CONTROL_SUBMIT ? "submit" : "control");
+            else
+                commands[k].run(r);
+            return;
+        }
+    reply_error(r, "there is no command \"%s\"", name);
+}
+
+// Takes whole lines out of what came, one at a time.
+static void serve(struct control_conn *n) {
+    while (n->now == NULL) {
+        struct bytes b = buf_bytes(&n->in);
+        const uint8_t *end = b.n == 0 ? NULL : memchr(b.p, '\n', b.n);
+        if (end == NULL)
+            break;
+        json_error_t e;
+        json_t *in = json_loadb((const char *)b.p, (size_t)(end - b.p), JSON_REJECT_DUPLICATES, &e);
+        buf_consume(&n->in, (size_t)(end - b.p) + 1);
+        struct control *c = n->c;
+        dispatch(n, in, e.text);
+        struct control_conn *still; // answering may have freed it
+        LIST_FOREACH(still, &c->conns, link) {
+            if (still == n)
+                break;
+        }
+        if (still == NULL)
+            return;
+    }
+}
+
+static void take_fd(struct control_conn *n, struct msghdr *msg) {
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h != NULL; h = CMSG_NXTHDR(msg, h)) {
+        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+            continue;
+        int fds[FDS_MAX];
+        size_t k = 0, count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds, CMSG_DATA(h), count * sizeof(int));
+        if (n->fd_in < 0 && count > 0)
+            n->fd_in = fds[k++];
+        for (; k < count; k++)
+            close(fds[k]);
+    }
+}
+
+static void on_conn(void *arg, bool readable, bool writable) {
+    struct control_conn *n = arg;
+    if (writable && !flush(n))
+        return;
+    if (!readable)
+        return;
+    char piece[65536];
+    struct iovec iov = {.iov_base = piece, .iov_len = sizeof piece};
+    union {
+        char space[CMSG_SPACE(FDS_MAX * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    ssize_t got = recvmsg(n->fd, &msg, MSG_CMSG_CLOEXEC);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got > 0)
+        take_fd(n, &msg);
+    if (got == 0) {
+        n->eof = true;
+        flush(n);
+        return;
+    }
+    if (got < 0 || n->in.len + (size_t)got > LINE_MAX_OCTETS || buf_append(&n->in, piece, (size_t)got) < 0) {
+        conn_free(n);
+        return;
+    }
+    serve(n);
+}
+
+static void on_client(void *arg, bool readable, bool writable) {
+    (void)readable, (void)writable;
+    struct control_socket *s = arg;
+    int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    struct ucred who;
+    socklen_t len = sizeof who;
+    struct control_conn *n = s->c->n_conns >= CLIENTS_MAX ? NULL : mem_calloc(1, sizeof *n);
+    if (n == NULL || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
+        (n->io = loop_io_new(s->c->m->loop, fd, on_conn, n)) == NULL) {
+        mem_free(n);
+        close(fd);
+        return;
+    }
+    n->c = s->c;
+    n->level = s->level;
+    n->uid = who.uid;
+    n->fd = fd;
+    n->fd_in = n->fd_out = -1;
+    LIST_INSERT_HEAD(&s->c->conns, n, link);
+    s->c->n_conns++;
+    loop_io_want(n->io, true, false);
+}
+
+// ---- the sockets ----
+
+// A socket that nobody answers on is what a killed daemon left.
+static bool answered(const struct sockaddr_un *sa) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)sa, sizeof *sa) == 0;
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
+static int socket_open(struct control_socket *s, const struct conf_socket *conf, char why[256]) {
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    const struct group *g = conf->group == NULL ? NULL : getgrnam(conf->group);
+    if (strlen(conf->path) >= sizeof sa.sun_path) {
+        snprintf(why, 256, "the path of the socket %.80s… is longer than %zu octets", conf->path,
+                 sizeof sa.sun_path - 1);
+        return ERR_LIMIT;
+    }
+    if (conf->group != NULL && g == NULL) {
+        snprintf(why, 256, "the group %s of the socket %s does not exist", conf->group, conf->path);
+        return ERR_ABSENT;
+    }
+    memcpy(sa.sun_path, conf->path, strlen(conf->path) + 1);
+    if (answered(&sa)) {
+        snprintf(why, 256, "another daemon answers on the socket %s", conf->path);
+        return ERR_BUSY;
+    }
+    unlink(conf->path);
+    s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    mode_t before = umask(0777 & ~conf->mode); // never open wider, not even for a moment
+    bool ok = s->fd >= 0 && bind(s->fd, (struct sockaddr *)&sa, sizeof sa) == 0;
+    umask(before);
+    ok = ok && (g == NULL || chown(conf->path, (uid_t)-1, g->gr_gid) == 0) && chmod(conf->path, conf->mode) == 0 &&
+         listen(s->fd, CLIENTS_MAX) == 0;
+    if (!ok) {
+        snprintf(why, 256, "the socket %s: %s", conf->path, strerror(errno));
+        return ERR_SYSTEM;
+    }
+    s->path = mem_strdup(conf->path);
+    s->io = loop_io_new(s->c->m->loop, s->fd, on_client, s);
+    if (s->io == NULL || s->path == NULL)
+        return ERR_NOMEM;
+    return loop_io_want(s->io, true, false);
+}
+
+struct control *control_new(struct mta *m, char why[256]) {
+    struct control *c = mem_calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->m = m;
+    LIST_INIT(&c->conns);
+    const struct conf_socket *conf[] = {&m->conf->mta.status, &m->conf->mta.submit, &m->conf->mta.control};
+    for (int k = 0; k < 3; k++)
+        c->sockets[k] = (struct control_socket){.c = c, .level = (enum control_level)k, .fd = -1};
+    snprintf(why, 256, "memory is short");
+    for (int k = 0; k < 3; k++)
+        if (socket_open(&c->sockets[k], conf[k], why) != ERR_OK) {
+            control_free(c);
+            return NULL;
+        }
+    return c;
+}
+
+void control_free(struct control *c) {
+    if (c == NULL)
+        return;
+    while (!LIST_EMPTY(&c->conns))
+        conn_free(LIST_FIRST(&c->conns));
+    for (int k = 0; k < 3; k++) {
+        struct control_socket *s = &c->sockets[k];
+        loop_io_free(s->io);
+        if (s->fd >= 0)
+            close(s->fd);
+        if (s->path != NULL)
+            unlink(s->path);
+        mem_free(s->path);
+    }
+    mem_free(c);
+}

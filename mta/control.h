@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The three local sockets: `control` (everything), `submit` (messages and probes, and looking), `status` (only
+// looking). Who may use one is decided by the mode of its file. One JSON object a line each way, one answer for each
+// request, in order:
+//
+//   → {"v":1,"cmd":"show","what":"peers"}
+//   ← {"v":1,"ok":true,"result":…}        or {"v":1,"ok":false,"error":"what is wrong and what to do"}
+//
+// A descriptor that a request or an answer needs travels with its line (SCM_RIGHTS). Commands: see the table in
+// control.c.
+#ifndef MTA_CONTROL_H
+#define MTA_CONTROL_H
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "mta/mta.h"
+
+enum control_level { CONTROL_STATUS, CONTROL_SUBMIT, CONTROL_ALL };
+
+struct control_conn;
+struct request {
+    struct mta *m;
+    struct control_conn *conn; // NULL: the client went away
+    json_t *in;
+    uid_t uid;
+    int fd; // that came with it, -1: none; closed with the request
+};
+
+// A handler answers once, now or later, with one of these; the request is gone then.
+void reply(struct request *r, json_t *result);            // takes the reference; NULL: memory is short
+void reply_fd(struct request *r, json_t *result, int fd); // fd is passed along and closed
+void reply_error(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+// Reading the request: NULL or the default when it is absent or of another type.
+const char *request_text(const struct request *r, const char *key);
+bool request_flag(const struct request *r, const char *key);
+int64_t request_number(const struct request *r, const char *key, int64_t otherwise);
+
+// NULL and `why` when a socket cannot be made (another daemon answers on it, no such folder, ...).
+struct control *control_new(struct mta *m, char why[256]);
+void control_free(struct control *c);
+
+// ---- the commands, by file ----
+void show_command(struct request *r);         // show.c
+void show_message_command(struct request *r); // show_message.c: `show message`, `raw`
+void submit_command(struct request *r);       // submit.c
+void queue_command(struct request *r);        // operate.c
+void peer_command(struct request *r);         // operate.c
+void reload_command(struct request *r);       // operate.c
+void operator_event(const struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

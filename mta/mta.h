@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the parts of the daemon share. The way of a message through them:
+//
+//   transfer_in, submit, report ─► admit (trace, loop, duplicate, routing; one transaction) ─► queue (a job a next hop)
+//     ─► amgr + transfer_out (a peer) or local (a directory) ─► settle (fates, reports; one transaction)
+//
+// Everything here belongs to the loop's thread; the disk is touched by the spool's and the file thread only.
+#ifndef MTA_MTA_H
+#define MTA_MTA_H
+
+#include "assoc/assoc.h"
+#include "base/event.h"
+#include "base/loop.h"
+#include "conf/conf.h"
+#include "mta/content_file.h"
+#include "mta/events.h"
+#include "mta/spool.h"
+#include "x400/p1.h"
+
+struct queue;
+struct amgr;
+struct local;
+struct control;
+
+struct mta {
+    struct loop *loop;
+    struct assoc_env env;
+    struct events *events;
+    struct held_conf *held;  // the configuration in force; who keeps pointers into it takes a reference
+    const struct conf *conf; // the same, held->conf
+    struct spool *spool;
+    struct file_thread *files;
+    struct queue *queue;
+    struct amgr *amgr;
+    struct local *local;
+    struct control *control;
+    struct arena arena;  // of what follows
+    struct bytes domain; // our GlobalDomainIdentifier TLV
+    const char *boot;    // part of every local identifier made by this run
+    uint32_t made;       // local identifiers made by this run
+    bool no_space;       // below the reserve: nothing new is taken
+    bool stopping;
+    int64_t started; // UTC ms
+};
+
+// A configuration, counted: associations and listeners may outlive a reload.
+struct held_conf {
+    unsigned refs;
+    struct conf *conf;
+};
+struct held_conf *held_conf_new(struct conf *c); // takes c over; NULL: no memory, c is the caller's
+struct held_conf *held_conf_ref(struct held_conf *h);
+void held_conf_unref(struct held_conf *h); // NULL is allowed
+
+// A decoded head with the arena that it lives in, counted: several next hops and a report share one.
+struct opened {
+    unsigned refs;
+    struct arena arena;
+    struct p1_envelope *env;
+};
+enum { OPENED_LIMIT = 64 * 1024 * 1024 }; // of the arena: the largest head decodes into less
+// Copies head and decodes it. NULL and the fault's text when it cannot.
+struct opened *opened_new(struct bytes head, struct p1_fault *fault);
+struct opened *opened_empty(void); // an arena without an envelope yet; NULL: no memory
+struct opened *opened_ref(struct opened *o);
+void opened_unref(struct opened *o); // NULL is allowed
+
+// A new MTSIdentifier of ours: TLV in the arena. p NULL when memory is short.
+struct bytes mta_identifier(struct mta *m, struct arena *a);
+// Its own trace element for something that arrived at `arrival` (seconds UTC).
+struct trace_element mta_trace_element(const struct mta *m, int64_t arrival);
+
+const char *mta_orname_text(struct arena *a, struct bytes name); // "/C=GB/…/"; "(unreadable)"; never NULL
+const char *mta_kind_text(enum spool_kind k);                    // "message", "probe", "report"
+const char *mta_priority_text(int priority);                     // "normal", "non-urgent", "urgent"
+
+#endif

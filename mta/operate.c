@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The commands that change something; each is an event with the caller's uid.
+#include "mta/operate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "mta/amgr.h"
+#include "mta/codes.h"
+#include "mta/settle.h"
+#include "x400/p1_names.h"
+
+void selection_read(const struct request *r, struct selection *s) {
+    const json_t *ids = json_object_get(r->in, "ids");
+    int64_t older = request_number(r, "older_s", 0);
+    *s = (struct selection){.ids = json_is_array(ids) ? ids : NULL,
+                            .peer = request_text(r, "peer"),
+                            .from = request_text(r, "from"),
+                            .to = request_text(r, "to"),
+                            .priority = request_text(r, "priority"),
+                            .arrived_before = older > 0 ? clock_utc_ms() - older * 1000 : 0,
+                            .all = request_flag(r, "all")};
+}
+
+static bool listed(const json_t *ids, const struct item *i) {
+    size_t k;
+    const json_t *one;
+    json_array_foreach((json_t *)ids, k, one) {
+        if (json_is_integer(one) ? json_integer_value(one) == i->id
+                                 : json_is_string(one) && strcmp(json_string_value(one), i->mts_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool goes_to(const struct item *i, const char *peer, const char *to) {
+    for (size_t k = 0; k < i->n_rcpts; k++) {
+        const struct item_recipient *x = &i->rcpt[k];
+        if (x->state < SPOOL_RCPT_FINAL && (peer == NULL || (x->hop != NULL && strcmp(x->hop, peer) == 0)) &&
+            (to == NULL || strcasestr(x->address, to) != NULL))
+            return true;
+    }
+    return false;
+}
+
+bool selection_has(const struct selection *s, const struct item *i) {
+    if (s->ids != NULL && !listed(s->ids, i))
+        return false;
+    if (s->from != NULL && (i->originator == NULL || strcasestr(i->originator, s->from) == NULL))
+        return false;
+    if (s->priority != NULL && strcmp(s->priority, mta_priority_text(i->priority)) != 0)
+        return false;
+    if (s->arrived_before != 0 && i->arrived >= s->arrived_before)
+        return false;
+    return (s->peer == NULL && s->to == NULL) || goes_to(i, s->peer, s->to);
+}
+
+static bool selection_empty(const struct selection *s) {
+    return s->ids == NULL && s->peer == NULL && s->from == NULL && s->to == NULL && s->priority == NULL &&
+           s->arrived_before == 0 && !s->all;
+}
+
+static bool running(const struct item *i) {
+    const struct job *j;
+    TAILQ_FOREACH(j, &i->jobs, of_item) {
+        if (j->state == JOB_RUNNING)
+            return true;
+    }
+    return i->settling > 0;
+}
+
+static void hold(struct mta *m, struct item *i, bool held) {
+    struct spool_batch *b = spool_batch_new(m->spool);
+    if (b == NULL)
+        return;
+    spool_batch_hold(b, i->id, held);
+    spool_commit(b, NULL, NULL);
+    item_hold(m->queue, i, held);
+}
+
+// False: it is being transferred right now and cannot be touched.
+static bool act(struct mta *m, struct item *i, const char *action) {
+    if (strcmp(action, "hold") == 0)
+        hold(m, i, true);
+    else if (strcmp(action, "release") == 0)
+        hold(m, i, false);
+    else if (strcmp(action, "retry") == 0)
+        item_hasten(m->queue, i);
+    else if (running(i))
+        return false;
+    else if (strcmp(action, "return") == 0)
+        settle_item(m, i,
+                    &(struct fate){.state = SPOOL_RCPT_FAILED,
+                                   .reason = CODE_UNABLE_TO_TRANSFER,
+                                   .diagnostic = CODE_UNABLE_TO_COMPLETE_TRANSFER,
+                                   .text = "returned by the operator"});
+    else
+        settle_item(
+            m, i,
+            &(struct fate){
+                .state = SPOOL_RCPT_DELETED, .reason = -1, .diagnostic = -1, .text = "deleted by the operator"});
+    return true;
+}
+
+void queue_command(struct request *r) {
+    static const char *const actions[] = {"hold", "release", "retry", "return", "delete"};
+    const char *action = request_text(r, "action");
+    struct selection s;
+    int found = 0, done = 0;
+    bool known = false, count = request_flag(r, "count");
+    for (size_t k = 0; k < 5; k++)
+        known |= action != NULL && strcmp(action, actions[k]) == 0;
+    selection_read(r, &s);
+    if (!known) {
+        reply_error(r, "action is hold, release, retry, return or delete");
+        return;
+    }
+    if (selection_empty(&s)) {
+        reply_error(r, "say which messages: identifiers, or criteria, or all");
+        return;
+    }
+    for (struct item *i = queue_first(r->m->queue), *next; i != NULL; i = next) {
+        next = TAILQ_NEXT(i, link);
+        if (!selection_has(&s, i))
+            continue;
+        found++;
+        if (!count)
+            done += act(r->m, i, action);
+    }
+    if (!count)
+        operator_event(r, "queue %s: %d of %d messages", action, done, found);
+    reply(r, json_pack("{s:i, s:i}", "found", found, "done", done));
+}
+
+void peer_command(struct request *r) {
+    const char *name = request_text(r, "name"), *action = request_text(r, "action");
+    struct peer *p = name == NULL ? NULL : amgr_peer(r->m->amgr, name);
+    if (p == NULL || action == NULL) {
+        reply_error(r, "there is no peer \"%s\"", name == NULL ? "" : name);
+        return;
+    }
+    if (strcmp(action, "enable") == 0)
+        peer_enable(p, true);
+    else if (strcmp(action, "disable") == 0)
+        peer_enable(p, false);
+    else if (strcmp(action, "connect") == 0)
+        peer_connect(p);
+    else if (strcmp(action, "disconnect") == 0)
+        peer_disconnect(p);
+    else {
+        reply_error(r, "action is enable, disable, connect or disconnect");
+        return;
+    }
+    operator_event(r, "peer %s %s", name, action);
+    reply(r, json_object());
+}
+
+void reload_command(struct request *r) {
+    struct buf text = {0};
+    bool dry = request_flag(r, "dry_run");
+    int err = mta_reload(r->m, dry, &text);
+    const char *s = buf_cstr(&text);
+    if (!dry)
+        operator_event(r, "reload: %s", err == ERR_OK ? "done" : "refused, the configuration has errors");
+    if (err != ERR_OK)
+        reply_error(r, "%s", s == NULL ? "memory is short" : s);
+    else
+        reply(r, json_pack("{s:s}", "changes", s == NULL ? "" : s));
+    buf_free(&text);
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "mta/queue.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "mta/settle.h"
+
+struct queue {
+    struct mta *m;
+    TAILQ_HEAD(, item) items;
+    size_t n_items;
+    LIST_HEAD(, hop) hops;
+    struct loop_timer *timer;
+};
+
+enum { TICK_MS = 1000 }; // retries and expiries are looked at this often
+
+static char *dup_or_null(const char *s, bool *failed) {
+    if (s == NULL)
+        return NULL;
+    char *copy = mem_strdup(s);
+    if (copy == NULL)
+        *failed = true;
+    return copy;
+}
+
+static void recipient_init(struct item_recipient *r, const struct spool_recipient *s, bool *failed) {
+    *r = (struct item_recipient){.number = s->number,
+                                 .state = s->state,
+                                 .attempts = s->attempts,
+                                 .reason = s->reason,
+                                 .diagnostic = s->diagnostic};
+    if (r->state == SPOOL_RCPT_TRANSFERRING)
+        r->state = SPOOL_RCPT_WAITING;
+    r->address = dup_or_null(s->address, failed);
+    r->hop = dup_or_null(s->next_hop, failed);
+    r->error = dup_or_null(s->last_error, failed);
+}
+
+struct item *item_new(const struct spool_message *sm) {
+    struct item *i = mem_calloc(1, sizeof *i);
+    if (i == NULL)
+        return NULL;
+    TAILQ_INIT(&i->jobs);
+    i->id = sm->id;
+    i->kind = sm->kind;
+    i->priority = sm->priority;
+    i->uid = sm->from_uid;
+    i->content = sm->content;
+    i->content.octets = (struct bytes){0};
+    i->arrived = sm->arrived;
+    i->expires = sm->expires;
+    i->deferred = sm->deferred;
+    i->held = sm->held;
+    bool failed = false;
+    i->mts_id = dup_or_null(sm->mts_id, &failed);
+    i->originator = dup_or_null(sm->originator, &failed);
+    i->from = dup_or_null(sm->from_peer, &failed);
+    i->content_type = dup_or_null(sm->content_type, &failed);
+    i->rcpt = mem_calloc(sm->n_recipients, sizeof *i->rcpt);
+    if (i->rcpt == NULL)
+        failed = true;
+    for (size_t k = 0; k < sm->n_recipients && !failed; k++) {
+        recipient_init(&i->rcpt[i->n_rcpts++], &sm->recipients[k], &failed);
+        i->n_open += i->rcpt[k].state < SPOOL_RCPT_FINAL;
+    }
+    if (!failed)
+        return i;
+    item_free(i);
+    return NULL;
+}
+
+void item_free(struct item *i) {
+    if (i == NULL)
+        return;
+    for (size_t k = 0; k < i->n_rcpts; k++)
+        mem_free(i->rcpt[k].address), mem_free(i->rcpt[k].hop), mem_free(i->rcpt[k].error);
+    mem_free(i->rcpt), mem_free(i->mts_id), mem_free(i->originator), mem_free(i->from), mem_free(i->content_type);
+    mem_free(i);
+}
+
+struct hop *queue_hop(struct queue *q, const char *name) {
+    struct hop *h;
+    LIST_FOREACH(h, &q->hops, link) {
+        if (strcmp(h->name, name) == 0)
+            return h;
+    }
+    h = mem_calloc(1, sizeof *h);
+    if (h == NULL || (h->name = mem_strdup(name)) == NULL) {
+        mem_free(h);
+        return NULL;
+    }
+    h->local = hop_name_local(name);
+    for (int p = 0; p < 3; p++)
+        TAILQ_INIT(&h->ready[p]);
+    TAILQ_INIT(&h->waiting);
+    LIST_INSERT_HEAD(&q->hops, h, link);
+    return h;
+}
+
+struct hop *queue_hops(struct queue *q) {
+    return LIST_FIRST(&q->hops);
+}
+size_t hop_ready(const struct hop *h) {
+    return h->n_ready[0] + h->n_ready[1] + h->n_ready[2];
+}
+size_t hop_waiting(const struct hop *h) {
+    return hop_ready(h) + h->n_waiting;
+}
+struct item *queue_first(struct queue *q) {
+    return TAILQ_FIRST(&q->items);
+}
+size_t queue_items(const struct queue *q) {
+    return q->n_items;
+}
+
+struct item *queue_find(struct queue *q, int64_t id) {
+    struct item *i;
+    TAILQ_FOREACH(i, &q->items, link) {
+        if (i->id == id)
+            break;
+    }
+    return i;
+}
+
+static void job_link(struct job *j, uint64_t now) {
+    struct hop *h = j->hop;
+    if (j->item->held) {
+        j->state = JOB_HELD;
+        return;
+    }
+    if (j->not_before <= now) {
+        j->state = JOB_READY;
+        TAILQ_INSERT_TAIL(&h->ready[j->item->priority], j, of_hop);
+        h->n_ready[j->item->priority]++;
+        return;
+    }
+    j->state = JOB_WAITING;
+    struct job *before = TAILQ_LAST(&h->waiting, hop_jobs); // delays are mostly alike: the place is near the end
+    while (before != NULL && before->not_before > j->not_before)
+        before = TAILQ_PREV(before, hop_jobs, of_hop);
+    if (before == NULL)
+        TAILQ_INSERT_HEAD(&h->waiting, j, of_hop);
+    else
+        TAILQ_INSERT_AFTER(&h->waiting, before, j, of_hop);
+    h->n_waiting++;
+}
+
+static void job_unlink(struct job *j) {
+    struct hop *h = j->hop;
+    if (j->state == JOB_READY) {
+        TAILQ_REMOVE(&h->ready[j->item->priority], j, of_hop);
+        h->n_ready[j->item->priority]--;
+    } else if (j->state == JOB_WAITING) {
+        TAILQ_REMOVE(&h->waiting, j, of_hop);
+        h->n_waiting--;
+    } else if (j->state == JOB_RUNNING)
+        h->n_running--;
+}
+
+static void hop_wake(struct hop *h) {
+    if (h->wake != NULL && hop_ready(h) > 0)
+        h->wake(h->owner, h);
+}
+
+static void job_free(struct job *j) {
+    job_unlink(j);
+    TAILQ_REMOVE(&j->item->jobs, j, of_item);
+    mem_free(j->rcpt);
+    mem_free(j);
+}
+
+static struct job *job_new(struct queue *q, struct item *i, struct hop *h, size_t room) {
+    struct job *j = mem_calloc(1, sizeof *j);
+    if (j == NULL || (j->rcpt = mem_calloc(room, sizeof *j->rcpt)) == NULL) {
+        mem_free(j);
+        return NULL;
+    }
+    j->item = i;
+    j->hop = h;
+    j->since = loop_now_ms(q->m->loop);
+    int64_t utc = clock_utc_ms();
+    if (i->deferred > utc)
+        j->not_before = j->since + (uint64_t)(i->deferred - utc);
+    TAILQ_INSERT_TAIL(&i->jobs, j, of_item);
+    return j;
+}
+
+// The job of this hop that is being filled with recipients and not in the hop's lists yet.
+static struct job *new_job_of(struct item *i, const struct hop *h) {
+    struct job *j;
+    TAILQ_FOREACH(j, &i->jobs, of_item) {
+        if (j->hop == h && j->state == JOB_NEW)
+            return j;
+    }
+    return NULL;
+}
+
+int queue_add(struct queue *q, struct item *i) {
+    bool known = i->link.tqe_prev != NULL;
+    int r = ERR_OK;
+    for (size_t k = 0; k < i->n_rcpts && r == ERR_OK; k++) {
+        if (i->rcpt[k].state != SPOOL_RCPT_WAITING || i->rcpt[k].hop == NULL)
+            continue;
+        struct hop *h = queue_hop(q, i->rcpt[k].hop);
+        struct job *j = h == NULL ? NULL : new_job_of(i, h);
+        if (h != NULL && j == NULL)
+            j = job_new(q, i, h, i->n_rcpts - k);
+        if (j == NULL)
+            r = ERR_NOMEM;
+        else
+            j->rcpt[j->n++] = (uint32_t)k;
+    }
+    if (!known) {
+        TAILQ_INSERT_TAIL(&q->items, i, link);
+        q->n_items++;
+    }
+    struct job *j;
+    uint64_t now = loop_now_ms(q->m->loop);
+    TAILQ_FOREACH(j, &i->jobs, of_item) {
+        if (j->state == JOB_NEW)
+            job_link(j, now);
+    }
+    TAILQ_FOREACH(j, &i->jobs, of_item) {
+        if (j->state == JOB_READY)
+            hop_wake(j->hop);
+    }
+    return r;
+}
+
+void queue_remove(struct queue *q, struct item *i) {
+    while (!TAILQ_EMPTY(&i->jobs))
+        job_free(TAILQ_FIRST(&i->jobs));
+    TAILQ_REMOVE(&q->items, i, link);
+    q->n_items--;
+    item_free(i);
+}
+
+struct job *hop_take(struct hop *h, bool urgent_only) {
+    static const int order[] = {P1_URGENT, P1_NORMAL, P1_NON_URGENT};
+    for (int k = 0; k < (urgent_only ? 1 : 3); k++) {
+        struct job *j = TAILQ_FIRST(&h->ready[order[k]]);
+        if (j == NULL)
+            continue;
+        job_unlink(j);
+        j->state = JOB_RUNNING;
+        h->n_running++;
+        return j;
+    }
+    return NULL;
+}
+
+void job_retry(struct queue *q, struct job *j, uint64_t delay_ms) {
+    job_unlink(j);
+    uint64_t now = loop_now_ms(q->m->loop);
+    j->not_before = now + delay_ms;
+    job_link(j, now);
+    hop_wake(j->hop);
+}
+
+void job_done(struct queue *q, struct job *j) {
+    (void)q;
+    job_free(j);
+}
+
+void item_hold(struct queue *q, struct item *i, bool held) {
+    i->held = held;
+    struct job *j;
+    TAILQ_FOREACH(j, &i->jobs, of_item) {
+        if (j->state == JOB_RUNNING)
+            continue;
+        job_unlink(j);
+        job_link(j, loop_now_ms(q->m->loop));
+    }
+    TAILQ_FOREACH(j, &i->jobs, of_item)
+    hop_wake(j->hop);
+}
+
+void item_hasten(struct queue *q, struct item *i) {
+    struct job *j;
+    TAILQ_FOREACH(j, &i->jobs, of_item) {
+        if (j->state == JOB_WAITING) {
+            job_unlink(j);
+            j->not_before = 0;
+            job_link(j, loop_now_ms(q->m->loop));
+        }
+    }
+    TAILQ_FOREACH(j, &i->jobs, of_item)
+    hop_wake(j->hop);
+}
+
+static void release_due(struct hop *h, uint64_t now) {
+    for (struct job *j; (j = TAILQ_FIRST(&h->waiting)) != NULL && j->not_before <= now;) {
+        job_unlink(j);
+        job_link(j, now);
+    }
+    hop_wake(h);
+}
+
+// Everything that is not being worked on and has outlived its priority's time is returned.
+static void expire(struct queue *q, int64_t utc) {
+    for (struct item *i = TAILQ_FIRST(&q->items), *next; i != NULL; i = next) {
+        next = TAILQ_NEXT(i, link);
+        if (i->expires == 0 || i->expires > utc || i->settling > 0)
+            continue;
+        struct job *j;
+        TAILQ_FOREACH(j, &i->jobs, of_item) {
+            if (j->state == JOB_RUNNING)
+                break;
+        }
+        if (j == NULL)
+            settle_expired(q->m, i);
+    }
+}
+
+static void on_tick(void *arg) {
+    struct queue *q = arg;
+    uint64_t now = loop_now_ms(q->m->loop);
+    struct hop *h;
+    LIST_FOREACH(h, &q->hops, link)
+    release_due(h, now);
+    expire(q, clock_utc_ms());
+    events_tick(q->m->events, now);
+    loop_timer_in(q->timer, TICK_MS);
+}
+
+struct queue *queue_new(struct mta *m) {
+    struct queue *q = mem_calloc(1, sizeof *q);
+    if (q == NULL || (q->timer = loop_timer_new(m->loop, on_tick, q)) == NULL) {
+        mem_free(q);
+        return NULL;
+    }
+    q->m = m;
+    TAILQ_INIT(&q->items);
+    LIST_INIT(&q->hops);
+    loop_timer_in(q->timer, TICK_MS);
+    return q;
+}
+
+void queue_free(struct queue *q) {
+    if (q == NULL)
+        return;
+    while (!TAILQ_EMPTY(&q->items))
+        queue_remove(q, TAILQ_FIRST(&q->items));
+    for (struct hop *h; (h = LIST_FIRST(&q->hops)) != NULL;) {
+        LIST_REMOVE(h, link);
+        mem_free(h->name);
+        mem_free(h);
+    }
+    loop_timer_free(q->timer);
+    mem_free(q);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What `x400 show` sees, from memory; times are UTC milliseconds, 0 is "never". Messages that are finished are the
+// spool's to know: show_message.c.
+#include <stdio.h>
+#include <string.h>
+
+#include "mta/amgr.h"
+#include "mta/control.h"
+#include "mta/operate.h"
+#include "mta/route.h"
+#include "mta/transfer.h"
+
+static json_t *text(const char *s) {
+    json_t *v = s == NULL ? NULL : json_string(s);
+    return v != NULL ? v : json_null();
+}
+
+static json_t *selector(struct bytes b) {
+    if (b.p == NULL)
+        return json_null();
+    char hex[2 * 64 + 1] = "";
+    for (size_t k = 0; k < b.n && k < 64; k++)
+        snprintf(hex + 2 * k, 3, "%02X", b.p[k]);
+    return json_string(hex);
+}
+
+static json_t *selectors(const struct conf_selectors *s) {
+    return json_pack("{s:o, s:o, s:o}", "tsel", selector(s->tsel), "ssel", selector(s->ssel), "psel",
+                     selector(s->psel));
+}
+
+static size_t count_associations(struct mta *m) {
+    size_t n = 0;
+    for (struct peer *p = amgr_peers(m->amgr); p != NULL; p = LIST_NEXT(p, link)) {
+        struct link *l;
+        LIST_FOREACH(l, &p->links, of_peer)
+        n += l->open;
+    }
+    return n;
+}
+
+static json_t *show_status(struct request *r) {
+    struct mta *m = r->m;
+    const struct conf_domain *d = &m->conf->mta.domain;
+    return json_pack("{s:s, s:s, s:{s:s, s:o, s:o}, s:I, s:s, s:s, s:i, s:i, s:b, s:b}", "version", X400D_VERSION,
+                     "mta", m->conf->mta.name, "domain", "country", d->country, "admd", text(d->admd), "prmd",
+                     text(d->prmd), "started", (json_int_t)m->started, "configuration", m->conf->path, "spool",
+                     m->conf->mta.spool, "messages", (int)queue_items(m->queue), "associations",
+                     (int)count_associations(m), "no_space", (int)m->no_space, "stopping", (int)m->stopping);
+}
+
+static void add_stack(void *arg, const struct stack_status *s) {
+    json_t *list = arg;
+    const char *state = s->conf->listen.host == NULL ? "calling only" : s->address[0] != 0 ? "listening" : "failed";
+    json_array_append_new(
+        list, json_pack("{s:s, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s}", "name", s->name, "state", state,
+                        "listen", text(s->conf->listen.host), "port", (int)s->conf->listen.port, "address", s->address,
+                        "error", s->error, "source", text(s->conf->source), "selectors", selectors(&s->conf->selectors),
+                        "since", (json_int_t)s->since_utc, "last_call", (json_int_t)s->last_call_utc, "last_caller",
+                        s->last_caller, "last_result", s->last_result == NULL ? "" : s->last_result));
+}
+
+static json_t *show_stacks(struct request *r) {
+    json_t *list = json_array();
+    amgr_stacks(r->m->amgr, add_stack, list);
+    return list;
+}
+
+static const char *peer_state(const struct peer *p) {
+    return p->conf == NULL                          ? "not configured"
+           : p->disabled                            ? "disabled"
+           : p->n_out > p->n_opening || p->n_in > 0 ? "up"
+           : p->n_opening > 0                       ? "opening"
+           : p->retrying                            ? "waiting to retry"
+                                                    : "idle";
+}
+
+static json_t *show_peers(struct request *r) {
+    json_t *list = json_array();
+    for (struct peer *p = amgr_peers(r->m->amgr); p != NULL; p = LIST_NEXT(p, link)) {
+        json_t *connect = json_array();
+        for (size_t k = 0; p->conf != NULL && k < p->conf->n_connect; k++)
+            json_array_append_new(connect, json_sprintf("%s:%u", p->conf->connect[k].host, p->conf->connect[k].port));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:I, s:I}",
+                                              "name", p->name, "state", peer_state(p), "connect", connect, "outgoing",
+                                              (int)(p->n_out - p->n_opening), "incoming", (int)p->n_in, "opening",
+                                              (int)p->n_opening, "waiting", (int)hop_waiting(p->hop), "transferring",
+                                              (int)p->hop->n_running, "sent", (json_int_t)p->sent, "received",
+                                              (json_int_t)p->received, "last_up", (json_int_t)p->last_up_utc,
+                                              "last_failure", p->last_failure[0] ? text(p->last_failure) : json_null(),
+                                              "last_failure_at", (json_int_t)p->last_failure_utc, "next_attempt",
+                                              (json_int_t)(p->retrying ? p->retry_utc : 0)));
+    }
+    return list;
+}
+
+static json_t *show_association(const struct link *l) {
+    const struct stack_negotiated *n = assoc_negotiated(l->assoc);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:o}", "id", l->id, "peer",
+                     l->peer->name, "direction", l->outgoing ? "outgoing" : "incoming", "stack",
+                     assoc_stack_name(l->assoc), "local", l->local, "remote", l->remote, "since",
+                     (json_int_t)l->opened_utc, "messages", (json_int_t)l->messages, "octets_in",
+                     (json_int_t)assoc_octets_in(l->assoc), "octets_out", (json_int_t)assoc_octets_out(l->assoc),
+                     "tpdu_size", (int)n->transport.tpdu_size, "checkpoint", (int)n->rtse.checkpoint, "window",
+                     (int)n->rtse.window, "sending", text(transfer_out_mts_id(l)));
+}
+
+static json_t *show_associations(struct request *r) {
+    json_t *list = json_array();
+    for (struct peer *p = amgr_peers(r->m->amgr); p != NULL; p = LIST_NEXT(p, link)) {
+        struct link *l;
+        LIST_FOREACH(l, &p->links, of_peer) {
+            if (l->open)
+                json_array_append_new(list, show_association(l));
+        }
+    }
+    return list;
+}
+
+static json_t *show_item(const struct item *i) {
+    json_t *recipients = json_array();
+    for (size_t k = 0; k < i->n_rcpts && k < 100; k++) {
+        const struct item_recipient *x = &i->rcpt[k];
+        if (x->state < SPOOL_RCPT_FINAL)
+            json_array_append_new(recipients,
+                                  json_pack("{s:s, s:o, s:i, s:o}", "address", x->address, "next_hop", text(x->hop),
+                                            "attempts", (int)x->attempts, "last_error", text(x->error)));
+    }
+    return json_pack("{s:I, s:o, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:b, s:i, s:o}", "message", (json_int_t)i->id, "id",
+                     text(i->mts_id), "kind", mta_kind_text(i->kind), "originator", text(i->originator), "from",
+                     text(i->from), "priority", mta_priority_text(i->priority), "size", (json_int_t)i->content.length,
+                     "arrived", (json_int_t)i->arrived, "expires", (json_int_t)i->expires, "held", (int)i->held, "open",
+                     (int)i->n_open, "recipients", recipients);
+}
+
+static json_t *show_hops(struct mta *m) {
+    json_t *hops = json_array();
+    for (struct hop *h = queue_hops(m->queue); h != NULL; h = LIST_NEXT(h, link))
+        json_array_append_new(hops, json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "next_hop", h->name, "urgent",
+                                              (int)h->n_ready[P1_URGENT], "normal", (int)h->n_ready[P1_NORMAL],
+                                              "non_urgent", (int)h->n_ready[P1_NON_URGENT], "later", (int)h->n_waiting,
+                                              "running", (int)h->n_running));
+    return hops;
+}
+
+enum { QUEUE_PAGE = 500 };
+
+static json_t *show_queue(struct request *r) {
+    struct selection sel;
+    json_t *list = json_array();
+    int64_t after = request_number(r, "after", 0), next = 0;
+    size_t n = 0;
+    selection_read(r, &sel);
+    for (struct item *i = queue_first(r->m->queue); i != NULL; i = TAILQ_NEXT(i, link)) {
+        if (i->id <= after || !selection_has(&sel, i))
+            continue;
+        if (n++ == QUEUE_PAGE)
+            break;
+        next = i->id;
+        json_array_append_new(list, show_item(i));
+    }
+    return json_pack("{s:o, s:o, s:I}", "next_hops", show_hops(r->m), "messages", list, "next",
+                     (json_int_t)(n > QUEUE_PAGE ? next : 0));
+}
+
+static json_t *pattern_text(struct arena *a, const struct or_address *pattern) {
+    return pattern == NULL ? json_string("any") : text(or_address_print(a, pattern, OR_SEMICOLON));
+}
+
+static json_t *show_candidate(struct arena *a, const struct route_candidate *c) {
+    bool local = c->route.kind == ROUTE_LOCAL;
+    return json_pack("{s:s, s:s, s:o, s:i, s:i, s:o, s:i}", "to", local ? "directory" : "peer", "name",
+                     local ? c->route.deliver->directory : c->route.peer->name, "pattern", pattern_text(a, c->pattern),
+                     "matched", c->matched, "cost", (int)c->cost, "file", text(c->where.file), "line",
+                     (int)c->where.line);
+}
+
+// With an address: all candidates, the winner first, then the losers, then those that do not match (matched -1).
+static json_t *show_routes(struct request *r, const struct or_address *address, struct arena *a) {
+    const struct conf *c = r->m->conf;
+    struct route_candidate *all = arena_array(a, c->n_routes + c->n_delivers, sizeof *all);
+    size_t n = 0;
+    json_t *list = json_array();
+    static const struct or_address none;
+    if (all != NULL)
+        route_candidates(c, address == NULL ? &none : address, all, &n);
+    for (size_t k = 0; k < n; k++)
+        json_array_append_new(list, show_candidate(a, &all[k]));
+    return list;
+}
+
+static bool add_event(void *arg, const struct event_record *e) {
+    json_t *one = json_loads(e->json, 0, NULL);
+    if (one != NULL) {
+        json_object_set_new(one, "seq", json_integer((json_int_t)e->seq));
+        json_array_append_new(arg, one);
+    }
+    return true;
+}
+
+static json_t *show_events(struct request *r) {
+    json_t *list = json_array();
+    events_each(r->m->events, (uint64_t)request_number(r, "after", 0), add_event, list);
+    return list;
+}
+
+static void show_route_command(struct request *r) {
+    struct arena a = {0};
+    struct or_address address;
+    struct or_error e;
+    const char *of = request_text(r, "address");
+    if (of != NULL && or_address_parse(&a, of, &address, &e) != ERR_OK)
+        reply_error(r, "the address is wrong at character %zu: %s", e.column, e.what);
+    else
+        reply(r, show_routes(r, of == NULL ? NULL : &address, &a));
+    arena_free(&a);
+}
+
+void show_command(struct request *r) {
+    static const struct {
+        const char *what;
+        json_t *(*show)(struct request *r);
+    } table[] = {{"status", show_status}, {"stacks", show_stacks},
+                 {"peers", show_peers},   {"associations", show_associations},
+                 {"queue", show_queue},   {"events", show_events}};
+    const char *what = request_text(r, "what");
+    for (size_t k = 0; what != NULL && k < sizeof table / sizeof *table; k++)
+        if (strcmp(what, table[k].what) == 0) {
+            reply(r, table[k].show(r));
+            return;
+        }
+    if (what != NULL && (strcmp(what, "route") == 0 || strcmp(what, "routes") == 0))
+        show_route_command(r);
+    else
+        reply_error(r, "there is nothing called \"%s\" to show", what == NULL ? "" : what);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From the wire to the spool: the splitter separates the head, which is held, from the content, which goes to the file
+// thread piece by piece. A checkpoint is confirmed when the octets before it are written, the end when the spool has
+// committed: the peer's window is our back-pressure, and beyond it the association is not read.
+#include "mta/transfer.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "mta/admit.h"
+#include "x400/p1_stream.h"
+
+enum { CHECKPOINTS = 64 }; // unconfirmed ones that are remembered; a window is never larger
+
+struct transfer_in {
+    struct link *link; // NULL: the association is gone
+    struct mta *m;
+    struct p1_stream *stream;
+    struct opened *opened;
+    struct content_writer *writer;
+    uint64_t appended, written; // octets of content
+    uint64_t limit;             // of content, 0: none
+    bool too_long, refused, ended, paused;
+    struct {
+        uint32_t serial;
+        uint64_t at; // of content: confirmed when so many are written
+    } checkpoint[CHECKPOINTS];
+    size_t n_checkpoints;
+    char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT], association[16];
+};
+
+static void transfer_in_free(struct transfer_in *t) {
+    if (t->link != NULL)
+        t->link->in = NULL;
+    p1_stream_free(t->stream);
+    content_writer_free(t->writer);
+    opened_unref(t->opened);
+    mem_free(t);
+}
+
+// The peer hears at once that it is of no use to go on; what came is dropped.
+static void refuse(struct transfer_in *t, enum rtse_exception reason, const char *why) {
+    if (t->refused || t->link == NULL)
+        return;
+    t->refused = true;
+    EVENT_RAISE(t->m->events, mta_event(EV_RECEIVE_REFUSED), {"peer", t->link->peer->name}, {"what", why});
+    assoc_receive_refuse(t->link->assoc, reason);
+    if (t->link != NULL && t->link->in == t)
+        transfer_in_free(t);
+}
+
+static void confirm_written(struct transfer_in *t) {
+    size_t n = 0;
+    while (n < t->n_checkpoints && t->checkpoint[n].at <= t->written)
+        n++;
+    if (n == 0 || t->link == NULL)
+        return;
+    uint32_t serial = t->checkpoint[n - 1].serial;
+    t->n_checkpoints -= n;
+    for (size_t k = 0; k < t->n_checkpoints; k++)
+        t->checkpoint[k] = t->checkpoint[k + n];
+    assoc_checkpoint_rsp(t->link->assoc, serial);
+}
+
+static void on_progress(void *user, uint64_t written, uint64_t synced) {
+    (void)synced;
+    struct transfer_in *t = user;
+    t->written = written;
+    if (t->paused && !content_writer_full(t->writer)) {
+        t->paused = false;
+        if (t->link != NULL)
+            assoc_read_pause(t->link->assoc, false);
+    }
+    confirm_written(t);
+}
+
+static void on_admitted(void *arg, int err, const char *mts_id, const char *text) {
+    (void)mts_id;
+    struct transfer_in *t = arg;
+    struct link *l = t->link;
+    if (l == NULL) { // responsibility may be ours and the peer does not know: it will repeat, and be told
+        transfer_in_free(t);
+        return;
+    }
+    if (err != ERR_OK && err != ERR_EXISTS) {
+        refuse(t, err == ERR_BUSY ? RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED : RTSE_EXCEPTION_LOCAL_USER_ERROR,
+               text);
+        return;
+    }
+    l->messages++;
+    l->peer->received++;
+    transfer_in_free(t);
+    assoc_receive_rsp(l->assoc);
+}
+
+static void submit_to_spool(struct transfer_in *t, const struct content_ref *content) {
+    struct admission a = {.opened = t->opened,
+                          .from_peer = t->link == NULL ? NULL : t->link->peer->name,
+                          .uid = -1,
+                          .too_long = t->too_long,
+                          .association = t->association,
+                          .local = t->local,
+                          .remote = t->remote,
+                          .done = on_admitted,
+                          .arg = t};
+    if (content != NULL)
+        a.content = *content;
+    t->opened = NULL; // taken over
+    admit(t->m, &a);
+}
+
+static void on_written(void *user, int err, const struct content_ref *ref) {
+    struct transfer_in *t = user;
+    if (t->link == NULL) {
+        if (err == ERR_OK && ref->file[0] != 0)
+            content_delete(t->m->files, ref);
+        transfer_in_free(t);
+        return;
+    }
+    if (err != ERR_OK) {
+        refuse(t, RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED, err_text(err));
+        return;
+    }
+    submit_to_spool(t, ref);
+}
+
+static int on_head(void *ctx, enum p1_type type, struct bytes head) {
+    (void)type;
+    struct transfer_in *t = ctx;
+    struct p1_fault fault = {""};
+    t->opened = opened_new(head, &fault);
+    if (t->opened != NULL)
+        return ERR_OK;
+    refuse(t, RTSE_EXCEPTION_UNRECOVERABLE_PROCEDURE_ERROR, fault.text);
+    return ERR_STATE;
+}
+
+static int on_content(void *ctx, struct bytes piece) {
+    static const struct content_writer_user user = {on_progress, on_written};
+    struct transfer_in *t = ctx;
+    if (t->limit != 0 && t->appended + piece.n > t->limit)
+        t->too_long = true; // taken all the same, to be answered by a report; its octets are not kept
+    t->appended += piece.n;
+    if (t->too_long) {
+        content_writer_free(t->writer);
+        t->writer = NULL;
+        t->written = t->appended;
+        return ERR_OK;
+    }
+    if (t->writer == NULL && (t->writer = content_writer_new(t->m->files, &user, t)) == NULL)
+        return ERR_NOMEM;
+    return content_writer_append(t->writer, piece);
+}
+
+void transfer_in_begin(struct link *l) {
+    static const struct p1_stream_user user = {on_head, on_content};
+    struct transfer_in *t = mem_calloc(1, sizeof *t);
+    if (t != NULL)
+        t->stream = p1_stream_new(&user, t, 0);
+    if (t == NULL || t->stream == NULL || l->m->no_space) {
+        const char *why = l->m->no_space ? "free space is below its reserve" : "memory is short";
+        EVENT_RAISE(l->m->events, mta_event(EV_RECEIVE_REFUSED), {"peer", l->peer->name}, {"what", why});
+        if (t != NULL)
+            p1_stream_free(t->stream);
+        mem_free(t);
+        assoc_receive_refuse(l->assoc, RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED);
+        return;
+    }
+    t->link = l;
+    t->m = l->m;
+    t->limit = assoc_peer(l->assoc)->size_limit;
+    snprintf(t->association, sizeof t->association, "%s", l->id);
+    snprintf(t->local, sizeof t->local, "%s", assoc_local(l->assoc));
+    snprintf(t->remote, sizeof t->remote, "%s", assoc_remote(l->assoc));
+    l->in = t;
+}
+
+void transfer_in_data(struct link *l, struct bytes piece) {
+    struct transfer_in *t = l->in;
+    if (t == NULL)
+        return; // refused: what is still on its way is dropped
+    int r = p1_stream_feed(t->stream, piece);
+    if (l->in == NULL)
+        return; // refused within
+    if (r != ERR_OK) {
+        const char *why = p1_stream_fault(t->stream);
+        refuse(t,
+               r == ERR_NOMEM || r == ERR_BUSY ? RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED
+                                               : RTSE_EXCEPTION_UNRECOVERABLE_PROCEDURE_ERROR,
+               why[0] != 0 ? why : err_text(r));
+        return;
+    }
+    if (!t->paused && t->writer != NULL && content_writer_full(t->writer)) {
+        t->paused = true;
+        assoc_read_pause(l->assoc, true);
+    }
+}
+
+void transfer_in_checkpoint(struct link *l, uint32_t serial, uint64_t octets) {
+    (void)octets;
+    struct transfer_in *t = l->in;
+    if (t == NULL)
+        return;
+    if (t->n_checkpoints == CHECKPOINTS)
+        t->n_checkpoints--; // the later one confirms the earlier too
+    t->checkpoint[t->n_checkpoints].serial = serial;
+    t->checkpoint[t->n_checkpoints++].at = t->appended;
+    if (t->writer == NULL)
+        t->written = t->appended;
+    confirm_written(t);
+}
+
+void transfer_in_end(struct link *l, const struct stack_transfer_end *end) {
+    struct transfer_in *t = l->in;
+    if (t == NULL)
+        return;
+    if (!end->ok) {
+        transfer_in_free(t); // the sender gave it up
+        return;
+    }
+    if (!p1_stream_complete(t->stream) || t->opened == NULL) {
+        refuse(t, RTSE_EXCEPTION_UNRECOVERABLE_PROCEDURE_ERROR, "the transfer ended before its MTS-APDU did");
+        return;
+    }
+    t->ended = true;
+    if (t->writer != NULL)
+        content_writer_finish(t->writer);
+    else
+        submit_to_spool(t, NULL);
+}
+
+void transfer_in_gone(struct link *l) {
+    struct transfer_in *t = l->in;
+    if (t == NULL)
+        return;
+    if (!t->ended) {
+        transfer_in_free(t);
+        return;
+    }
+    l->in = NULL;
+    t->link = NULL; // the commit is under way: it frees itself
+}
