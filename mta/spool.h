@@ -3,9 +3,9 @@
 // for a while after. A folder with a database, a folder of large contents (content_file.h), a lock and a reserve of
 // disk space. The caller sees no database: another store can stand behind the same functions.
 //
-// Life: spool_open (blocking: waits for no one, recovers) → spool_load* (blocking) → spool_start → batches and queries
-// → spool_close. All functions belong to the caller's one thread (the loop); callbacks run in it, from
-// spool_completions. Times are UTC milliseconds, 0 is "none". Texts are UTF-8, NULL is "none".
+// Life: spool_open (blocking, recovers) → spool_load* (blocking) → spool_start → batches and queries → spool_close.
+// All functions belong to the caller's one thread (the loop); callbacks run in it, from spool_completions. Times are
+// UTC milliseconds, 0 is "none". Texts are UTF-8, NULL is "none".
 #ifndef MTA_SPOOL_H
 #define MTA_SPOOL_H
 
@@ -92,9 +92,10 @@ struct spool_event {
     } counts;
 };
 
+enum { SPOOL_RESERVE = 16 << 20 }; // the journal can be emptied, and mail can leave, with so much left
 struct spool_options {
     const char *dir;           // made if absent, mode 0700
-    uint64_t reserve;          // octets set aside for a full disk; 0: none
+    uint64_t reserve;          // octets set aside for a full disk, SPOOL_RESERVE or more; 0: none
     void (*notify)(void *arg); // from another thread: call spool_completions soon
     void *notify_arg;
     void (*event)(void *arg, const struct spool_event *e);
@@ -120,7 +121,7 @@ int spool_load(struct spool *s, int64_t after, size_t max, spool_message_cb cb, 
 // Deliveries begun and not known to be done, see deliver_dir.h.
 struct spool_intent {
     int64_t message;
-    uint32_t number;
+    uint32_t number; // the recipient's
     const char *dir, *name;
 };
 int spool_load_intents(struct spool *s, void (*cb)(void *arg, const struct spool_intent *i), void *arg);

@@ -99,13 +99,21 @@ static void batch_done(struct work *w) {
     spool_batch_free(b);
 }
 
+// A transaction is bounded in number and size, because the journal must hold it.
+static struct work *group_end(struct work *first) {
+    size_t n = 0, octets = 0;
+    for (; first != NULL && n < SPOOL_GROUP_MAX && octets < SPOOL_GROUP_OCTETS; n++) {
+        octets += ((struct spool_batch *)first)->arena.used;
+        first = first->next;
+    }
+    return first;
+}
+
 void *spool_commit_main(void *spool) {
     struct spool *s = spool;
     for (struct work *list; (list = workq_wait(&s->commits)) != NULL;) {
         while (list != NULL) {
-            struct work *end = list;
-            for (size_t n = 0; end != NULL && n < SPOOL_GROUP_MAX; n++)
-                end = end->next;
+            struct work *end = group_end(list);
             commit_group(s, list, end);
             while (list != end) {
                 struct work *next = list->next;

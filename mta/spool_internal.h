@@ -6,7 +6,13 @@
 #include "base/workq.h"
 #include "mta/spool_store.h"
 
-enum { SPOOL_PAGE_MAX = 500, SPOOL_PURGE_MAX = 500, SPOOL_GROUP_MAX = 500, SPOOL_READ_MS = 40 };
+enum {
+    SPOOL_PAGE_MAX = 500,
+    SPOOL_PURGE_MAX = 500,
+    SPOOL_GROUP_MAX = 500,
+    SPOOL_GROUP_OCTETS = 4 << 20,
+    SPOOL_READ_MS = 40
+};
 
 struct spool {
     struct spool_options o; // dir is a copy

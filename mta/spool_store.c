@@ -86,8 +86,8 @@ static const char *const SQL[SQL_COUNT] = {
     [SQL_RECIPIENTS_DELETE] = "DELETE FROM recipient WHERE message = ?1",
     [SQL_DUPLICATE_GET] = "SELECT seen FROM duplicate WHERE peer = ?1 AND identifier = ?2 AND fingerprint = ?3",
     [SQL_DUPLICATE_SET] = "INSERT OR REPLACE INTO duplicate VALUES(?1, ?2, ?3, ?4)",
-    [SQL_DUPLICATE_PURGE] = "DELETE FROM duplicate WHERE (peer, identifier, fingerprint) IN"
-                            " (SELECT peer, identifier, fingerprint FROM duplicate WHERE seen < ?1 LIMIT ?2)",
+    [SQL_DUPLICATE_PURGE] = ("DELETE FROM duplicate WHERE (peer, identifier, fingerprint) IN"
+                             " (SELECT peer, identifier, fingerprint FROM duplicate WHERE seen < ?1 LIMIT ?2)"),
     [SQL_DELIVERY_ADD] = "INSERT INTO delivery VALUES(?1, ?2, ?3, ?4, 0)",
     [SQL_DELIVERY_DONE] = "UPDATE delivery SET done = 1 WHERE message = ?1 AND number = ?2",
     [SQL_DELIVERY_OPEN] = "SELECT message, number, dir, name FROM delivery INDEXED BY delivery_open WHERE done = 0",
@@ -165,10 +165,11 @@ int store_open(struct store *st, const char *path, bool writer) {
     const int function = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
     if (sqlite3_create_function_v2(st->db, "row_sum", -1, function, NULL, row_sum, NULL, NULL, NULL) != SQLITE_OK)
         return store_error(st);
-    // The journal keeps at most 64 MB after a burst.
-    return store_exec(st, writer ? "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = "
-                                   "FULL; PRAGMA journal_size_limit = 67108864;"
-                                   "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON"
+    // The journal is emptied into the database every 8 MB, for which a full disk must still have room: the reserve.
+    return store_exec(st, writer ? "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+                                   "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 8388608;"
+                                   "PRAGMA wal_autocheckpoint = 2000; PRAGMA cache_size = -16384;"
+                                   "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON"
                                  : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON");
 }
 

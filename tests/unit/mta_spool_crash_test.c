@@ -178,7 +178,7 @@ static int64_t count(struct spool *s) {
 static bool live_on_a_small_disk(struct place *p) {
     struct spool *s;
     char why[256], path[128];
-    if (!check(place_try(p, 1 << 20, &s, why) == ERR_OK && spool_start(s) == ERR_OK, why))
+    if (!check(place_try(p, SPOOL_RESERVE, &s, why) == ERR_OK && spool_start(s) == ERR_OK, why))
         return false;
     int64_t last = 0;
     bool good = check(fill(p, s, &last) == ERR_BUSY, "an accept is refused when there is no room") &&
@@ -199,7 +199,7 @@ static bool live_on_a_small_disk(struct place *p) {
     spool_close(s);
 
     // A daemon started on the full disk lets mail leave, and then takes new.
-    if (!good || !check(place_try(p, 1 << 20, &s, why) == ERR_OK, why))
+    if (!good || !check(place_try(p, SPOOL_RESERVE, &s, why) == ERR_OK, why))
         return false;
     good = check(count(s) >= last, "nothing is lost") && check(spool_start(s) == ERR_OK, "it starts");
     for (int64_t n = 1; n <= last && good; n++) {
@@ -226,7 +226,7 @@ static void test_full(void **state) {
         struct place p;
         place_make(&p);
         if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount("tmpfs", p.dir, "tmpfs", 0, "size=6m") < 0) {
+            mount("tmpfs", p.dir, "tmpfs", 0, "size=56m") < 0) {
             place_remove(&p);
             _exit(SKIPPED);
         }
