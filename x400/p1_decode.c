@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Decoding of MTS-APDUs by tables of SET members over asn1/tlv.h, not by a compiled decoder: a relay keeps names, trace
 // elements, extensions and unknown members as the octets they were, views give that without a copy, and one walk costs
-// a few allocations in the message's arena. All standard fields of X.411 (1999) are read. A member that no table lists
+// a few allocations in the message's arena. It also takes the old form of an extension's type, which a compiled decoder
+// refuses. All standard fields of X.411 (1999) are read. A member that no table lists
 // is kept and relayed. Inside an O/R name and an identifier nothing is checked here but the outer structure.
 #include "x400/p1.h"
 #include "x400/p1_walk.h"

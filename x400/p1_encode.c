@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Encoding of MTS-APDUs: DER throughout around what is relayed to the octet, members of a SET in the order of their
-// tags. One exception: the returned content of a report comes last in its SET, as BER allows, so that all content is
-// sent after everything else. Defaults (normal priority, no indicators, no extensions) are left out.
+// Encoding of MTS-APDUs: DER around what is relayed to the octet, members of a SET in the order of their tags. Two
+// things are BER only: extensions keep the order of their sender, and the returned content of a report comes last in
+// its SET, so that all content is sent after everything else. Defaults (normal priority, no indicators, no extensions)
+// are left out.
 #include "x400/p1.h"
 
 static int put_unknown(struct buf *b, const struct bytes *unknown, size_t n) {

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <strings.h>
 
+#include "x400/mtsid.h"
 #include "x400/p1_names.h"
 #include "x400/p1_walk.h"
 
@@ -135,10 +136,6 @@ int trace_encode(struct buf *b, const struct trace *t, bool internal) {
 
 // ---- domains ----
 
-struct domain {
-    struct bytes country, admd, prmd;
-};
-
 static struct bytes trimmed(struct bytes b) {
     while (b.n > 0 && b.p[0] == ' ')
         b.p++, b.n--;
@@ -151,28 +148,11 @@ static bool same_text(struct bytes a, struct bytes b) {
     return a.n == b.n && (a.n == 0 || strncasecmp((const char *)a.p, (const char *)b.p, a.n) == 0);
 }
 
-// GlobalDomainIdentifier; what is malformed stays empty.
-static struct domain domain_of(struct bytes tlv) {
-    struct domain d = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
-    struct cursor c = cursor_of(tlv), inner;
-    struct tlv t;
-    struct bytes v;
-    if (tlv_next(&c, &t, NULL, &v) < 0)
-        return d;
-    for (c = cursor_of(v); tlv_next(&c, &t, NULL, &v) == 0;) {
-        bool country = tlv_is(&t, TLV_APPLICATION, 1), admd = tlv_is(&t, TLV_APPLICATION, 2);
-        struct tlv choice;
-        inner = cursor_of(v);
-        if ((country || admd) && tlv_next(&inner, &choice, NULL, &v) < 0)
-            continue;
-        *(country ? &d.country : admd ? &d.admd : &d.prmd) = trimmed(v);
-    }
-    return d;
-}
-
 bool trace_domain_equal(struct bytes a, struct bytes b) {
-    struct domain x = domain_of(a), y = domain_of(b);
-    return same_text(x.country, y.country) && same_text(x.admd, y.admd) && same_text(x.prmd, y.prmd);
+    struct mts_domain x, y;
+    if (mts_domain_decode(a, &x, NULL) < 0 || mts_domain_decode(b, &y, NULL) < 0)
+        return bytes_equal(a, b);
+    return mts_domain_equal(&x, &y);
 }
 
 static bool is_of(const struct trace_element *e, struct bytes domain, const char *mta_name) {
@@ -242,22 +222,23 @@ static int print_text(struct buf *b, struct bytes s) {
     return 0;
 }
 
-static int print_part(struct buf *b, const char *label, struct bytes s) {
-    int err = s.n == 0 ? 0 : buf_append_str(b, label);
-    return err < 0 ? err : print_text(b, s);
-}
-
 static int print_domain(struct buf *b, struct bytes tlv) {
     struct cursor c = cursor_of(tlv);
     struct tlv t;
     struct bytes mta;
+    struct mts_domain d;
     if (tlv_next(&c, &t, NULL, &mta) == 0 && tlv_is(&t, TLV_UNIVERSAL, TLV_IA5_STRING))
         return print_text(b, mta);
-    struct domain d = domain_of(tlv);
-    int err = print_part(b, "C=", d.country);
+    if (mts_domain_decode(tlv, &d, NULL) < 0)
+        return buf_append_str(b, "malformed domain");
+    int err = buf_append_str(b, "C=");
     if (err == 0)
-        err = print_part(b, ";A=", d.admd);
-    return err < 0 ? err : print_part(b, ";P=", d.prmd);
+        err = print_text(b, bytes_str(d.country));
+    if (err == 0 && (err = buf_append_str(b, ";A=")) == 0)
+        err = print_text(b, bytes_str(d.admd));
+    if (err < 0 || !d.has_prmd || (err = buf_append_str(b, ";P=")) < 0)
+        return err;
+    return print_text(b, bytes_str(d.prmd));
 }
 
 static int print_element(struct buf *b, const struct trace_element *e) {

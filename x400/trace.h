@@ -42,7 +42,7 @@ size_t trace_visits(const struct trace *t, struct bytes domain, const char *mta_
 // The last element that is ours was rerouted, or redirected / expanded a list: a return may be no loop.
 const struct trace_element *trace_last_of(const struct trace *t, struct bytes domain, const char *mta_name);
 
-// Same domain: values compared without case and outer blanks, a single blank or empty ADMD as absent.
+// Same domain (mts_domain_equal); what is malformed is compared by its octets.
 bool trace_domain_equal(struct bytes a, struct bytes b);
 
 // "C=GB;A=TEST;P=PPA [MTA] 2026-11-20T10:34:36Z relayed, attempted C=..;A=.., deferred until …, redirected", one line

@@ -288,12 +288,42 @@ static void a_callback_stops_it(void **state) {
     got_free(&g);
 }
 
+// Whatever decodes as a whole also splits, into a head that decodes and the same content.
+static void flipped_bits_split_as_they_decode(void **state) {
+    (void)state;
+    struct arena keep = {0};
+    struct bytes apdu = hex_file(&keep, "tests/data/p1-message.hex");
+    size_t good = 0;
+    for (size_t bit = 0; bit < apdu.n * 8; bit++) {
+        struct got g = {.keep = true};
+        struct p1_envelope *whole, *head;
+        struct p1_stream *s = p1_stream_new(&user, &g, 0);
+        struct bytes copy = arena_bytes(&g.a, apdu);
+        assert_true(s != NULL && copy.p != NULL);
+        ((uint8_t *)copy.p)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        int err = p1_stream_feed(s, copy);
+        assert_true(err == 0 || p1_stream_fault(s)[0] != '\0');
+        if (p1_decode(&g.a, copy, &whole, NULL) == 0) {
+            assert_true(p1_stream_complete(s));
+            assert_int_equal(p1_decode(&g.a, g.head, &head, NULL), 0);
+            if (whole->type == P1_MESSAGE)
+                assert_bytes(buf_bytes(&g.content), whole->content);
+            good++;
+        }
+        p1_stream_free(s);
+        got_free(&g);
+    }
+    assert_in_range(good, 1000, apdu.n * 8);
+    arena_free(&keep);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(captured_message_at_every_split),    cmocka_unit_test(definite_forms_at_every_split),
         cmocka_unit_test(returned_content_in_segments),       cmocka_unit_test(chunked_content),
         cmocka_unit_test(fifty_megabytes_in_constant_memory), cmocka_unit_test(bad_frames_are_refused),
         cmocka_unit_test(limit_counts_all_members),           cmocka_unit_test(a_callback_stops_it),
+        cmocka_unit_test(flipped_bits_split_as_they_decode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

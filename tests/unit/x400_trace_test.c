@@ -161,7 +161,7 @@ static void domains_compare_by_meaning(void **state) {
     assert_true(trace_domain_equal(d, hex(&a, "6380 6180 1302 4742 0000 6208 1306 5445535420 20 1303 505041 0000")));
     assert_false(trace_domain_equal(d, hex(&a, DOMAIN_B)));
     assert_false(trace_domain_equal(d, hex(&a, "630e 6104 1302 4742 6206 1304 54455354"))); // no private domain
-    assert_true(trace_domain_equal(hex(&a, "6308 6104 1302 4742 6200"), hex(&a, "630b 6104 1302 4742 6203 1301 20")));
+    assert_true(trace_domain_equal(hex(&a, "630a 6104 1302 4742 6202 1300"), hex(&a, "630b 6104 1302 4742 6203 1301 20")));
     arena_free(&a);
 }
 
