@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "mta/content_file.h"
 
+enum { SPOOL_RESERVE = 16 << 20 }; // with so much left the journal can be emptied, and mail leave
 enum spool_kind { SPOOL_MESSAGE, SPOOL_PROBE, SPOOL_REPORT };
 enum spool_priority { SPOOL_NORMAL = 0, SPOOL_NON_URGENT = 1, SPOOL_URGENT = 2 }; // the values of the P1 Priority
 
@@ -92,7 +93,6 @@ struct spool_event {
     } counts;
 };
 
-enum { SPOOL_RESERVE = 16 << 20 }; // the journal can be emptied, and mail can leave, with so much left
 struct spool_options {
     const char *dir;           // made if absent, mode 0700
     uint64_t reserve;          // octets set aside for a full disk, SPOOL_RESERVE or more; 0: none
@@ -114,8 +114,7 @@ void spool_close(struct spool *s);
 int spool_dirfd(const struct spool *s); // for content_file.h and diskspace.h
 
 // Before spool_start only. Unfinished messages with id > after, in order, at most max; without envelope and inline
-// octets. Those whose rows are damaged are left out (and told as events). *last is the last id seen, `after` at the
-// end.
+// octets. Those with damaged rows are left out and told as events. *last is the last id seen, `after` at the end.
 typedef void (*spool_message_cb)(void *arg, const struct spool_message *m);
 int spool_load(struct spool *s, int64_t after, size_t max, spool_message_cb cb, void *arg, int64_t *last);
 // Deliveries begun and not known to be done, see deliver_dir.h.

@@ -442,6 +442,49 @@ static void test_damage(void **state) {
     }
 }
 
+static off_t database_size(struct place *p) {
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/spool.db", p->dir);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+// A database that was large gives its pages back to the file system.
+static void test_give_back(void **state) {
+    (void)state;
+    enum { N = 400 };
+    static uint8_t octets[20000];
+    struct place p;
+    place_make(&p);
+    struct spool *s = place_start(&p);
+    struct outcome o = {0};
+    for (int i = 0; i < N; i++) {
+        struct sample x;
+        int64_t id = spool_new_id(s);
+        sample_fill(&x, id);
+        x.m.envelope = bytes_of(octets, sizeof octets);
+        struct spool_batch *b = spool_batch_new(s);
+        spool_batch_message(b, &x.m);
+        assert_int_equal(spool_commit(b, outcome_note, &o), ERR_OK);
+        b = spool_batch_new(s);
+        spool_batch_finish(b, id, 1);
+        assert_int_equal(spool_commit(b, outcome_note, &o), ERR_OK);
+    }
+    place_finish(&p, s);
+    spool_close(s);
+    off_t large = database_size(&p);
+    s = place_start(&p);
+    struct spool_batch *b = spool_batch_new(s);
+    spool_batch_purge(b, 2, 0);
+    assert_int_equal(spool_commit(b, outcome_note, &o), ERR_OK);
+    place_finish(&p, s);
+    assert_int_equal(o.purged, N);
+    spool_close(s);
+    assert_true(database_size(&p) < large / 2);
+    place_remove(&p);
+}
+
 static void test_short_of_memory(void **state) {
     (void)state;
     struct place p;
@@ -475,9 +518,11 @@ static void test_short_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keep),   cmocka_unit_test(test_group),   cmocka_unit_test(test_duplicates),
-        cmocka_unit_test(test_life),   cmocka_unit_test(test_queries), cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_format), cmocka_unit_test(test_damage),  cmocka_unit_test(test_short_of_memory),
+        cmocka_unit_test(test_keep),       cmocka_unit_test(test_group),
+        cmocka_unit_test(test_duplicates), cmocka_unit_test(test_life),
+        cmocka_unit_test(test_queries),    cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_format),     cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_give_back),  cmocka_unit_test(test_short_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
