@@ -491,7 +491,7 @@ size_t rtse_room(const struct rtse *r) {
 }
 
 int rtse_transfer_data(struct rtse *r, struct bytes piece) {
-    if (r->fsm.state == SENDING && piece.n > rtse_send_room(r))
+    if (r->fsm.state == SENDING && piece.n > rtse_send_window(r))
         return ERR_LIMIT;
     return request(r, GIVE, (struct rtse_arg){.octets = piece});
 }

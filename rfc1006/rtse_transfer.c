@@ -67,17 +67,23 @@ static uint32_t unconfirmed(const struct rtse *r) {
     return r->serial - r->recovery.serial;
 }
 
-// What the window and the output let us take now.
-size_t rtse_send_room(const struct rtse *r) {
-    if (r->output->len >= r->params.output_high)
-        return 0;
-    uint64_t left = r->total - r->octets, room = r->params.output_high - r->output->len;
+// What the window lets us take.
+size_t rtse_send_window(const struct rtse *r) {
+    uint64_t left = r->total - r->octets;
     if (r->checkpoint > 0) {
         uint64_t window = (uint64_t)(r->window - unconfirmed(r)) * r->slice_size;
         uint64_t open = window > r->slice.len ? window - r->slice.len : 0;
-        room = room < open ? room : open;
+        left = left < open ? left : open;
     }
-    return (size_t)(room < left ? room : left);
+    return left < SIZE_MAX ? (size_t)left : SIZE_MAX;
+}
+
+// The same, but no more than the output should hold.
+size_t rtse_send_room(const struct rtse *r) {
+    size_t window = rtse_send_window(r), high = r->params.output_high;
+    if (r->output->len >= high)
+        return 0;
+    return window < high - r->output->len ? window : high - r->output->len;
 }
 
 static int slice_send(struct rtse *r, bool last) {

@@ -45,5 +45,6 @@ bool rtse_receiving(const struct rtse *r); // octets are wanted
 bool rtse_skipping(const struct rtse *r);  // octets are to be dropped
 int rtse_all_given(struct rtse *r);        // nothing more to give: await the confirmation of the end
 size_t rtse_send_room(const struct rtse *r);
+size_t rtse_send_window(const struct rtse *r); // no less than the room was, less what was given since
 
 #endif

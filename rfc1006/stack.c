@@ -32,7 +32,6 @@ struct stack {
     bool moved;            // something happened since room was last reported
     bool open;             // RT-OPEN was indicated or confirmed
     bool over;             // the user knows that the association is over, or never was
-    bool dropped;          // the transport connection was ended without the session's help
     bool closed;           // closed() was called
     bool transport_failed; // failure says how
     struct stack_failure failure;
@@ -85,7 +84,7 @@ static void leave(struct stack *s) {
         s->up->rt_ready(s->ctx, room);
     }
     session_tick(&s->session, s->now_ms);
-    if (!s->closed && tp0_over(&s->tp0) && (s->dropped || session_over(&s->session))) {
+    if (!s->closed && tp0_over(&s->tp0)) {
         if (!s->over && !s->transport_failed)
             stack_failure_set(&s->failure, STACK_TRANSPORT, true, -1, "transport: disconnected");
         report_end(s, &s->failure);
@@ -384,10 +383,11 @@ static bool references_make(struct stack *s) {
     char common[32];
     time_t now = time(NULL);
     struct tm tm;
-    if (s->params.tp_reference == 0 &&
-        getrandom(&s->params.tp_reference, sizeof s->params.tp_reference, 0) != sizeof s->params.tp_reference)
-        return false;
-    s->params.tp_reference |= 1;
+    if (s->params.tp_reference == 0) {
+        if (getrandom(&s->params.tp_reference, sizeof s->params.tp_reference, 0) != sizeof s->params.tp_reference)
+            return false;
+        s->params.tp_reference |= 1;
+    }
     if (!s->initiator || s->params.reference.user.p != NULL)
         return true;
     if (getrandom(user + 2, 8, 0) != 8 || gmtime_r(&now, &tm) == NULL ||
@@ -526,12 +526,6 @@ uint64_t stack_deadline(const struct stack *s) {
     return first;
 }
 
-// Ends the transport connection when no association is there to be aborted.
-static void drop(struct stack *s, uint8_t reason) {
-    s->dropped = true;
-    tp0_disconnect_req(&s->tp0, reason);
-}
-
 void stack_tick(struct stack *s, uint64_t now_ms) {
     if (s->closed)
         return;
@@ -543,7 +537,7 @@ void stack_tick(struct stack *s, uint64_t now_ms) {
         stack_failure_set(&s->failure, STACK_TRANSPORT, false, -1, "the caller did not open an association within %u s",
                           s->params.open_timeout_ms / 1000);
         s->transport_failed = true;
-        drop(s, TP0_REASON_NORMAL);
+        tp0_disconnect_req(&s->tp0, TP0_REASON_NORMAL);
         report_end(s, &s->failure);
     }
     leave(s);
@@ -682,7 +676,7 @@ void stack_p_abort(struct stack *s, uint64_t now_ms, enum rtse_abort reason) {
     s->over = true;
     s->open_deadline = 0;
     if (rtse_abort_req(&s->rtse, (int)reason) < 0)
-        drop(s, TP0_REASON_NORMAL);
+        tp0_disconnect_req(&s->tp0, TP0_REASON_NORMAL);
     leave(s);
 }
 
