@@ -54,6 +54,11 @@ types=$(sed -n 's/^extern asn_TYPE_descriptor_t \(asn_DEF_[A-Za-z0-9_]*\);.*/\1/
     for t in $types; do echo "    &$t,"; done
     echo '    0};'
 } >asn1_all_types.c
+# A type's header only declares the types behind its pointers: one header for all of them.
+{
+    echo '// Made by asn1/generate.sh: every type.'
+    for h in $(grep -l '^extern asn_TYPE_descriptor_t asn_DEF_' *.h | LC_ALL=C sort); do echo "#include \"$h\""; done
+} >asn1_all_types.h
 {
     echo '# Made by asn1/generate.sh.'
     echo 'asn1_GEN_NAMES := \'
