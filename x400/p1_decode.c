@@ -2,8 +2,10 @@
 // Decoding of MTS-APDUs by tables of SET members over asn1/tlv.h, not by a compiled decoder: a relay keeps names, trace
 // elements, extensions and unknown members as the octets they were, views give that without a copy, and one walk costs
 // a few allocations in the message's arena. It also takes the old form of an extension's type, which a compiled decoder
-// refuses. All standard fields of X.411 (1999) are read. A member that no table lists
-// is kept and relayed. Inside an O/R name and an identifier nothing is checked here but the outer structure.
+// refuses. All standard fields of X.411 (1999) are read. A member that no table lists is kept and relayed. Inside an
+// O/R name nothing is checked here but the outer structure: a malformed recipient is one recipient's non-delivery, not
+// the message's. Identifiers are checked whole (x400/mtsid.h).
+#include "x400/mtsid.h"
 #include "x400/p1.h"
 #include "x400/p1_walk.h"
 
@@ -45,24 +47,18 @@ static int keep_retagged(struct p1_reader *r, const struct tlv *t, struct bytes 
     return 0;
 }
 
-// MTSIdentifier: a domain and a local identifier.
-static int get_identifier(struct p1_reader *r, const struct tlv *t, struct bytes whole, struct bytes value,
-                          struct bytes *out) {
-    struct cursor c = cursor_of(value);
-    struct tlv m;
-    struct bytes v;
-    if (!t->constructed || tlv_next(&c, &m, NULL, NULL) < 0 || !tlv_is(&m, TLV_APPLICATION, 3) || !m.constructed)
-        return p1_fail(r, ERR_SYNTAX, "global-domain-identifier: is missing");
-    if (tlv_next(&c, &m, NULL, &v) < 0 || !tlv_is(&m, TLV_UNIVERSAL, TLV_IA5_STRING) || v.n == 0)
-        return p1_fail(r, ERR_SYNTAX, "local-identifier: is missing");
+static int get_identifier(struct p1_reader *r, struct bytes whole, struct bytes *out) {
+    struct mts_id id;
+    const char *why = "malformed";
+    int err = mts_id_decode(whole, &id, &why);
     *out = whole;
-    return 0;
+    return err < 0 ? p1_fail(r, err, "%s", why) : 0;
 }
 
 // ---- fields of more than one envelope ----
 
 GETTER(get_mts_id) {
-    return get_identifier(r, t, whole, value, &env(out)->identifier);
+    return get_identifier(r, whole, &env(out)->identifier);
 }
 GETTER(get_originator) {
     return keep_constructed(r, t, whole, value, &env(out)->originator);
@@ -310,7 +306,7 @@ GETTER(get_reporteds) {
     return get_recipients_with(r, t, value, out, get_reported);
 }
 GETTER(get_subject) {
-    return get_identifier(r, t, whole, value, &env(out)->report->subject);
+    return get_identifier(r, whole, &env(out)->report->subject);
 }
 GETTER(get_intermediate) {
     return get_trace_into(r, t, value, &env(out)->report->intermediate);

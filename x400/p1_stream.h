@@ -10,7 +10,8 @@
 
 enum { P1_HEAD_LIMIT = 8 * 1024 * 1024 };
 
-// A callback that returns less than 0 stops the splitter with that result.
+// A callback that returns less than 0 stops the splitter with that result. It must not free the splitter: that is for
+// the caller of p1_stream_feed, when it has returned.
 struct p1_stream_user {
     // The head, once: for a message before its content, for a report or probe at the end of the APDU (the returned
     // content of a report comes before). Valid until the callback returns; copy it into the arena to decode it.

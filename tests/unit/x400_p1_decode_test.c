@@ -231,7 +231,8 @@ static void faults_name_their_field(void **state) {
             ERR_SYNTAX);
     refused("a080 3180 " ID_M ID_M "0000 0000", "message.envelope.message-identifier: stands twice", ERR_SYNTAX);
     refused("a080 3180 6404 1602 6162 0000 0000",
-            "message.envelope.message-identifier.global-domain-identifier: is missing", ERR_SYNTAX);
+            "message.envelope.message-identifier: the global domain identifier of an MTS identifier is missing",
+            ERR_SYNTAX);
     refused("a080 3180 470103 0000 0000", "message.envelope.priority: a limit is exceeded", ERR_LIMIT);
     refused("a080 3180 48020930 0000 0000", "message.envelope.per-message-indicators: syntax error", ERR_SYNTAX);
     refused("a080 3180 800d 3236313332303130333433365a 0000 0000",
