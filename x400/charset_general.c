@@ -47,8 +47,8 @@ static const struct set sets[] = {
 };
 enum { N_SETS = sizeof sets / sizeof *sets };
 
-// ISO 8859 in the order in which charset_smallest tries them.
-static const unsigned right_halves[] = {100, 101, 109, 110, 144, 127, 126, 138, 148, 157, 166, 179, 199, 203, 226};
+// ISO 8859 in the order in which charset_smallest tries them: the parts that most systems know come first.
+static const unsigned right_halves[] = {100, 101, 148, 144, 126, 127, 138, 109, 110, 157, 166, 179, 199, 203, 226};
 
 static const struct set *set_find(unsigned registration) {
     for (size_t i = 0; i < N_SETS; i++)

@@ -204,7 +204,9 @@ static int set(struct arena *arena, struct or_address *a, enum or_attr attr, enu
             b.values[b.n++] = a->values[i];
     if (text != NULL) {
         int r = or_value_check(attr, form, text);
-        char *copy = r == 0 ? arena_strdup(arena, text) : NULL;
+        const char *copy = r != 0                     ? NULL
+                           : attr == OR_TERMINAL_TYPE ? or_terminal_type_normal(arena, text)
+                                                      : arena_strdup(arena, text);
         if (copy == NULL)
             return r != 0 ? r : ERR_NOMEM;
         or_builder_add(&b, attr, form, copy);

@@ -210,7 +210,6 @@ static int read_extension_value(struct reader *rd, const struct or_layout *l, st
     struct tlv t;
     struct bytes value;
     int64_t number;
-    char name[24];
     if (tlv_next(&c, &t, NULL, &value) != 0 || cursor_left(&c) != 0)
         return ERR_SYNTAX;
     bool set = tlv_is(&t, TLV_UNIVERSAL, TLV_SET) && t.constructed;
@@ -228,17 +227,31 @@ static int read_extension_value(struct reader *rd, const struct or_layout *l, st
     }
     if (!tlv_is(&t, TLV_UNIVERSAL, TLV_INTEGER) || tlv_get_int(value, &number) != 0 || number < 0 || number > 999999999)
         return ERR_SYNTAX;
-    or_terminal_type_name(number, name, sizeof name);
-    return add_text(rd, OR_TERMINAL_TYPE, OR_PRINTABLE, arena_strdup(rd->arena, name));
+    return add_text(rd, OR_TERMINAL_TYPE, OR_PRINTABLE, or_terminal_type_name(rd->arena, number));
+}
+
+// The type [0] of an extension attribute. Some peers write [0] as an explicit tag.
+static int read_type(struct reader *rd, struct cursor *c, int64_t *number) {
+    struct tlv t;
+    struct bytes value;
+    if (tlv_expect(c, TLV_CONTEXT, 0, &t, &value) != 0)
+        return ERR_SYNTAX;
+    if (t.constructed) {
+        struct cursor inside = cursor_of(value);
+        if (tlv_expect(&inside, TLV_UNIVERSAL, TLV_INTEGER, &t, &value) != 0 || cursor_left(&inside) != 0)
+            return ERR_SYNTAX;
+        deviates(rd, "the type of an extension attribute has an explicit tag");
+    }
+    return t.constructed ? ERR_SYNTAX : tlv_get_int(value, number);
 }
 
 static int read_extension(struct reader *rd, struct bytes members) {
     struct cursor c = cursor_of(members);
     struct tlv t;
-    struct bytes type, value;
+    struct bytes value;
     int64_t number;
-    if (tlv_expect(&c, TLV_CONTEXT, 0, &t, &type) != 0 || t.constructed || tlv_get_int(type, &number) != 0 ||
-        tlv_expect(&c, TLV_CONTEXT, 1, &t, &value) != 0 || !t.constructed || cursor_left(&c) != 0)
+    if (read_type(rd, &c, &number) != 0 || tlv_expect(&c, TLV_CONTEXT, 1, &t, &value) != 0 || !t.constructed ||
+        cursor_left(&c) != 0)
         return fails(rd, "an extension attribute is not a type [0] and a value [1]");
     if (number > 0 && number < OR_LAYOUTS) {
         struct or_builder before = rd->b;

@@ -28,9 +28,10 @@ int or_value_check(enum or_attr attr, enum or_form form, const char *text);
 // The narrowest form of the attribute that holds the text; if none does, the first one it has.
 enum or_form or_form_for(enum or_attr attr, const char *text);
 
-// The number of a terminal type, or -1; and its name: a word, or the number in digits. size: at least 12.
+// The number of a terminal type, or -1; and its name: a word, or the number in digits.
 int64_t or_terminal_type_number(const char *text);
-void or_terminal_type_name(int64_t number, char *out, size_t size);
+char *or_terminal_type_name(struct arena *arena, int64_t number);
+char *or_terminal_type_normal(struct arena *arena, const char *text); // the name for either, text is valid
 // A presentation address as text from and to the members of a PresentationAddress (X.520). out NULL: check only.
 int or_psap_decode(struct arena *arena, struct bytes members, char **text);
 int or_psap_encode(const char *text, struct buf *out);

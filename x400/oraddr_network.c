@@ -3,7 +3,6 @@
 // of F.401, any other number in digits. Presentation addresses are written in the manner of RFC 1278, selectors in
 // hexadecimal only: 'hex'H for P, S and T selector, each followed by "/" (absent ones in front are left out, others
 // empty), then NS+hex, joined by "_" when there are several.
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -27,13 +26,15 @@ int64_t or_terminal_type_number(const char *text) {
     return atol(text);
 }
 
-void or_terminal_type_name(int64_t number, char *out, size_t size) {
+char *or_terminal_type_name(struct arena *arena, int64_t number) {
     for (size_t i = 0; i < N_TERMINAL_TYPES; i++)
-        if (terminal_types[i].number == number) {
-            snprintf(out, size, "%s", terminal_types[i].name);
-            return;
-        }
-    snprintf(out, size, "%lld", (long long)number);
+        if (terminal_types[i].number == number)
+            return arena_strdup(arena, terminal_types[i].name);
+    return arena_printf(arena, "%lld", (long long)number);
+}
+
+char *or_terminal_type_normal(struct arena *arena, const char *text) {
+    return or_terminal_type_name(arena, or_terminal_type_number(text));
 }
 
 // ---- hexadecimal ----

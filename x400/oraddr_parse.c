@@ -210,6 +210,8 @@ static int store(struct parser *ps, enum or_attr attr, enum or_form form, const 
         return r;
     if (r != 0)
         return unfit(ps, at, attr, form, text, r);
+    if (attr == OR_TERMINAL_TYPE && (text = or_terminal_type_normal(ps->arena, text)) == NULL)
+        return ERR_NOMEM;
     if (or_builder_add(&ps->b, attr, form, text) != 0)
         return wrong(ps, at, "%s is given twice", name_of(attr));
     return 0;
@@ -338,8 +340,9 @@ static unsigned distance(const char *name, const char *text, size_t n) {
 
 static void nearer(const char *name, const char *text, size_t n, const char **best, unsigned *least) {
     unsigned d = *name == '\0' ? 99 : distance(name, text, n);
-    bool same_start = *best == NULL || (strncasecmp(*best, text, 1) != 0 && strncasecmp(name, text, 1) == 0);
-    if (d < strlen(name) && d < 4 && (d < *least || (d == *least && *best != NULL && same_start))) {
+    bool better_start = *best != NULL && strncasecmp(*best, text, 1) != 0 && strncasecmp(name, text, 1) == 0;
+    bool something = d < strlen(name) || strncasecmp(name, text, 1) == 0; // of it is there
+    if (something && (d < *least || (d == *least && better_start))) {
         *least = d;
         *best = name;
     }

@@ -104,6 +104,8 @@ static void put_text(struct printer *p, enum or_form form, const char *text) {
     for (const char *end = text + strlen(text); text < end;) {
         const char *at = text;
         uint32_t c = charset_utf8_next(&text, end);
+        if (form == OR_NUMERIC && c == ' ')
+            continue; // says nothing there, but would in the printable form that is read back
         char ascii[2] = {(char)(c < 0x80 ? c : 0), '\0'};
         bool printable = c < 0x80 && charset_is_printable(ascii);
         if (p->style == OR_SLASH && form == OR_TELETEX && !printable && put_t61(p, at, text))
