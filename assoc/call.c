@@ -27,11 +27,9 @@ static int keep_addresses(struct assoc *a, const struct net_address *from, size_
 // Calls start from `source`, or from the address that the stack listens on when that is a plain one.
 static bool source_of(const struct conf_stack *s, struct net_address *out) {
     const char *text = s->source != NULL ? s->source : s->listen.host;
-    if (text == NULL || net_address_parse(text, 0, out) != ERR_OK)
+    if (text == NULL || net_address_parse(out, text, 0) != ERR_OK)
         return false;
-    static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
-    return out->sa.sa_family == AF_INET ? out->v4.sin_addr.s_addr != 0
-                                        : memcmp(&out->v6.sin6_addr, &any6, sizeof any6) != 0;
+    return !net_address_is_any(out);
 }
 
 static int make_attempts(struct assoc *a) {
@@ -120,10 +118,6 @@ struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, co
 
 // ---- connecting ----
 
-static const struct tcp_address *tcp_form(const struct net_address *n) {
-    return (const struct tcp_address *)n;
-}
-
 bool call_try_next(struct assoc *a) {
     while (a->attempt < a->n_attempts) {
         if (a->failed && a->attempt > 0 && a->options.attempt_failed != NULL)
@@ -137,9 +131,9 @@ bool call_try_next(struct assoc *a) {
         net_address_text(&t->remote, a->remote_text);
         if (t->has_source)
             net_address_host_text(&t->source, a->local_text);
-        struct tcp_params p = {.source = t->has_source ? tcp_form(&t->source) : NULL,
+        struct tcp_params p = {.source = t->has_source ? &t->source : NULL,
                                .connect_ms = (uint32_t)a->options.connect_timeout_ms};
-        a->tcp = tcp_connect(a->env->loop, tcp_form(&t->remote), &p, assoc_tcp_user(), a, error);
+        a->tcp = tcp_connect(a->env->loop, &t->remote, &p, assoc_tcp_user(), a, error);
         if (a->tcp != NULL)
             return true;
         assoc_failure_set(a, &a->failure, ASSOC_CONNECT, false, error,
@@ -171,8 +165,7 @@ static void stack_params_of(const struct assoc *a, struct stack_params *p) {
 void call_connected(struct assoc *a) {
     struct stack_params p;
     struct buf argument = {0};
-    const struct tcp_address *local = tcp_local(a->tcp);
-    memcpy(&a->local, local, sizeof a->local);
+    a->local = *tcp_local(a->tcp);
     net_address_text(&a->local, a->local_text);
     char detail[2 * NET_ADDRESS_TEXT + 8];
     snprintf(detail, sizeof detail, "%s to %s", a->local_text, a->remote_text);

@@ -2,10 +2,6 @@
 #include "base/resolver.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
-#include <errno.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -42,60 +38,6 @@ struct resolver_query {
     unsigned ttl_s;
     char error[300];
 };
-
-socklen_t net_address_len(const struct net_address *a) {
-    return a->sa.sa_family == AF_INET6 ? sizeof a->v6 : sizeof a->v4;
-}
-
-const char *net_address_host_text(const struct net_address *a, char out[NET_ADDRESS_TEXT]) {
-    if (getnameinfo(&a->sa, net_address_len(a), out, NET_ADDRESS_TEXT, NULL, 0, NI_NUMERICHOST) != 0)
-        snprintf(out, NET_ADDRESS_TEXT, "?");
-    return out;
-}
-
-const char *net_address_text(const struct net_address *a, char out[NET_ADDRESS_TEXT]) {
-    char host[NET_ADDRESS_TEXT];
-    net_address_host_text(a, host);
-    host[NET_ADDRESS_TEXT - 9] = 0; // room for brackets and port
-    bool v6 = a->sa.sa_family == AF_INET6;
-    unsigned port = ntohs(v6 ? a->v6.sin6_port : a->v4.sin_port);
-    int n = snprintf(out, NET_ADDRESS_TEXT, v6 ? "[%s]:%u" : "%s:%u", host, port);
-    if (n < 0 || n >= NET_ADDRESS_TEXT)
-        out[NET_ADDRESS_TEXT - 1] = 0;
-    return out;
-}
-
-int net_address_parse(const char *host, uint16_t port, struct net_address *out) {
-    memset(out, 0, sizeof *out);
-    char bare[INET6_ADDRSTRLEN + IF_NAMESIZE + 2];
-    const char *scope = strchr(host, '%');
-    size_t n = scope == NULL ? strlen(host) : (size_t)(scope - host);
-    if (n >= sizeof bare)
-        return ERR_SYNTAX;
-    memcpy(bare, host, n);
-    bare[n] = 0;
-    if (scope == NULL && inet_pton(AF_INET, bare, &out->v4.sin_addr) == 1) {
-        out->v4.sin_family = AF_INET;
-        out->v4.sin_port = htons(port);
-        return ERR_OK;
-    }
-    if (inet_pton(AF_INET6, bare, &out->v6.sin6_addr) != 1)
-        return ERR_SYNTAX;
-    out->v6.sin6_family = AF_INET6;
-    out->v6.sin6_port = htons(port);
-    if (scope != NULL && (out->v6.sin6_scope_id = if_nametoindex(scope + 1)) == 0)
-        return ERR_SYNTAX;
-    return ERR_OK;
-}
-
-int net_address_same_host(const struct net_address *a, const struct net_address *b) {
-    if (a->sa.sa_family != b->sa.sa_family)
-        return 0;
-    if (a->sa.sa_family == AF_INET)
-        return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-    return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0 &&
-           a->v6.sin6_scope_id == b->v6.sin6_scope_id;
-}
 
 // c-ares keeps its own time-outs: ask it again when they are due.
 static void rearm(struct resolver *r) {
@@ -256,7 +198,7 @@ struct resolver_query *resolver_ask(struct resolver *r, const char *name, uint16
         query_free(q);
         return NULL;
     }
-    if (net_address_parse(name, port, &q->addresses[0]) == ERR_OK) {
+    if (net_address_parse(&q->addresses[0], name, port) == ERR_OK) {
         q->n = 1;
         loop_timer_in(q->soon, 0);
         return q;

@@ -356,11 +356,36 @@ static void on_reroute(void *arg, int err, const struct spool_message *sm) {
     opened_unref(o);
 }
 
-void admit_reroute(struct mta *m, struct item *i) {
+static void reroute(struct mta *m, struct item *i) {
     struct rerouting *rr = mem_calloc(1, sizeof *rr);
     if (rr == NULL)
         return;
     *rr = (struct rerouting){m, i->id};
     if (spool_fetch(m->spool, i->id, on_reroute, rr) != ERR_OK)
         mem_free(rr);
+}
+
+static bool hop_known(const struct mta *m, const char *hop) {
+    if (!hop_name_local(hop))
+        return conf_peer_find(m->conf, hop) != NULL;
+    for (size_t k = 0; k < m->conf->n_delivers; k++)
+        if (strcmp(m->conf->delivers[k].directory, hop + sizeof HOP_DIRECTORY - 1) == 0)
+            return true;
+    return false;
+}
+
+void admit_reroute_lost(struct mta *m) {
+    for (struct hop *h = queue_hops(m->queue); h != NULL; h = LIST_NEXT(h, link))
+        if (!hop_known(m, h->name))
+            queue_unroute(m->queue, h);
+    for (struct item *i = queue_first(m->queue), *next; i != NULL; i = next) {
+        next = TAILQ_NEXT(i, link);
+        bool lost = false;
+        for (size_t k = 0; k < i->n_rcpts; k++)
+            lost |= i->rcpt[k].state == SPOOL_RCPT_WAITING && i->rcpt[k].hop == NULL;
+        if (lost)
+            reroute(m, i);
+        else if (i->n_open == 0 && i->settling == 0)
+            settle(m, i, NULL, NULL, NULL, 0, NULL, NULL, NULL);
+    }
 }

@@ -27,8 +27,8 @@ void admit(struct mta *m, const struct admission *a);
 struct item *admit_report(struct mta *m, struct opened *report, const struct content_ref *returned,
                           struct spool_batch *b);
 
-// Routes again the recipients of an item that have no next hop, or one that is no longer configured: at the start and
-// after a reload.
-void admit_reroute(struct mta *m, struct item *i);
+// At the start and after a reload: routes again every recipient that has no next hop, or one that is configured no
+// more, and finishes what has no open recipient.
+void admit_reroute_lost(struct mta *m);
 
 #endif

@@ -264,6 +264,22 @@ void job_done(struct queue *q, struct job *j) {
     job_free(j);
 }
 
+void queue_unroute(struct queue *q, struct hop *h) {
+    struct item *i;
+    TAILQ_FOREACH(i, &q->items, link) {
+        for (struct job *j = TAILQ_FIRST(&i->jobs), *next; j != NULL; j = next) {
+            next = TAILQ_NEXT(j, of_item);
+            if (j->hop != h || j->state == JOB_RUNNING)
+                continue;
+            for (size_t k = 0; k < j->n; k++) {
+                mem_free(i->rcpt[j->rcpt[k]].hop);
+                i->rcpt[j->rcpt[k]].hop = NULL;
+            }
+            job_free(j);
+        }
+    }
+}
+
 void item_hold(struct queue *q, struct item *i, bool held) {
     i->held = held;
     struct job *j;

@@ -94,6 +94,7 @@ size_t hop_ready(const struct hop *h);
 struct job *hop_take(struct hop *h, bool urgent_only);
 void job_retry(struct queue *q, struct job *j, uint64_t delay_ms); // back, after a failed attempt; 0: at once
 void job_done(struct queue *q, struct job *j);                     // its recipients are settled
+void queue_unroute(struct queue *q, struct hop *h); // takes back the jobs of a hop that is no more, save those running
 void item_hold(struct queue *q, struct item *i, bool held);
 void item_hasten(struct queue *q, struct item *i); // its waiting jobs are ready now
 

@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Checksums of the spool come from libcrypto.
-PKG_LIBS += $(shell pkg-config --libs libcrypto)
+mta_MAINS := mta/main.c
+
+#all: $(BUILD)/x400d
+$(BUILD)/x400d: $(BUILD)/mta/main.o $(LIBS_OF_mta)
+	$(CC) $(OUR_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)

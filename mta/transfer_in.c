@@ -10,22 +10,17 @@
 #include "mta/admit.h"
 #include "x400/p1_stream.h"
 
-enum { CHECKPOINTS = 64 }; // unconfirmed ones that are remembered; a window is never larger
-
 struct transfer_in {
     struct link *link; // NULL: the association is gone
     struct mta *m;
     struct p1_stream *stream;
     struct opened *opened;
     struct content_writer *writer;
-    uint64_t appended, written; // octets of content
-    uint64_t limit;             // of content, 0: none
+    uint64_t appended; // octets of content
+    uint64_t limit;    // of content, 0: none
     bool too_long, refused, ended, paused;
-    struct {
-        uint32_t serial;
-        uint64_t at; // of content: confirmed when so many are written
-    } checkpoint[CHECKPOINTS];
-    size_t n_checkpoints;
+    uint32_t unconfirmed; // serial of the latest checkpoint that waits for the file thread, 0: none
+    struct p1_fault fault;
     char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT], association[16];
 };
 
@@ -49,29 +44,24 @@ static void refuse(struct transfer_in *t, enum rtse_exception reason, const char
         transfer_in_free(t);
 }
 
-static void confirm_written(struct transfer_in *t) {
-    size_t n = 0;
-    while (n < t->n_checkpoints && t->checkpoint[n].at <= t->written)
-        n++;
-    if (n == 0 || t->link == NULL)
+// A checkpoint is confirmed while the file thread keeps up; it confirms all before it.
+static void confirm(struct transfer_in *t) {
+    uint32_t serial = t->unconfirmed;
+    if (serial == 0 || t->link == NULL || (t->writer != NULL && content_writer_full(t->writer)))
         return;
-    uint32_t serial = t->checkpoint[n - 1].serial;
-    t->n_checkpoints -= n;
-    for (size_t k = 0; k < t->n_checkpoints; k++)
-        t->checkpoint[k] = t->checkpoint[k + n];
+    t->unconfirmed = 0;
     assoc_checkpoint_rsp(t->link->assoc, serial);
 }
 
 static void on_progress(void *user, uint64_t written, uint64_t synced) {
-    (void)synced;
+    (void)written, (void)synced;
     struct transfer_in *t = user;
-    t->written = written;
     if (t->paused && !content_writer_full(t->writer)) {
         t->paused = false;
         if (t->link != NULL)
             assoc_read_pause(t->link->assoc, false);
     }
-    confirm_written(t);
+    confirm(t);
 }
 
 static void on_admitted(void *arg, int err, const char *mts_id, const char *text) {
@@ -127,12 +117,8 @@ static void on_written(void *user, int err, const struct content_ref *ref) {
 static int on_head(void *ctx, enum p1_type type, struct bytes head) {
     (void)type;
     struct transfer_in *t = ctx;
-    struct p1_fault fault = {""};
-    t->opened = opened_new(head, &fault);
-    if (t->opened != NULL)
-        return ERR_OK;
-    refuse(t, RTSE_EXCEPTION_UNRECOVERABLE_PROCEDURE_ERROR, fault.text);
-    return ERR_STATE;
+    t->opened = opened_new(head, &t->fault);
+    return t->opened == NULL ? ERR_SYNTAX : ERR_OK;
 }
 
 static int on_content(void *ctx, struct bytes piece) {
@@ -144,7 +130,6 @@ static int on_content(void *ctx, struct bytes piece) {
     if (t->too_long) {
         content_writer_free(t->writer);
         t->writer = NULL;
-        t->written = t->appended;
         return ERR_OK;
     }
     if (t->writer == NULL && (t->writer = content_writer_new(t->m->files, &user, t)) == NULL)
@@ -180,10 +165,8 @@ void transfer_in_data(struct link *l, struct bytes piece) {
     if (t == NULL)
         return; // refused: what is still on its way is dropped
     int r = p1_stream_feed(t->stream, piece);
-    if (l->in == NULL)
-        return; // refused within
     if (r != ERR_OK) {
-        const char *why = p1_stream_fault(t->stream);
+        const char *why = t->fault.text[0] != 0 ? t->fault.text : p1_stream_fault(t->stream);
         refuse(t,
                r == ERR_NOMEM || r == ERR_BUSY ? RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED
                                                : RTSE_EXCEPTION_UNRECOVERABLE_PROCEDURE_ERROR,
@@ -201,13 +184,8 @@ void transfer_in_checkpoint(struct link *l, uint32_t serial, uint64_t octets) {
     struct transfer_in *t = l->in;
     if (t == NULL)
         return;
-    if (t->n_checkpoints == CHECKPOINTS)
-        t->n_checkpoints--; // the later one confirms the earlier too
-    t->checkpoint[t->n_checkpoints].serial = serial;
-    t->checkpoint[t->n_checkpoints++].at = t->appended;
-    if (t->writer == NULL)
-        t->written = t->appended;
-    confirm_written(t);
+    t->unconfirmed = serial;
+    confirm(t);
 }
 
 void transfer_in_end(struct link *l, const struct stack_transfer_end *end) {

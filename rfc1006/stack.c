@@ -591,6 +591,11 @@ static struct acse_associate response_of(struct stack *s) {
     return as;
 }
 
+void stack_rt_open_limit(struct stack *s, uint32_t checkpoint, uint32_t window) {
+    s->rtse.params.checkpoint = checkpoint;
+    s->rtse.params.window = window;
+}
+
 int stack_rt_open_rsp(struct stack *s, uint64_t now_ms, struct bytes user_data) {
     struct acse_associate as = response_of(s);
     enter(s, now_ms);

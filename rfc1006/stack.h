@@ -181,6 +181,8 @@ const struct stack_negotiated *stack_negotiated(const struct stack *s);
 
 // RT-OPEN. Initiator: call once TCP is connected; user_data is the bind argument with its tag [16].
 int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data);
+// Responder, before the answer: takes at most these instead of what the params say, now that the caller is known.
+void stack_rt_open_limit(struct stack *s, uint32_t checkpoint, uint32_t window);
 int stack_rt_open_rsp(struct stack *s, uint64_t now_ms, struct bytes user_data); // [17]
 // Refuse with user data ([18], a bind error), or with a reason when user_data.p is NULL.
 int stack_rt_open_refuse(struct stack *s, uint64_t now_ms, struct bytes user_data, enum rtse_refuse reason);

@@ -3,10 +3,7 @@
 // reports from the loop what was found inside a call of the user.
 #include "rfc1006/tcp.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -28,7 +25,7 @@ struct tcp {
     const struct tcp_user *up;
     void *user;
     struct tcp_params params;
-    struct tcp_address local, remote;
+    struct net_address local, remote;
     struct buf out;
     enum tcp_state state;
     bool above, paused;
@@ -36,57 +33,6 @@ struct tcp {
     const char *what; // what failed, a constant
     bool *gone;       // set by tcp_free while a callback runs
 };
-
-// --- addresses
-
-int tcp_address_parse(struct tcp_address *a, const char *host, uint16_t port) {
-    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *r;
-    *a = (struct tcp_address){0};
-    if (getaddrinfo(host, NULL, &hints, &r) != 0)
-        return ERR_SYNTAX;
-    memcpy(&a->sa, r->ai_addr, r->ai_addrlen < sizeof a->sa ? r->ai_addrlen : sizeof a->sa);
-    freeaddrinfo(r);
-    if (a->sa.any.sa_family == AF_INET6)
-        a->sa.v6.sin6_port = htons(port);
-    else
-        a->sa.v4.sin_port = htons(port);
-    return ERR_OK;
-}
-
-uint16_t tcp_address_port(const struct tcp_address *a) {
-    return ntohs(a->sa.any.sa_family == AF_INET6 ? a->sa.v6.sin6_port : a->sa.v4.sin_port);
-}
-
-static socklen_t address_size(const struct tcp_address *a) {
-    return a->sa.any.sa_family == AF_INET6 ? sizeof a->sa.v6 : sizeof a->sa.v4;
-}
-
-void tcp_address_text(const struct tcp_address *a, char text[TCP_ADDRESS_TEXT]) {
-    char host[INET6_ADDRSTRLEN] = "?", zone[IF_NAMESIZE + 1] = "";
-    if (a->sa.any.sa_family == AF_INET) {
-        inet_ntop(AF_INET, &a->sa.v4.sin_addr, host, sizeof host);
-        snprintf(text, TCP_ADDRESS_TEXT, "%s:%u", host, tcp_address_port(a));
-        return;
-    }
-    inet_ntop(AF_INET6, &a->sa.v6.sin6_addr, host, sizeof host);
-    if (a->sa.v6.sin6_scope_id != 0 && if_indextoname(a->sa.v6.sin6_scope_id, zone + 1) != NULL)
-        zone[0] = '%';
-    snprintf(text, TCP_ADDRESS_TEXT, "[%s%s]:%u", host, zone, tcp_address_port(a));
-}
-
-static struct in6_addr host_of(const struct tcp_address *a) {
-    struct in6_addr h = {.s6_addr = {[10] = 0xFF, [11] = 0xFF}};
-    if (a->sa.any.sa_family == AF_INET6)
-        return a->sa.v6.sin6_addr;
-    memcpy(h.s6_addr + 12, &a->sa.v4.sin_addr, 4);
-    return h;
-}
-
-bool tcp_address_same_host(const struct tcp_address *a, const struct tcp_address *b) {
-    struct in6_addr x = host_of(a), y = host_of(b);
-    return memcmp(&x, &y, sizeof x) == 0;
-}
 
 // --- a connection
 
@@ -121,8 +67,8 @@ static void descriptor_close(struct tcp *t) {
 
 static void closed_report(void *arg) {
     struct tcp *t = arg;
-    char text[200], to[TCP_ADDRESS_TEXT];
-    tcp_address_text(&t->remote, to);
+    char text[200], to[NET_ADDRESS_TEXT];
+    net_address_text(&t->remote, to);
     if (t->what != NULL)
         snprintf(text, sizeof text, "tcp: %s %s: %s", t->what, to, strerror(t->err));
     t->up->closed(t->user, t->err, t->what != NULL ? text : NULL); // may free t
@@ -165,9 +111,9 @@ static void output_write(struct tcp *t) {
 
 static void addresses_learn(struct tcp *t) {
     socklen_t n = sizeof t->local.sa;
-    getsockname(t->fd, &t->local.sa.any, &n);
+    getsockname(t->fd, &t->local.sa, &n);
     n = sizeof t->remote.sa;
-    getpeername(t->fd, &t->remote.sa.any, &n);
+    getpeername(t->fd, &t->remote.sa, &n);
 }
 
 static void connect_done(struct tcp *t) {
@@ -277,33 +223,33 @@ static struct tcp *tcp_new(struct loop *l, int fd, enum tcp_state state, const s
     return t;
 }
 
-static void error_put(char error[160], const char *what, const struct tcp_address *a, int err) {
-    char text[TCP_ADDRESS_TEXT];
-    tcp_address_text(a, text);
+static void error_put(char error[160], const char *what, const struct net_address *a, int err) {
+    char text[NET_ADDRESS_TEXT];
+    net_address_text(a, text);
     if (error != NULL)
         snprintf(error, 160, "tcp: %s %s: %s", what, text, strerror(err));
 }
 
-struct tcp *tcp_connect(struct loop *l, const struct tcp_address *to, const struct tcp_params *p,
+struct tcp *tcp_connect(struct loop *l, const struct net_address *to, const struct tcp_params *p,
                         const struct tcp_user *up, void *user, char error[160]) {
-    int on = 1, fd = socket(to->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1, fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         error_put(error, "socket for", to, errno);
         return NULL;
     }
-    const struct tcp_address *source = p != NULL ? p->source : NULL;
+    const struct net_address *source = p != NULL ? p->source : NULL;
     if (source != NULL) {
-        if (tcp_address_port(source) == 0) // the port is chosen with the whole of both addresses known
+        if (net_address_port(source) == 0) // the port is chosen with the whole of both addresses known
             setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         else
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        if (bind(fd, &source->sa.any, address_size(source)) < 0) {
+        if (bind(fd, &source->sa, net_address_len(source)) < 0) {
             error_put(error, "bind to source address", source, errno);
             close(fd);
             return NULL;
         }
     }
-    if (connect(fd, &to->sa.any, address_size(to)) < 0 && errno != EINPROGRESS) {
+    if (connect(fd, &to->sa, net_address_len(to)) < 0 && errno != EINPROGRESS) {
         error_put(error, "connect to", to, errno);
         close(fd);
         return NULL;
@@ -369,10 +315,10 @@ void tcp_read_pause(struct tcp *t, bool pause) {
     want_update(t);
 }
 
-const struct tcp_address *tcp_local(const struct tcp *t) {
+const struct net_address *tcp_local(const struct tcp *t) {
     return &t->local;
 }
-const struct tcp_address *tcp_remote(const struct tcp *t) {
+const struct net_address *tcp_remote(const struct tcp *t) {
     return &t->remote;
 }
 
@@ -382,7 +328,7 @@ struct tcp_listener {
     int fd;
     struct loop_io *io;
     struct loop_timer *retry;
-    struct tcp_address on;
+    struct net_address on;
     tcp_accept_cb cb;
     void *arg;
     bool paused;
@@ -400,9 +346,9 @@ static void accept_ready(void *arg, bool readable, bool writable) {
     (void)readable;
     (void)writable;
     for (int i = 0; i < ACCEPTS_A_TURN && !gone && !t->paused; i++) {
-        struct tcp_address from = {0};
+        struct net_address from = {0};
         socklen_t n = sizeof from.sa;
-        int fd = accept4(t->fd, &from.sa.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(t->fd, &from.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && short_of_resources(errno)) {
             loop_io_want(t->io, false, false);
             loop_timer_in(t->retry, ACCEPT_RETRY_MS);
@@ -423,14 +369,14 @@ static void accept_again(void *arg) {
 }
 
 // The socket, bound and listening, or -1 with errno.
-static int listen_socket(const struct tcp_address *on) {
-    int yes = 1, fd = socket(on->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+static int listen_socket(const struct net_address *on) {
+    int yes = 1, fd = socket(on->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (on->sa.any.sa_family == AF_INET6)
+    if (on->sa.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
-    if (bind(fd, &on->sa.any, address_size(on)) == 0 && listen(fd, BACKLOG) == 0)
+    if (bind(fd, &on->sa, net_address_len(on)) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int err = errno;
     close(fd);
@@ -438,7 +384,7 @@ static int listen_socket(const struct tcp_address *on) {
     return -1;
 }
 
-struct tcp_listener *tcp_listen(struct loop *l, const struct tcp_address *on, tcp_accept_cb cb, void *arg,
+struct tcp_listener *tcp_listen(struct loop *l, const struct net_address *on, tcp_accept_cb cb, void *arg,
                                 char error[160]) {
     int fd = listen_socket(on);
     if (fd < 0) {
@@ -451,7 +397,7 @@ struct tcp_listener *tcp_listen(struct loop *l, const struct tcp_address *on, tc
     else {
         *t = (struct tcp_listener){.fd = fd, .on = *on, .cb = cb, .arg = arg};
         socklen_t n = sizeof t->on.sa;
-        getsockname(fd, &t->on.sa.any, &n);
+        getsockname(fd, &t->on.sa, &n);
         t->io = loop_io_new(l, fd, accept_ready, t);
         t->retry = loop_timer_new(l, accept_again, t);
         if (t->io != NULL && t->retry != NULL && loop_io_want(t->io, true, false) >= 0)
@@ -462,7 +408,7 @@ struct tcp_listener *tcp_listen(struct loop *l, const struct tcp_address *on, tc
     return NULL;
 }
 
-const struct tcp_address *tcp_listener_address(const struct tcp_listener *t) {
+const struct net_address *tcp_listener_address(const struct tcp_listener *t) {
     return &t->on;
 }
 

@@ -7,27 +7,12 @@
 #ifndef RFC1006_TCP_H
 #define RFC1006_TCP_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/loop.h"
-
-struct tcp_address { // with its port
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } sa;
-};
-enum { TCP_ADDRESS_TEXT = 72 }; // "[2001:db8::1]:102" with a zone fits
-
-int tcp_address_parse(struct tcp_address *a, const char *host, uint16_t port); // a numeric address; ERR_SYNTAX
-void tcp_address_text(const struct tcp_address *a, char text[TCP_ADDRESS_TEXT]);
-uint16_t tcp_address_port(const struct tcp_address *a);
-bool tcp_address_same_host(const struct tcp_address *a, const struct tcp_address *b); // IPv4-mapped equals IPv4
 
 struct tcp;
 struct tcp_user {
@@ -40,7 +25,7 @@ struct tcp_user {
 };
 
 struct tcp_params {
-    const struct tcp_address *source; // local address to connect from, port 0: any; NULL: the system's choice
+    const struct net_address *source; // local address to connect from, port 0: any; NULL: the system's choice
     uint32_t connect_ms;              // give up connecting after so long, 0: the system's limit
     size_t high, low;                 // water marks of the output, octets; 0: 256 K and 64 K
     uint32_t keepalive_s;             // idle time before probes, 0: 60 s
@@ -48,7 +33,7 @@ struct tcp_params {
 };
 
 // NULL: no memory, or the system refused at once; then `error` (may be NULL) is filled with words.
-struct tcp *tcp_connect(struct loop *l, const struct tcp_address *to, const struct tcp_params *p,
+struct tcp *tcp_connect(struct loop *l, const struct net_address *to, const struct tcp_params *p,
                         const struct tcp_user *up, void *user, char error[160]);
 void tcp_free(struct tcp *t); // closes at once. NULL is allowed
 // Closes in order: writes the output, ends our direction, waits for the peer's end; then `closed`.
@@ -58,16 +43,16 @@ struct buf *tcp_output(struct tcp *t);                    // append here, then
 void tcp_flush(struct tcp *t);                            // writes what the socket takes; the rest leaves by itself
 bool tcp_above_high(const struct tcp *t);                 // stop producing until `writable`
 void tcp_read_pause(struct tcp *t, bool pause);           // no input while paused; the peer is held back
-const struct tcp_address *tcp_local(const struct tcp *t); // valid once connected
-const struct tcp_address *tcp_remote(const struct tcp *t);
+const struct net_address *tcp_local(const struct tcp *t); // valid once connected
+const struct net_address *tcp_remote(const struct tcp *t);
 
 struct tcp_listener;
 // A connection arrived: true when it was taken over (with tcp_accept, usually), false: it is closed.
-typedef bool (*tcp_accept_cb)(void *arg, int fd, const struct tcp_address *from);
+typedef bool (*tcp_accept_cb)(void *arg, int fd, const struct net_address *from);
 // Port 0: any free one, see tcp_listener_address. An IPv6 listener does not take IPv4. NULL as with tcp_connect.
-struct tcp_listener *tcp_listen(struct loop *l, const struct tcp_address *on, tcp_accept_cb cb, void *arg,
+struct tcp_listener *tcp_listen(struct loop *l, const struct net_address *on, tcp_accept_cb cb, void *arg,
                                 char error[160]);
-const struct tcp_address *tcp_listener_address(const struct tcp_listener *t);
+const struct net_address *tcp_listener_address(const struct tcp_listener *t);
 void tcp_listener_pause(struct tcp_listener *t, bool pause);
 void tcp_listener_free(struct tcp_listener *t);
 // fd is taken over, also on failure (then it is closed). source and connect_ms of the params are not used.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The attributes of an O/R address: their keywords, forms and bounds, and the list of values that an address is.
-// Bounds are the upper bounds of X.411 (ub-surname-length and so on).
+// Bounds are those of X.411's annex of upper bounds, as the published modules give them.
 #include "x400/oraddr.h"
 
 #include <string.h>

@@ -14,16 +14,16 @@ static void addresses_are_read_and_written(void **state) {
     (void)state;
     struct net_address a;
     char text[NET_ADDRESS_TEXT];
-    assert_int_equal(net_address_parse("192.0.2.7", 102, &a), 0);
+    assert_int_equal(net_address_parse(&a, "192.0.2.7", 102), 0);
     assert_string_equal(net_address_text(&a, text), "192.0.2.7:102");
-    assert_int_equal(net_address_parse("2001:db8::7", 10102, &a), 0);
+    assert_int_equal(net_address_parse(&a, "2001:db8::7", 10102), 0);
     assert_string_equal(net_address_text(&a, text), "[2001:db8::7]:10102");
     assert_string_equal(net_address_host_text(&a, text), "2001:db8::7");
-    assert_int_equal(net_address_parse("fe80::1%lo", 1, &a), 0);
+    assert_int_equal(net_address_parse(&a, "fe80::1%lo", 1), 0);
     assert_int_equal(a.v6.sin6_scope_id, 1);
-    assert_int_equal(net_address_parse("fe80::1%nonesuch", 1, &a), ERR_SYNTAX);
-    assert_int_equal(net_address_parse("mta.example.net", 102, &a), ERR_SYNTAX);
-    assert_int_equal(net_address_parse("1.2.3", 102, &a), ERR_SYNTAX);
+    assert_int_equal(net_address_parse(&a, "fe80::1%nonesuch", 1), ERR_SYNTAX);
+    assert_int_equal(net_address_parse(&a, "mta.example.net", 102), ERR_SYNTAX);
+    assert_int_equal(net_address_parse(&a, "1.2.3", 102), ERR_SYNTAX);
 }
 
 struct asked {

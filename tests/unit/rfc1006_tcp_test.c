@@ -60,11 +60,11 @@ struct fixture {
     struct loop *loop;
     struct tcp_listener *listener;
     struct side client, server;
-    struct tcp_address from;
+    struct net_address from;
     bool refuse;
 };
 
-static bool on_accept(void *arg, int fd, const struct tcp_address *from) {
+static bool on_accept(void *arg, int fd, const struct net_address *from) {
     struct fixture *f = arg;
     f->from = *from;
     if (f->refuse)
@@ -74,12 +74,12 @@ static bool on_accept(void *arg, int fd, const struct tcp_address *from) {
 }
 
 static void start(struct fixture *f, const char *host) {
-    struct tcp_address a;
+    struct net_address a;
     char error[160] = "";
     *f = (struct fixture){0};
     f->loop = loop_new();
     assert_non_null(f->loop);
-    assert_int_equal(tcp_address_parse(&a, host, 0), 0);
+    assert_int_equal(net_address_parse(&a, host, 0), 0);
     f->listener = tcp_listen(f->loop, &a, on_accept, f, error);
     if (f->listener == NULL)
         fail_msg("%s", error);
@@ -114,8 +114,8 @@ static void echo_and_close(const char *host) {
     dial(&f, NULL);
     UNTIL(&f, f.client.connected && f.server.t != NULL);
     f.server.echo = true;
-    assert_int_equal(tcp_address_port(tcp_local(f.client.t)), tcp_address_port(tcp_remote(f.server.t)));
-    assert_true(tcp_address_same_host(tcp_local(f.server.t), tcp_remote(f.client.t)));
+    assert_int_equal(net_address_port(tcp_local(f.client.t)), net_address_port(tcp_remote(f.server.t)));
+    assert_true(net_address_same_host(tcp_local(f.server.t), tcp_remote(f.client.t)));
     buf_append_str(tcp_output(f.client.t), "hello");
     tcp_flush(f.client.t);
     UNTIL(&f, f.client.in.len == 5);
@@ -142,13 +142,13 @@ static void test_ipv6(void **state) {
 static void test_source_address(void **state) {
     (void)state;
     struct fixture f;
-    struct tcp_address source;
-    char text[TCP_ADDRESS_TEXT];
+    struct net_address source;
+    char text[NET_ADDRESS_TEXT];
     start(&f, "127.0.0.1");
-    assert_int_equal(tcp_address_parse(&source, "127.0.0.77", 0), 0);
+    assert_int_equal(net_address_parse(&source, "127.0.0.77", 0), 0);
     dial(&f, &(struct tcp_params){.source = &source});
     UNTIL(&f, f.client.connected && f.server.t != NULL);
-    tcp_address_text(&f.from, text);
+    net_address_text(&f.from, text);
     assert_int_equal(strncmp(text, "127.0.0.77:", 11), 0);
     stop(&f);
 }
@@ -156,10 +156,10 @@ static void test_source_address(void **state) {
 static void test_source_not_ours(void **state) {
     (void)state;
     struct fixture f;
-    struct tcp_address source;
+    struct net_address source;
     char error[160];
     start(&f, "127.0.0.1");
-    tcp_address_parse(&source, "192.0.2.1", 0);
+    net_address_parse(&source, "192.0.2.1", 0);
     assert_null(tcp_connect(f.loop, tcp_listener_address(f.listener), &(struct tcp_params){.source = &source}, &user,
                             &f.client, error));
     assert_string_equal(error, "tcp: bind to source address 192.0.2.1:0: Cannot assign requested address");
@@ -169,15 +169,15 @@ static void test_source_not_ours(void **state) {
 static void test_nothing_listens(void **state) {
     (void)state;
     struct fixture f;
-    char text[TCP_ADDRESS_TEXT], expected[200];
+    char text[NET_ADDRESS_TEXT], expected[200];
     start(&f, "127.0.0.1");
-    struct tcp_address a = *tcp_listener_address(f.listener);
+    struct net_address a = *tcp_listener_address(f.listener);
     tcp_listener_free(f.listener);
     f.listener = NULL;
     f.client.t = tcp_connect(f.loop, &a, NULL, &user, &f.client, NULL);
     assert_non_null(f.client.t);
     UNTIL(&f, f.client.closed);
-    tcp_address_text(&a, text);
+    net_address_text(&a, text);
     snprintf(expected, sizeof expected, "tcp: connect to %s: Connection refused", text);
     assert_string_equal(f.client.error, expected);
     assert_int_equal(f.client.err, ECONNREFUSED);
@@ -267,17 +267,17 @@ static void test_close_timeout(void **state) {
 static void test_connect_timeout(void **state) {
     (void)state;
     struct fixture f;
-    struct tcp_address a;
+    struct net_address a;
     start(&f, "127.0.0.1");
     int fd = socket(AF_INET, SOCK_STREAM, 0), filler[3];
-    tcp_address_parse(&a, "127.0.0.1", 0);
+    net_address_parse(&a, "127.0.0.1", 0);
     socklen_t n = sizeof a.sa;
-    assert_int_equal(bind(fd, &a.sa.any, sizeof a.sa.v4), 0);
+    assert_int_equal(bind(fd, &a.sa, sizeof a.sa.v4), 0);
     assert_int_equal(listen(fd, 0), 0);
-    assert_int_equal(getsockname(fd, &a.sa.any, &n), 0);
+    assert_int_equal(getsockname(fd, &a.sa, &n), 0);
     for (int i = 0; i < 3; i++) {
         filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        (void)!connect(filler[i], &a.sa.any, sizeof a.sa.v4);
+        (void)!connect(filler[i], &a.sa, sizeof a.sa.v4);
     }
     f.client.t = tcp_connect(f.loop, &a, &(struct tcp_params){.connect_ms = 50}, &user, &f.client, NULL);
     UNTIL(&f, f.client.closed);
@@ -290,20 +290,20 @@ static void test_connect_timeout(void **state) {
 
 static void test_addresses(void **state) {
     (void)state;
-    struct tcp_address a, b;
-    char text[TCP_ADDRESS_TEXT];
-    assert_int_equal(tcp_address_parse(&a, "2001:db8::1", 102), 0);
-    tcp_address_text(&a, text);
+    struct net_address a, b;
+    char text[NET_ADDRESS_TEXT];
+    assert_int_equal(net_address_parse(&a, "2001:db8::1", 102), 0);
+    net_address_text(&a, text);
     assert_string_equal(text, "[2001:db8::1]:102");
-    assert_int_equal(tcp_address_parse(&a, "192.0.2.7", 10102), 0);
-    tcp_address_text(&a, text);
+    assert_int_equal(net_address_parse(&a, "192.0.2.7", 10102), 0);
+    net_address_text(&a, text);
     assert_string_equal(text, "192.0.2.7:10102");
-    assert_int_equal(tcp_address_parse(&b, "::ffff:192.0.2.7", 1), 0);
-    assert_true(tcp_address_same_host(&a, &b));
-    assert_int_equal(tcp_address_parse(&b, "192.0.2.8", 10102), 0);
-    assert_false(tcp_address_same_host(&a, &b));
-    assert_true(tcp_address_parse(&a, "mta.example.net", 102) < 0);
-    assert_true(tcp_address_parse(&a, "", 102) < 0);
+    assert_int_equal(net_address_parse(&b, "::ffff:192.0.2.7", 1), 0);
+    assert_true(net_address_same_host(&a, &b));
+    assert_int_equal(net_address_parse(&b, "192.0.2.8", 10102), 0);
+    assert_false(net_address_same_host(&a, &b));
+    assert_true(net_address_parse(&a, "mta.example.net", 102) < 0);
+    assert_true(net_address_parse(&a, "", 102) < 0);
 }
 
 int main(void) {

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Answering: listening, the callers that have not bound yet and their limits, accepting and refusing a bind.
+#include <stdio.h>
+#include <string.h>
+
+#include "assoc/assoc_internal.h"
+#include "base/mem.h"
+
+enum { MAX_UNBOUND = 256, MAX_UNBOUND_PER_ADDRESS = 16, OPEN_MS = 60000, RELEASE_MS = 10000 };
+
+struct assoc_listener {
+    struct assoc_env *env;
+    const struct conf_stack *conf;
+    struct assoc_listener_options options;
+    const struct assoc_listener_user *user;
+    void *ctx;
+    void (*ready)(void *ctx, const char *error);
+    struct resolver_query *query;
+    struct tcp_listener *tcp;
+    char address[NET_ADDRESS_TEXT];
+    LIST_HEAD(, assoc) unbound;
+    unsigned n_unbound;
+};
+
+// ---- callers ----
+
+static void caller_failed(struct assoc *a, const struct assoc_failure *f) {
+    if (a->listener != NULL)
+        a->listener->user->caller_failed(a->listener->ctx, a->indicated ? a : NULL, f);
+}
+
+static void leave_listener(struct assoc *a) {
+    if (a->listener == NULL)
+        return;
+    LIST_REMOVE(a, unbound);
+    a->listener->n_unbound--;
+    a->listener = NULL;
+}
+
+void answer_over(struct assoc *a) {
+    if (a->failed)
+        caller_failed(a, &a->failure);
+    leave_listener(a);
+}
+
+// A selector that the stack's block does not give accepts any; `none` accepts an absent or an empty one.
+static bool selector_fits(bool given, struct bytes ours, struct bytes called) {
+    return !given || bytes_equal(ours, called);
+}
+
+enum stack_answer answer_address(struct assoc *a, enum stack_layer layer, const struct stack_address *called) {
+    const struct conf_selectors *s = &a->stack_conf->selectors;
+    bool fits = layer == STACK_TRANSPORT ? selector_fits(s->tsel_given, s->tsel, called->tsel)
+                : layer == STACK_SESSION ? selector_fits(s->ssel_given, s->ssel, called->ssel)
+                                         : selector_fits(s->psel_given, s->psel, called->psel);
+    return fits ? STACK_ACCEPT : STACK_UNKNOWN;
+}
+
+void answer_open_ind(struct assoc *a, const struct stack_open *open) {
+    struct p1_fault fault = {""};
+    if (a->listener == NULL) { // no longer listening
+        stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_BUSY);
+        return;
+    }
+    struct bytes copy = arena_bytes(&a->arena, open->user_data);
+    if (open->user_data.n == 0 || copy.p == NULL ||
+        bind_argument_decode(&a->arena, copy, true, &a->info, &fault) != ERR_OK) {
+        assoc_failure_set(a, &a->failure, ASSOC_BIND, true,
+                          fault.text[0] ? fault.text : "the association request has no bind argument", "");
+        a->failed = true;
+        stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_VALIDATION_FAILURE);
+        return;
+    }
+    a->step = ASSOC_BIND;
+    a->indicated = true;
+    struct assoc_bind b = {a->stack_conf, &a->local, &a->remote, &a->info, open->so_far};
+    a->listener->user->bind_ind(a->listener->ctx, a, &b);
+}
+
+int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct assoc_user *user, void *ctx) {
+    struct bind_info info = {.form = BIND_NONE};
+    struct buf result = {0};
+    const struct conf_credentials *us = &peer->local;
+    if (a->info.form != BIND_NONE && us->name != NULL)
+        info = (struct bind_info){.form = peer->password_form == CONF_PASSWORD_IA5 ? BIND_IA5 : BIND_OCTETS,
+                                  .name = bytes_str(us->name),
+                                  .password = us->n_passwords > 0 ? us->passwords[0].secret : bytes_of("", 0)};
+    leave_listener(a);
+    a->user = user;
+    a->ctx = ctx;
+    a->peer = peer;
+    a->open = true;
+    a->step = ASSOC_OPEN;
+    int r = bind_result_encode(&result, &info, true);
+    stack_rt_open_limit(a->stack, peer->checkpoint_k, peer->window);
+    if (r == ERR_OK)
+        r = stack_rt_open_rsp(a->stack, loop_now_ms(a->env->loop), buf_bytes(&result));
+    buf_free(&result);
+    if (r != ERR_OK) {
+        struct assoc_failure f;
+        assoc_failure_set(a, &f, ASSOC_BIND, false, err_text(r), "");
+        assoc_over(a, &f);
+    }
+    return r;
+}
+
+void assoc_refuse(struct assoc *a, enum bind_error e) {
+    struct buf error = {0};
+    a->indicated = false; // its listener has dealt with it
+    if (bind_error_encode(&error, e, true) == ERR_OK)
+        stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), buf_bytes(&error), RTSE_REFUSE_NONE);
+    else
+        stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_BUSY);
+    buf_free(&error);
+}
+
+static bool too_many(struct assoc_listener *l, const struct net_address *from) {
+    unsigned same = 0;
+    struct assoc *a;
+    LIST_FOREACH(a, &l->unbound, unbound)
+    same += net_address_same_host(&a->remote, from) != 0;
+    return l->n_unbound >= l->options.max_unbound || same >= l->options.max_unbound_per_address;
+}
+
+static void refuse_caller(struct assoc_listener *l, const struct net_address *from, const char *why) {
+    struct assoc_failure f = {.step = ASSOC_CONNECT, .bind_error = -1, .reason = -1};
+    net_address_text(from, f.remote);
+    snprintf(f.local, sizeof f.local, "%s", l->address);
+    snprintf(f.text, sizeof f.text, "%s", why);
+    l->user->caller_failed(l->ctx, NULL, &f);
+}
+
+static bool on_accept(void *arg, int fd, const struct net_address *from) {
+    struct assoc_listener *l = arg;
+    if (too_many(l, from)) {
+        refuse_caller(l, from, "too many callers have not bound yet");
+        return false;
+    }
+    struct assoc *a = assoc_new(l->env);
+    if (a == NULL) {
+        refuse_caller(l, from, "memory is short");
+        return false;
+    }
+    struct stack_params p;
+    stack_params_default(&p);
+    p.open_timeout_ms = (uint32_t)l->options.open_timeout_ms;
+    p.release_timeout_ms = RELEASE_MS;
+    a->stack_conf = l->conf;
+    a->step = ASSOC_TRANSPORT;
+    a->listener = l;
+    LIST_INSERT_HEAD(&l->unbound, a, unbound);
+    l->n_unbound++;
+    a->remote = *from;
+    net_address_text(&a->remote, a->remote_text);
+    a->tcp = tcp_accept(l->env->loop, fd, &(struct tcp_params){0}, assoc_tcp_user(), a);
+    if (a->tcp != NULL) {
+        a->local = *tcp_local(a->tcp);
+        net_address_text(&a->local, a->local_text);
+    }
+    if (a->tcp == NULL || assoc_start_stack(a, &p) != ERR_OK) {
+        refuse_caller(l, from, "memory is short");
+        leave_listener(a);
+        assoc_free(a);
+    } else
+        assoc_pump(a); // arms the open timer
+    return true;       // the descriptor is the connection's, or closed
+}
+
+// ---- listening ----
+
+static int start(struct assoc_listener *l, const struct net_address *on, char error[160]) {
+    l->tcp = tcp_listen(l->env->loop, on, on_accept, l, error);
+    if (l->tcp == NULL)
+        return ERR_SYSTEM;
+    net_address_text(tcp_listener_address(l->tcp), l->address);
+    return ERR_OK;
+}
+
+static void on_resolved(void *arg, const struct resolver_answer *answer) {
+    struct assoc_listener *l = arg;
+    char error[160];
+    l->query = NULL;
+    if (answer->n == 0)
+        l->ready(l->ctx, answer->error);
+    else
+        l->ready(l->ctx, start(l, &answer->addresses[0], error) == ERR_OK ? NULL : error);
+}
+
+struct assoc_listener *assoc_listen(struct assoc_env *env, const struct conf_stack *stack,
+                                    const struct assoc_listener_options *o, const struct assoc_listener_user *user,
+                                    void *ctx, void (*ready)(void *ctx, const char *error), char text[ASSOC_TEXT]) {
+    struct assoc_listener *l = mem_calloc(1, sizeof *l);
+    snprintf(text, ASSOC_TEXT, "memory is short");
+    if (l == NULL)
+        return NULL;
+    *l = (struct assoc_listener){.env = env, .conf = stack, .options = *o, .user = user, .ctx = ctx, .ready = ready};
+    LIST_INIT(&l->unbound);
+    if (l->options.max_unbound == 0)
+        l->options.max_unbound = MAX_UNBOUND;
+    if (l->options.max_unbound_per_address == 0)
+        l->options.max_unbound_per_address = MAX_UNBOUND_PER_ADDRESS;
+    if (l->options.open_timeout_ms == 0)
+        l->options.open_timeout_ms = OPEN_MS;
+    struct net_address on;
+    char error[160] = "";
+    if (net_address_parse(&on, stack->listen.host, stack->listen.port) != ERR_OK) {
+        l->query = resolver_ask(env->resolver, stack->listen.host, stack->listen.port, AF_UNSPEC, on_resolved, l);
+        if (l->query != NULL)
+            return l;
+    } else if (start(l, &on, error) == ERR_OK)
+        return l;
+    else
+        snprintf(text, ASSOC_TEXT, "%s", error);
+    mem_free(l);
+    return NULL;
+}
+
+void assoc_listener_free(struct assoc_listener *l) {
+    if (l == NULL)
+        return;
+    resolver_cancel(l->query);
+    tcp_listener_free(l->tcp);
+    while (!LIST_EMPTY(&l->unbound)) {
+        struct assoc *a = LIST_FIRST(&l->unbound);
+        leave_listener(a);
+        assoc_over(a, NULL);
+    }
+    mem_free(l);
+}
+
+const char *assoc_listener_address(const struct assoc_listener *l) {
+    return l->address;
+}
