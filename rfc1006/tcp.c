@@ -110,9 +110,9 @@ static void output_write(struct tcp *t) {
 }
 
 static void addresses_learn(struct tcp *t) {
-    socklen_t n = sizeof t->local.sa;
+    socklen_t n = sizeof t->local;
     getsockname(t->fd, &t->local.sa, &n);
-    n = sizeof t->remote.sa;
+    n = sizeof t->remote;
     getpeername(t->fd, &t->remote.sa, &n);
 }
 
@@ -347,7 +347,7 @@ static void accept_ready(void *arg, bool readable, bool writable) {
     (void)writable;
     for (int i = 0; i < ACCEPTS_A_TURN && !gone && !t->paused; i++) {
         struct net_address from = {0};
-        socklen_t n = sizeof from.sa;
+        socklen_t n = sizeof from;
         int fd = accept4(t->fd, &from.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && short_of_resources(errno)) {
             loop_io_want(t->io, false, false);
@@ -396,7 +396,7 @@ struct tcp_listener *tcp_listen(struct loop *l, const struct net_address *on, tc
         close(fd);
     else {
         *t = (struct tcp_listener){.fd = fd, .on = *on, .cb = cb, .arg = arg};
-        socklen_t n = sizeof t->on.sa;
+        socklen_t n = sizeof t->on;
         getsockname(fd, &t->on.sa, &n);
         t->io = loop_io_new(l, fd, accept_ready, t);
         t->retry = loop_timer_new(l, accept_again, t);

@@ -271,13 +271,13 @@ static void test_connect_timeout(void **state) {
     start(&f, "127.0.0.1");
     int fd = socket(AF_INET, SOCK_STREAM, 0), filler[3];
     net_address_parse(&a, "127.0.0.1", 0);
-    socklen_t n = sizeof a.sa;
-    assert_int_equal(bind(fd, &a.sa, sizeof a.sa.v4), 0);
+    socklen_t n = sizeof a;
+    assert_int_equal(bind(fd, &a.sa, sizeof a.v4), 0);
     assert_int_equal(listen(fd, 0), 0);
     assert_int_equal(getsockname(fd, &a.sa, &n), 0);
     for (int i = 0; i < 3; i++) {
         filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        (void)!connect(filler[i], &a.sa, sizeof a.sa.v4);
+        (void)!connect(filler[i], &a.sa, sizeof a.v4);
     }
     f.client.t = tcp_connect(f.loop, &a, &(struct tcp_params){.connect_ms = 50}, &user, &f.client, NULL);
     UNTIL(&f, f.client.closed);
