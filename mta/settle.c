@@ -120,7 +120,16 @@ static void on_committed(void *arg, const struct spool_result *r) {
     struct settling *s = arg;
     struct mta *m = s->m;
     struct item *i = s->item;
-    if (r->err != ERR_OK && r->err != ERR_ABSENT) {
+    if (r->err == ERR_ABSENT) { // its rows are gone: nothing can be committed about it any more
+        EVENT_RAISE(m->events, mta_event(EV_SPOOL_DAMAGED), {"what", "a message is in the queue but not in the spool"},
+                    {"message", i->mts_id});
+        item_free(s->report);
+        if (--i->settling == 0)
+            queue_remove(m->queue, i);
+        settling_free(s);
+        return;
+    }
+    if (r->err != ERR_OK) {
         try_again(s, r->text);
         return;
     }
