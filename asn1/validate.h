@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Bounds and character sets that X.411 (its upper bounds) and X.420 put on fields, by table: decoders made by asn1c
+// take anything. Strings are the contents octets; lengths are counted in characters (an octet each, but for BMPString
+// and UniversalString). Whether a breach is refused or let pass is for the user to decide.
+#ifndef ASN1_VALIDATE_H
+#define ASN1_VALIDATE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum validate_field {
+    // strings
+    VALIDATE_LOCAL_IDENTIFIER,
+    VALIDATE_MTA_NAME,
+    VALIDATE_PASSWORD_IA5,
+    VALIDATE_PASSWORD_OCTETS,
+    VALIDATE_COUNTRY_ALPHA,
+    VALIDATE_COUNTRY_NUMERIC,
+    VALIDATE_ADMD_NUMERIC,
+    VALIDATE_ADMD_PRINTABLE,
+    VALIDATE_PRMD_NUMERIC,
+    VALIDATE_PRMD_PRINTABLE,
+    VALIDATE_X121_ADDRESS,
+    VALIDATE_TERMINAL_IDENTIFIER,
+    VALIDATE_ORGANIZATION_NAME,
+    VALIDATE_NUMERIC_USER_IDENTIFIER,
+    VALIDATE_SURNAME,
+    VALIDATE_GIVEN_NAME,
+    VALIDATE_INITIALS,
+    VALIDATE_GENERATION_QUALIFIER,
+    VALIDATE_ORGANIZATIONAL_UNIT_NAME,
+    VALIDATE_DDA_TYPE,
+    VALIDATE_DDA_VALUE,
+    VALIDATE_COMMON_NAME,
+    VALIDATE_TELETEX_COMMON_NAME,
+    VALIDATE_TELETEX_ORGANIZATION_NAME,
+    VALIDATE_TELETEX_ORGANIZATIONAL_UNIT_NAME,
+    VALIDATE_TELETEX_SURNAME,
+    VALIDATE_TELETEX_GIVEN_NAME,
+    VALIDATE_TELETEX_INITIALS,
+    VALIDATE_TELETEX_GENERATION_QUALIFIER,
+    VALIDATE_TELETEX_DDA_TYPE,
+    VALIDATE_TELETEX_DDA_VALUE,
+    VALIDATE_UNIVERSAL_COMMON_NAME_BMP,
+    VALIDATE_UNIVERSAL_COMMON_NAME_UCS4,
+    VALIDATE_UNIVERSAL_ORGANIZATION_NAME_BMP,
+    VALIDATE_UNIVERSAL_ORGANIZATION_NAME_UCS4,
+    VALIDATE_PDS_NAME,
+    VALIDATE_POSTAL_CODE_NUMERIC,
+    VALIDATE_POSTAL_CODE_PRINTABLE,
+    VALIDATE_PDS_PARAMETER,
+    VALIDATE_TELETEX_PDS_PARAMETER,
+    VALIDATE_UNFORMATTED_ADDRESS,
+    VALIDATE_E163_4_NUMBER,
+    VALIDATE_E163_4_SUB_ADDRESS,
+    VALIDATE_CONTENT_IDENTIFIER,
+    VALIDATE_SUPPLEMENTARY_INFORMATION,
+    VALIDATE_PRIVACY_MARK,
+    VALIDATE_TIME,
+    VALIDATE_CONTENT_CORRELATOR_IA5,
+    VALIDATE_CONTENT_CORRELATOR_OCTETS,
+    VALIDATE_IPM_IDENTIFIER,
+    VALIDATE_SUBJECT,
+    VALIDATE_FREE_FORM_NAME,
+    VALIDATE_TELEPHONE_NUMBER,
+    VALIDATE_AUTO_FORWARD_COMMENT,
+    // numbers and counts
+    VALIDATE_RECIPIENT_NUMBER,
+    VALIDATE_CONTENT_LENGTH,
+    VALIDATE_RECIPIENTS,
+    VALIDATE_TRANSFERS,
+    VALIDATE_REDIRECTIONS,
+    VALIDATE_DL_EXPANSIONS,
+    VALIDATE_ORGANIZATIONAL_UNITS,
+    VALIDATE_DOMAIN_DEFINED_ATTRIBUTES,
+    VALIDATE_EXTENSION_ATTRIBUTES,
+    VALIDATE_PHYSICAL_ADDRESS_LINES,
+    VALIDATE_FIELDS
+};
+
+enum { VALIDATE_WHY_MAX = 128 }; // no text is longer, with its NUL
+
+// 0; ERR_LIMIT: shorter or longer than its bound; ERR_SYNTAX: a character that its set does not have, a malformed time;
+// ERR_STATE: a number's field, or none. why (NULL, or VALIDATE_WHY_MAX octets) says it: "local-identifier has 40
+// characters, more than the 32 allowed". No octet of the value is in it, so that it may be logged.
+int validate_string(enum validate_field f, struct bytes value, char *why);
+// The same for a number or a count of members.
+int validate_number(enum validate_field f, int64_t value, char *why);
+
+#endif
