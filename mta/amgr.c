@@ -50,6 +50,9 @@ static bool link_busy(const struct link *l) {
 static void link_close(struct link *l) {
     if (l->closing)
         return;
+    l->close_when_idle = link_busy(l);
+    if (l->close_when_idle)
+        return;
     l->closing = true;
     assoc_close(l->assoc);
 }
@@ -285,7 +288,7 @@ void link_idle(struct link *l) {
     l->used_ms = loop_now_ms(l->m->loop);
     if (l->closing)
         return;
-    if (p->disabled || p->m->stopping || p->conf == NULL ||
+    if (l->close_when_idle || p->disabled || p->m->stopping || p->conf == NULL ||
         l->used_ms - l->opened_ms >= assoc_peer(l->assoc)->lifetime_ms) {
         link_close(l);
         return;
@@ -293,6 +296,20 @@ void link_idle(struct link *l) {
     peer_pump(p);
     if (l->out == NULL && !l->closing)
         link_arm(l);
+}
+
+void link_received(struct link *l) {
+    l->used_ms = loop_now_ms(l->m->loop);
+    if (l->close_when_idle)
+        link_close(l);
+}
+
+void peer_abort(struct peer *p) {
+    struct link *l;
+    LIST_FOREACH(l, &p->links, of_peer) {
+        l->closing = true;
+        assoc_abort(l->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
+    }
 }
 
 static void on_wake(void *owner, struct hop *h) {

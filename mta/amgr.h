@@ -27,6 +27,7 @@ struct link {
     struct assoc *assoc;
     char id[16]; // "A17", for logs and commands
     bool outgoing, open, closing;
+    bool close_when_idle;                   // a transfer is under way: it may end first
     uint64_t called_ms, opened_ms, used_ms; // monotonic
     int64_t opened_utc;
     uint64_t messages; // transferred either way
@@ -57,7 +58,8 @@ struct peer {
 struct amgr *amgr_new(struct mta *m);
 void amgr_start(struct amgr *a);  // listens, and serves the queue
 void amgr_reload(struct amgr *a); // m->conf has changed
-// Closes all associations in order; `done` is called when the last one ended. No new ones from here on.
+// Closes all associations in order, those that are busy when their transfer ended or after 10 s; `done` is called when
+// the last one ended. No new ones from here on.
 void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg);
 void amgr_free(struct amgr *a);
 
@@ -78,7 +80,9 @@ struct stack_status {
 };
 void amgr_stacks(struct amgr *a, void (*cb)(void *arg, const struct stack_status *s), void *arg);
 
-// For transfer_out: the job is done or given back, the association is good for another.
+// For transfer_out: the job is done or given back, the association is good for another. For transfer_in: one was
+// received, or refused.
 void link_idle(struct link *l);
+void link_received(struct link *l);
 
 #endif

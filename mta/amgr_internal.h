@@ -23,6 +23,7 @@ struct amgr {
     LIST_HEAD(, listening) listenings;
     uint64_t made; // associations
     bool started;
+    struct loop_timer *patience; // while stopping: then what is still busy is aborted
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
@@ -31,6 +32,7 @@ struct link *link_new(struct peer *p, bool outgoing); // NULL: no memory; the as
 void link_up(struct link *l);
 void on_link_ended(void *ctx, const struct assoc_failure *f);
 void amgr_take_peers(struct amgr *a); // follows the configuration in force
+void peer_abort(struct peer *p);      // all its associations, whatever they do
 void amgr_check_stopped(struct amgr *a);
 
 #endif

@@ -8,7 +8,7 @@
 #include "mta/amgr_internal.h"
 #include "mta/transfer.h"
 
-enum { LISTEN_RETRY_MS = 30000 };
+enum { LISTEN_RETRY_MS = 30000, PATIENCE_MS = 10000 };
 
 static void listen_now(struct listening *n);
 
@@ -216,10 +216,19 @@ void amgr_stacks(struct amgr *a, void (*cb)(void *arg, const struct stack_status
 
 // ---- life ----
 
+static void on_patience(void *arg) {
+    struct amgr *a = arg;
+    struct peer *p;
+    LIST_FOREACH(p, &a->peers, link)
+    peer_abort(p);
+}
+
 struct amgr *amgr_new(struct mta *m) {
     struct amgr *a = mem_calloc(1, sizeof *a);
-    if (a == NULL)
+    if (a == NULL || (a->patience = loop_timer_new(m->loop, on_patience, a)) == NULL) {
+        mem_free(a);
         return NULL;
+    }
     a->m = m;
     LIST_INIT(&a->peers);
     LIST_INIT(&a->listenings);
@@ -270,15 +279,11 @@ void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg) {
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link) {
         loop_timer_at(p->retry, 0);
-        struct link *l;
-        LIST_FOREACH(l, &p->links, of_peer) {
-            if (l->out == NULL && l->in == NULL) // a transfer under way may end; link_idle closes then
-                break;
-        }
         peer_disconnect(p);
     }
     a->stopped = done;
     a->stopped_arg = arg;
+    loop_timer_in(a->patience, PATIENCE_MS);
     amgr_check_stopped(a);
 }
 
@@ -293,5 +298,6 @@ void amgr_free(struct amgr *a) {
     }
     while (!LIST_EMPTY(&a->listenings))
         listening_free(LIST_FIRST(&a->listenings));
+    loop_timer_free(a->patience);
     mem_free(a);
 }

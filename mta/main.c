@@ -289,7 +289,7 @@ static void serve(struct daemon *d) {
     struct mta *m = &d->m;
     char why[256] = "memory is short";
     m->files = file_thread_new(spool_dirfd(m->spool), wake_files, d);
-    m->queue = queue_new(m);
+    m->queue = queue_new(m, settle_expired);
     m->amgr = amgr_new(m);
     m->local = local_new(m);
     d->housekeeping = m->files == NULL ? NULL : housekeeping_new(m);

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "mta/settle.h"
 
 struct queue {
     struct mta *m;
+    void (*expired)(struct mta *m, struct item *i);
     TAILQ_HEAD(, item) items;
     size_t n_items;
     LIST_HEAD(, hop) hops;
@@ -326,7 +326,7 @@ static void expire(struct queue *q, int64_t utc) {
                 break;
         }
         if (j == NULL)
-            settle_expired(q->m, i);
+            q->expired(q->m, i);
     }
 }
 
@@ -341,13 +341,14 @@ static void on_tick(void *arg) {
     loop_timer_in(q->timer, TICK_MS);
 }
 
-struct queue *queue_new(struct mta *m) {
+struct queue *queue_new(struct mta *m, void (*expired)(struct mta *m, struct item *i)) {
     struct queue *q = mem_calloc(1, sizeof *q);
     if (q == NULL || (q->timer = loop_timer_new(m->loop, on_tick, q)) == NULL) {
         mem_free(q);
         return NULL;
     }
     q->m = m;
+    q->expired = expired;
     TAILQ_INIT(&q->items);
     LIST_INIT(&q->hops);
     loop_timer_in(q->timer, TICK_MS);

@@ -64,7 +64,8 @@ struct job {
     uint64_t since;      // monotonic ms it was queued, for the delays
 };
 
-struct queue *queue_new(struct mta *m);
+// `expired` is told of each item that outlived its time and is not being worked on.
+struct queue *queue_new(struct mta *m, void (*expired)(struct mta *m, struct item *i));
 void queue_free(struct queue *q);
 
 // An item in memory from what is stored; it is not in the queue yet. NULL: no memory.

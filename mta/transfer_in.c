@@ -25,8 +25,12 @@ struct transfer_in {
 };
 
 static void transfer_in_free(struct transfer_in *t) {
-    if (t->link != NULL)
-        t->link->in = NULL;
+    struct link *l = t->link;
+    if (l != NULL) {
+        l->in = NULL;
+        if (t->paused)
+            assoc_read_pause(l->assoc, false);
+    }
     p1_stream_free(t->stream);
     content_writer_free(t->writer);
     opened_unref(t->opened);
@@ -39,9 +43,10 @@ static void refuse(struct transfer_in *t, enum rtse_exception reason, const char
         return;
     t->refused = true;
     EVENT_RAISE(t->m->events, mta_event(EV_RECEIVE_REFUSED), {"peer", t->link->peer->name}, {"what", why});
-    assoc_receive_refuse(t->link->assoc, reason);
-    if (t->link != NULL && t->link->in == t)
-        transfer_in_free(t);
+    struct link *l = t->link;
+    assoc_receive_refuse(l->assoc, reason);
+    transfer_in_free(t);
+    link_received(l);
 }
 
 // A checkpoint is confirmed while the file thread keeps up; it confirms all before it.
@@ -81,6 +86,7 @@ static void on_admitted(void *arg, int err, const char *mts_id, const char *text
     l->peer->received++;
     transfer_in_free(t);
     assoc_receive_rsp(l->assoc);
+    link_received(l);
 }
 
 static void submit_to_spool(struct transfer_in *t, const struct content_ref *content) {
@@ -192,8 +198,9 @@ void transfer_in_end(struct link *l, const struct stack_transfer_end *end) {
     struct transfer_in *t = l->in;
     if (t == NULL)
         return;
-    if (!end->ok) {
-        transfer_in_free(t); // the sender gave it up
+    if (!end->ok) { // the sender gave it up
+        transfer_in_free(t);
+        link_received(l);
         return;
     }
     if (!p1_stream_complete(t->stream) || t->opened == NULL) {
