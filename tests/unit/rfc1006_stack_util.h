@@ -27,6 +27,7 @@ struct side {
     enum stack_answer answer_t, answer_s, answer_p;
     bool hold_open, hold_checkpoints, hold_end, hold_close, refuse_open, refuse_with_data;
     enum rtse_refuse refuse_reason;
+    bool no_memory;           // allocations are made to fail: an answer that does aborts the association
     bool checks_pattern;      // what is transferred is pattern_octet
     struct bytes bind_result; // p NULL: an empty one
     struct bytes apdu;        // to send; p NULL: the pattern
@@ -62,6 +63,14 @@ static inline uint8_t pattern_octet(uint64_t total, uint64_t at) {
     return (uint8_t)(at * 31 + (at >> 8) * 7);
 }
 
+// What a side answers must succeed, but for want of memory.
+static inline void side_must(struct side *d, int err) {
+    if (err == ERR_NOMEM && d->no_memory)
+        stack_p_abort(d->s, *d->now, RTSE_ABORT_LOCAL_SYSTEM_PROBLEM);
+    else
+        assert_int_equal(err, 0);
+}
+
 static inline enum stack_answer side_address(void *user, enum stack_layer layer, const struct stack_address *called,
                                              const struct stack_address *calling) {
     struct side *d = user;
@@ -82,19 +91,19 @@ static inline void side_open_ind(void *user, const struct stack_open *o) {
     d->checkpoint = o->checkpoint;
     d->window = o->window;
     buf_clear(&d->user_data);
-    assert_int_equal(buf_append(&d->user_data, o->user_data.p, o->user_data.n), 0);
+    assert_true(buf_append(&d->user_data, o->user_data.p, o->user_data.n) == 0 || d->no_memory);
     if (d->hold_open)
         return;
+    int err;
     if (d->refuse_with_data)
-        assert_int_equal(stack_rt_open_refuse(d->s, *d->now, bytes_of(bind_error, sizeof bind_error), RTSE_REFUSE_NONE),
-                         0);
+        err = stack_rt_open_refuse(d->s, *d->now, bytes_of(bind_error, sizeof bind_error), RTSE_REFUSE_NONE);
     else if (d->refuse_open)
-        assert_int_equal(stack_rt_open_refuse(d->s, *d->now, bytes_of(NULL, 0), d->refuse_reason), 0);
+        err = stack_rt_open_refuse(d->s, *d->now, bytes_of(NULL, 0), d->refuse_reason);
+    else if (d->bind_result.p != NULL)
+        err = stack_rt_open_rsp(d->s, *d->now, d->bind_result);
     else
-        assert_int_equal(
-            stack_rt_open_rsp(d->s, *d->now,
-                              d->bind_result.p != NULL ? d->bind_result : bytes_of(bind_result, sizeof bind_result)),
-            0);
+        err = stack_rt_open_rsp(d->s, *d->now, bytes_of(bind_result, sizeof bind_result));
+    side_must(d, err);
 }
 
 static inline void side_open_cnf(void *user, const struct stack_open_result *r) {
@@ -104,7 +113,7 @@ static inline void side_open_cnf(void *user, const struct stack_open_result *r) 
     d->failure = r->failure;
     buf_clear(&d->user_data);
     if (r->user_data.p != NULL)
-        assert_int_equal(buf_append(&d->user_data, r->user_data.p, r->user_data.n), 0);
+        assert_true(buf_append(&d->user_data, r->user_data.p, r->user_data.n) == 0 || d->no_memory);
 }
 
 static inline void side_begin(void *user, int32_t context) {
@@ -130,7 +139,7 @@ static inline void side_checkpoint_ind(void *user, uint32_t serial, uint64_t oct
     d->last_serial = serial;
     d->last_checkpoint_octets = octets;
     if (!d->hold_checkpoints)
-        assert_int_equal(stack_checkpoint_rsp(d->s, *d->now, serial), 0);
+        side_must(d, stack_checkpoint_rsp(d->s, *d->now, serial));
 }
 
 static inline void side_transfer_end(void *user, const struct stack_transfer_end *e) {
@@ -140,7 +149,7 @@ static inline void side_transfer_end(void *user, const struct stack_transfer_end
     if (!e->ok)
         d->failure = e->failure;
     else if (!d->hold_end)
-        assert_int_equal(stack_transfer_rsp(d->s, *d->now), 0);
+        side_must(d, stack_transfer_rsp(d->s, *d->now));
 }
 
 static inline void side_ready(void *user, size_t room) {
@@ -153,7 +162,7 @@ static inline void side_ready(void *user, size_t room) {
             n = d->give_max;
         for (size_t i = 0; i < n; i++)
             piece[i] = d->apdu.p != NULL ? d->apdu.p[d->sent + i] : pattern_octet(d->total, d->sent + i);
-        assert_int_equal(stack_transfer_data(d->s, *d->now, bytes_of(piece, n)), 0);
+        side_must(d, stack_transfer_data(d->s, *d->now, bytes_of(piece, n)));
         d->sent += n;
         room -= n;
         if (d->give_max != 0)
@@ -182,7 +191,7 @@ static inline void side_close_ind(void *user) {
     struct side *d = user;
     d->closes_ind++;
     if (!d->hold_close)
-        assert_int_equal(stack_rt_close_rsp(d->s, *d->now), 0);
+        side_must(d, stack_rt_close_rsp(d->s, *d->now));
 }
 
 static inline void side_close_cnf(void *user) {
