@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-mta_MAINS := mta/main.c
+mta_APART := mta/main.c
 
 #all: $(BUILD)/x400d
 $(BUILD)/x400d: $(BUILD)/mta/main.o $(LIBS_OF_mta)

@@ -6,7 +6,7 @@ set -u
 program=${1:?usage: ipm-tshark.sh PROGRAM}
 if ! command -v tshark >/dev/null || ! command -v text2pcap >/dev/null; then
     echo "skipped: tshark and text2pcap are needed"
-    exit 0
+    exit 77
 fi
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT

@@ -4,7 +4,7 @@
 # Prints "N passed, N failed"; needs no network and no root.
 cd "$(dirname "$0")/.." || exit 2
 for tool in tshark text2pcap xxd; do
-    command -v $tool >/dev/null || { echo "p1-tshark: skipped, there is no $tool"; exit 0; }
+    command -v $tool >/dev/null || { echo "skipped: there is no $tool"; exit 77; }
 done
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT

@@ -3,19 +3,40 @@
 TEST_SRCS := $(wildcard tests/unit/*_test.c)
 TEST_BINS := $(TEST_SRCS:tests/unit/%.c=$(BUILD)/tests/%)
 
-# Test programs may use the generated ASN.1 types, hence the extra include path.
-$(BUILD)/tests/%: tests/unit/%.c $(LIBS)
+# They may use the types that asn1c makes.
+$(BUILD)/tests/%: tests/unit/%.c $(LIBS) $(ASN1C_LIB)
+	$(call SAY,LD)
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $(OUR_CFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+		-Wl,--start-group $(LIBS) $(ASN1C_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
 
-# make unit [ONLY=pattern]: build and run the unit tests, stop at the first failing program.
+# Our side of tests/asn1-erlang.sh.
+$(BUILD)/tests/asn1-erlang: tests/asn1-erlang.c $(LIBS) $(ASN1C_LIB)
+	$(call SAY,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OUR_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -Wl,--start-group $(LIBS) $(ASN1C_LIB) -Wl,--end-group $(PKG_LIBS)
+
+.PHONY: tests unit lint check check-now check-full check-full-now
+tests: all $(TEST_BINS) $(BUILD)/tests/asn1-erlang
+
+# make unit [ONLY=pattern]: build and run the unit tests.
 ONLY ?= %
 UNIT := $(filter $(BUILD)/tests/$(ONLY),$(TEST_BINS))
-.PHONY: unit lint
+RUN := BUILD=$(BUILD) tests/run
 unit: $(UNIT)
-	@set -e; for t in $(UNIT); do $$t; done
+	@$(RUN) $(UNIT)
 
 lint:
 	@tests/lint.sh
 
--include $(TEST_BINS:=.d)
+# make check: first the packages, then make again, which now finds them.
+check: deps-check
+	@$(MAKE) --no-print-directory check-now
+
+# Every entry is a command that says how it went in a way that tests/run knows.
+CHECKS := $(TEST_BINS) tests/lint.sh 'tests/ipm-tshark.sh $(BUILD)/tests/x400_ipm_sample_test' tests/p1-tshark.sh \
+	tests/asn1-erlang.sh 'mandoc -T lint -W warning $(wildcard docs/*.[158])'
+check-now: tests
+	@$(RUN) $(CHECKS)
+
+-include $(TEST_BINS:=.d) $(BUILD)/tests/asn1-erlang.d
