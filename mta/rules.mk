@@ -4,3 +4,13 @@ mta_APART := mta/main.c
 #all: $(BUILD)/x400d
 $(BUILD)/x400d: $(BUILD)/mta/main.o $(LIBS_OF_mta)
 	$(CC) $(OUR_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# make docs: the page about events, made of the one table that the daemon uses.
+mta_MAINS += mta/events_doc.c
+mta_APART += mta/events_doc.c
+.PHONY: docs
+docs: $(BUILD)/events.md
+$(BUILD)/events.md: $(BUILD)/events-doc
+	$< >$@
+$(BUILD)/events-doc: $(BUILD)/mta/events_doc.o $(BUILD)/mta/events.o $(BUILD)/libbase.a
+	$(CC) $(OUR_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
