@@ -249,7 +249,7 @@ const struct fsm_table acse_fsm = {
 
 static int request(struct acse *a, enum event e, struct arg *arg) {
     uint8_t before = a->fsm.state;
-    int err = fsm_step(&a->fsm, e, arg);
+    int err = fsm_step(&a->fsm, (uint8_t)e, arg);
     if (err < 0)
         a->fsm.state = before;
     return err;
@@ -309,7 +309,7 @@ static void on_release(struct acse *a, struct bytes value, enum event e) {
     if (value.p != NULL && acse_apdu_decode(value, &apdu) == ERR_OK && apdu.kind != (e == RLRQ ? ACSE_RLRQ : ACSE_RLRE))
         provider_abort(a, "another APDU where release was expected");
     else
-        fsm_step(&a->fsm, e, &(struct arg){.info = NULL});
+        fsm_step(&a->fsm, (uint8_t)e, &(struct arg){.info = NULL});
 }
 
 static void on_release_ind(void *user, struct bytes value) {

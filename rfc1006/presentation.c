@@ -2,33 +2,9 @@
 // The presentation protocol machine. Its states are those of X.226 (idle, await CPA, await response, connected); what
 // the peer sends is classified first (CP, CPA, CPR, ARU, ARP, data) and then stepped. The octets of P-DATA go through
 // pdv_stream. A fault of the peer is answered with ARP in an S-U-ABORT, and the users above get a P-P-ABORT indication.
-#include "rfc1006/presentation.h"
-
 #include <stdio.h>
 
-enum state { IDLE, AWAIT_CPA, AWAIT_RESPONSE, CONNECTED, N_STATES };
-enum event {
-    CONNECT_REQ, // requests and responses of the users above, up to ...
-    CONNECT_RSP,
-    CONNECT_RSP_REFUSE,
-    RELEASE_REQ,
-    RELEASE_RSP,
-    U_ABORT_REQ,
-    DATA_REQ,
-    EVENT_REQ, // ... here
-    CP,
-    CPA,
-    CPR,
-    S_REFUSE, // a session refusal without CPR
-    RELEASE_IND,
-    RELEASE_CNF,
-    ARU,
-    ARP,
-    S_P_ABORT,
-    DATA_IND,
-    EVENT_IND,
-    N_EVENTS
-};
+#include "rfc1006/presentation_fsm.h"
 
 static const char *const state_names[] = {"idle", "await CPA", "await response", "connected"};
 static const char *const event_names[] = {
@@ -52,21 +28,6 @@ static const char *const event_names[] = {
     "S-DATA indication",
     "passing indication",
 };
-
-// What an event carries, as far as it needs.
-struct arg {
-    const struct presentation_connect *connect;
-    const struct session_connect *session_connect;
-    struct presentation_ppdu *ppdu;
-    const struct stack_failure *failure;
-    struct presentation_event *passing;
-    int32_t context;
-    struct buf *buf;
-    struct bytes octets;
-};
-
-enum { ARP_UNRECOGNIZED_PPDU = 1, ARP_UNEXPECTED_PPDU = 2, ARP_UNEXPECTED_PRIMITIVE = 3, ARP_INVALID_VALUE = 6 };
-enum { CPR_CONGESTION = 1, CPR_VERSION = 4, CPR_USER_DATA_NOT_READABLE = 6 };
 
 // ---- contexts ----
 
@@ -125,7 +86,7 @@ static int user_data_wrap(struct buf *value, int32_t context) {
 
 static int send_cp(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     struct presentation_ppdu cp = {.calling_psel = a->connect->calling_psel, .called_psel = a->connect->called_psel};
     int err = contexts_keep(p, a->connect->contexts, a->connect->n_contexts);
     cp.n_contexts = p->n_proposed = p->n_contexts;
@@ -139,7 +100,7 @@ static int send_cp(void *ctx, void *v) {
 
 static int send_cpa(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     struct session_connect s = a->connect->session;
     struct presentation_ppdu cpa = {.called_psel = a->connect->called_psel, .n_contexts = p->n_proposed};
     memcpy(cpa.contexts, p->contexts, sizeof cpa.contexts);
@@ -154,21 +115,21 @@ static int send_cpa(void *ctx, void *v) {
 
 static int send_release(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     int err = user_data_wrap(a->buf, a->context);
     return err == ERR_OK ? session_release_req(p->session, a->buf) : err;
 }
 
 static int send_release_response(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     int err = user_data_wrap(a->buf, a->context);
     return err == ERR_OK ? session_release_rsp(p->session, a->buf) : err;
 }
 
 static int send_aru(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     int err = ERR_LIMIT;
     if (a->buf != NULL && a->buf->len > 0 && (err = pdv_wrap_user_data(a->buf, a->context)) == ERR_OK &&
         (err = presentation_aru_encode(a->buf, a->context)) == ERR_OK)
@@ -178,14 +139,14 @@ static int send_aru(void *ctx, void *v) {
 
 static int send_data(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     int err = pdv_wrap_user_data(a->buf, a->context);
     return err == ERR_OK ? session_data_req(p->session, a->buf) : err;
 }
 
 static int send_passing(void *ctx, void *v) {
     struct presentation *p = ctx;
-    struct presentation_event *e = ((struct arg *)v)->passing;
+    struct presentation_event *e = ((struct presentation_arg *)v)->passing;
     switch (e->primitive) {
     case P_ACTIVITY_START: return session_activity_start_req(p->session, e->activity_id, NULL);
     case P_ACTIVITY_INTERRUPT:
@@ -212,7 +173,7 @@ static int send_passing(void *ctx, void *v) {
 
 // ---- faults of the peer ----
 
-static void provider_abort(struct presentation *p, int reason, int event, const char *what) {
+void presentation_fault(struct presentation *p, int reason, int event, const char *what) {
     struct buf b = {0};
     struct stack_failure f;
     p->fsm.state = IDLE;
@@ -232,16 +193,15 @@ static int unlisted(void *ctx, uint8_t event, void *arg) {
     if (p->fsm.state == IDLE)
         return ERR_OK; // over: what still comes says nothing
     snprintf(what, sizeof what, "%s in state %s", event_names[event], state_names[p->fsm.state]);
-    provider_abort(p,
-                   event == RELEASE_IND || event == RELEASE_CNF || event == EVENT_IND ? ARP_UNEXPECTED_PRIMITIVE
-                                                                                      : ARP_UNEXPECTED_PPDU,
-                   -1, what);
+    presentation_fault(p,
+                       event == RELEASE_IND || event == RELEASE_CNF || event == EVENT_IND ? ARP_UNEXPECTED_PRIMITIVE
+                                                                                          : ARP_UNEXPECTED_PPDU,
+                       -1, what);
     return ERR_OK;
 }
 
-// Refuses a connection before any user above has seen it. ppdu NULL: without CPR.
-static void connect_refuse(struct presentation *p, uint8_t session_reason, struct presentation_ppdu *cpr,
-                           const struct stack_failure *f) {
+void presentation_refuse(struct presentation *p, uint8_t session_reason, struct presentation_ppdu *cpr,
+                         const struct stack_failure *f) {
     struct session_connect s = {.refused = true, .reason = session_reason};
     struct buf b = {0};
     p->fsm.state = IDLE;
@@ -258,7 +218,7 @@ static void connect_refuse_provider(struct presentation *p, struct presentation_
     struct presentation_ppdu cpr = {.called_psel = cp->called_psel, .provider_reason = reason};
     stack_failure_set(&f, STACK_PRESENTATION, false, reason, "presentation: connection refused, reason %d (%s): %s",
                       reason, presentation_provider_reason_text(reason), why);
-    connect_refuse(p, SESSION_REFUSED_WITH_DATA, &cpr, &f);
+    presentation_refuse(p, SESSION_REFUSED_WITH_DATA, &cpr, &f);
 }
 
 // ---- actions: what the peer sent ----
@@ -274,7 +234,7 @@ static struct bytes value_of(struct bytes user_data, int64_t *context) {
 
 static int indicate_connect(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     struct presentation_connect c = {
         .session = *a->session_connect, .calling_psel = a->ppdu->calling_psel, .called_psel = a->ppdu->called_psel};
     int refuse = p->params.accept_presentation == NULL
@@ -304,7 +264,7 @@ static int indicate_connect(void *ctx, void *v) {
 }
 
 // A CPA; or, with refused set, a CPR or a session refusal.
-static void confirm(struct presentation *p, const struct arg *a, struct presentation_connect *c) {
+static void confirm(struct presentation *p, const struct presentation_arg *a, struct presentation_connect *c) {
     c->session = *a->session_connect;
     if (a->ppdu != NULL) {
         c->called_psel = a->ppdu->called_psel;
@@ -317,10 +277,10 @@ static void confirm(struct presentation *p, const struct arg *a, struct presenta
 
 static int confirm_accepted(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     struct presentation_connect c = {.refused = false};
     if (a->ppdu->n_contexts != p->n_contexts) {
-        provider_abort(p, ARP_INVALID_VALUE, 1, "CPA answers another number of contexts than were proposed");
+        presentation_fault(p, ARP_INVALID_VALUE, 1, "CPA answers another number of contexts than were proposed");
         return ERR_OK;
     }
     for (size_t i = 0; i < p->n_contexts; i++) {
@@ -333,7 +293,7 @@ static int confirm_accepted(void *ctx, void *v) {
 
 static int confirm_refused(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     struct presentation_connect c = {.refused = true};
     const struct session_connect *s = a->session_connect;
     if (a->ppdu == NULL) {
@@ -352,20 +312,20 @@ static int confirm_refused(void *ctx, void *v) {
 static int indicate_release(void *ctx, void *v) {
     struct presentation *p = ctx;
     int64_t context;
-    p->acse->release_ind(p->acse_user, value_of(((struct arg *)v)->octets, &context));
+    p->acse->release_ind(p->acse_user, value_of(((struct presentation_arg *)v)->octets, &context));
     return ERR_OK;
 }
 
 static int confirm_release(void *ctx, void *v) {
     struct presentation *p = ctx;
     int64_t context;
-    p->acse->release_cnf(p->acse_user, value_of(((struct arg *)v)->octets, &context));
+    p->acse->release_cnf(p->acse_user, value_of(((struct presentation_arg *)v)->octets, &context));
     return ERR_OK;
 }
 
 static int indicate_u_abort(void *ctx, void *v) {
     struct presentation *p = ctx;
-    const struct arg *a = v;
+    const struct presentation_arg *a = v;
     int64_t context;
     p->acse->u_abort_ind(p->acse_user, value_of(a->ppdu->user_data, &context));
     return ERR_OK;
@@ -373,18 +333,18 @@ static int indicate_u_abort(void *ctx, void *v) {
 
 static int indicate_p_abort(void *ctx, void *v) {
     struct presentation *p = ctx;
-    p->acse->p_abort_ind(p->acse_user, ((struct arg *)v)->failure);
+    p->acse->p_abort_ind(p->acse_user, ((struct presentation_arg *)v)->failure);
     return ERR_OK;
 }
 
 static int pass_data(void *ctx, void *v) {
     struct presentation *p = ctx;
-    return pdv_stream_feed(&p->pdv, ((struct arg *)v)->octets);
+    return pdv_stream_feed(&p->pdv, ((struct presentation_arg *)v)->octets);
 }
 
 static int pass_event(void *ctx, void *v) {
     struct presentation *p = ctx;
-    p->rtse->event(p->rtse_user, ((struct arg *)v)->passing);
+    p->rtse->event(p->rtse_user, ((struct presentation_arg *)v)->passing);
     return ERR_OK;
 }
 
@@ -421,9 +381,9 @@ const struct fsm_table presentation_fsm = {
 // ---- from above ----
 
 // A request that fails has not happened.
-static int request(struct presentation *p, enum event e, struct arg *a) {
+static int request(struct presentation *p, enum presentation_step e, struct presentation_arg *a) {
     uint8_t before = p->fsm.state;
-    int err = fsm_step(&p->fsm, e, a);
+    int err = fsm_step(&p->fsm, (uint8_t)e, a);
     if (err < 0)
         p->fsm.state = before;
     return err;
@@ -431,242 +391,31 @@ static int request(struct presentation *p, enum event e, struct arg *a) {
 
 int presentation_connect_req(struct presentation *p, const struct presentation_connect *c, int32_t context,
                              struct buf *value) {
-    return request(p, CONNECT_REQ, &(struct arg){.connect = c, .context = context, .buf = value});
+    return request(p, CONNECT_REQ, &(struct presentation_arg){.connect = c, .context = context, .buf = value});
 }
 
 int presentation_connect_rsp(struct presentation *p, const struct presentation_connect *c, int32_t context,
                              struct buf *value) {
     return request(p, c->refused ? CONNECT_RSP_REFUSE : CONNECT_RSP,
-                   &(struct arg){.connect = c, .context = context, .buf = value});
+                   &(struct presentation_arg){.connect = c, .context = context, .buf = value});
 }
 
 int presentation_release_req(struct presentation *p, int32_t context, struct buf *value) {
-    return request(p, RELEASE_REQ, &(struct arg){.context = context, .buf = value});
+    return request(p, RELEASE_REQ, &(struct presentation_arg){.context = context, .buf = value});
 }
 
 int presentation_release_rsp(struct presentation *p, int32_t context, struct buf *value) {
-    return request(p, RELEASE_RSP, &(struct arg){.context = context, .buf = value});
+    return request(p, RELEASE_RSP, &(struct presentation_arg){.context = context, .buf = value});
 }
 
 int presentation_u_abort_req(struct presentation *p, int32_t context, struct buf *value) {
-    return request(p, U_ABORT_REQ, &(struct arg){.context = context, .buf = value});
+    return request(p, U_ABORT_REQ, &(struct presentation_arg){.context = context, .buf = value});
 }
 
 int presentation_data_req(struct presentation *p, int32_t context, struct buf *value) {
-    return request(p, DATA_REQ, &(struct arg){.context = context, .buf = value});
+    return request(p, DATA_REQ, &(struct presentation_arg){.context = context, .buf = value});
 }
 
 int presentation_event_req(struct presentation *p, struct presentation_event *e) {
-    return request(p, EVENT_REQ, &(struct arg){.passing = e});
-}
-
-// ---- from session ----
-
-static void on_connect_ind(void *user, const struct session_connect *s) {
-    struct presentation *p = user;
-    struct presentation_ppdu cp = {.provider_reason = -1};
-    struct stack_failure f;
-    uint8_t refuse = p->params.accept_session == NULL ? 0 : p->params.accept_session(p->params.accept_ctx, s);
-    if (refuse != 0) {
-        stack_failure_set(&f, STACK_SESSION, false, refuse, "session: connection refused, reason %u (%s)", refuse,
-                          session_refusal_text(refuse));
-        connect_refuse(p, refuse, NULL, &f);
-        return;
-    }
-    int err = presentation_cp_decode(s->user_data, &cp);
-    if (err < 0 || !cp.normal_mode) {
-        stack_failure_set(&f, STACK_PRESENTATION, false, -1, "presentation: connection refused, %s",
-                          err < 0 ? "its first PPDU is not a CP that can be read"
-                                  : "the peer calls in X.410 mode, only normal mode is available");
-        connect_refuse(p, SESSION_REFUSED_BY_USER, NULL, &f);
-        return;
-    }
-    fsm_step(&p->fsm, CP, &(struct arg){.session_connect = s, .ppdu = &cp});
-}
-
-static void on_connect_cnf(void *user, const struct session_connect *s) {
-    struct presentation *p = user;
-    struct presentation_ppdu ppdu = {.provider_reason = -1};
-    struct arg a = {.session_connect = s, .ppdu = &ppdu};
-    bool data = s->user_data.p != NULL && s->user_data.n > 0;
-    if (s->refused && (!data || presentation_cpr_decode(s->user_data, &ppdu) < 0)) {
-        a.ppdu = NULL;
-        fsm_step(&p->fsm, S_REFUSE, &a);
-    } else if (s->refused) {
-        fsm_step(&p->fsm, CPR, &a);
-    } else if (presentation_cpa_decode(s->user_data, &ppdu) < 0 || !ppdu.normal_mode) {
-        provider_abort(p, ARP_UNRECOGNIZED_PPDU, -1, "its answer is not a CPA of normal mode that can be read");
-    } else {
-        fsm_step(&p->fsm, CPA, &a);
-    }
-}
-
-static void on_release_ind(void *user, struct bytes ud) {
-    struct presentation *p = user;
-    fsm_step(&p->fsm, RELEASE_IND, &(struct arg){.octets = ud});
-}
-
-static void on_release_cnf(void *user, struct bytes ud) {
-    struct presentation *p = user;
-    fsm_step(&p->fsm, RELEASE_CNF, &(struct arg){.octets = ud});
-}
-
-static void on_u_abort_ind(void *user, struct bytes ud) {
-    struct presentation *p = user;
-    struct presentation_ppdu ppdu = {.provider_reason = -1, .event = -1};
-    enum presentation_abort_kind kind = PRESENTATION_ARU;
-    struct stack_failure f;
-    if (ud.p != NULL && ud.n > 0 && presentation_abort_decode(ud, &kind, &ppdu) < 0) {
-        kind = PRESENTATION_ARU; // an abort is an abort, whatever its words
-        ppdu.user_data = bytes_of(NULL, 0);
-    }
-    if (kind == PRESENTATION_ARP)
-        stack_failure_set(&f, STACK_PRESENTATION, true, ppdu.provider_reason,
-                          "presentation: aborted by the peer's provider, reason %d (%s)", ppdu.provider_reason,
-                          presentation_abort_text(ppdu.provider_reason));
-    fsm_step(&p->fsm, kind == PRESENTATION_ARP ? ARP : ARU, &(struct arg){.ppdu = &ppdu, .failure = &f});
-}
-
-static void on_p_abort_ind(void *user, const struct session_p_abort *s) {
-    struct presentation *p = user;
-    struct stack_failure f;
-    bool peer = s->reason == SESSION_ABORT_PROTOCOL_ERROR_PEER || s->reason == SESSION_ABORT_UNDEFINED ||
-                s->reason == SESSION_ABORT_TRANSPORT;
-    stack_failure_set(&f, s->reason == SESSION_ABORT_TRANSPORT ? STACK_TRANSPORT : STACK_SESSION, peer, -1, "%s",
-                      s->text);
-    fsm_step(&p->fsm, S_P_ABORT, &(struct arg){.failure = &f});
-}
-
-static void on_data_ind(void *user, struct bytes piece, bool last) {
-    struct presentation *p = user;
-    if (p->fsm.state == IDLE)
-        return;
-    int err = fsm_step(&p->fsm, DATA_IND, &(struct arg){.octets = piece});
-    if (err == ERR_OK && last)
-        err = pdv_stream_end(&p->pdv);
-    if (err < 0 && p->fsm.state != IDLE)
-        provider_abort(p, ARP_INVALID_VALUE, 7, "P-DATA whose user data cannot be read");
-    else if (last)
-        pdv_stream_reset(&p->pdv);
-}
-
-static void passing(void *user, struct presentation_event e) {
-    struct presentation *p = user;
-    fsm_step(&p->fsm, EVENT_IND, &(struct arg){.passing = &e});
-}
-
-static void on_token_please(void *user, uint8_t tokens, struct bytes ud) {
-    (void)ud;
-    passing(user, (struct presentation_event){.primitive = P_TOKEN_PLEASE, .tokens = tokens});
-}
-static void on_token_give(void *user, uint8_t tokens) {
-    passing(user, (struct presentation_event){.primitive = P_TOKEN_GIVE, .tokens = tokens});
-}
-static void on_control_give(void *user) {
-    passing(user, (struct presentation_event){.primitive = P_CONTROL_GIVE});
-}
-static void on_sync_minor_ind(void *user, uint32_t serial, bool explicit_cnf, struct bytes ud) {
-    (void)ud;
-    passing(user,
-            (struct presentation_event){.primitive = P_SYNC_MINOR, .serial = serial, .explicit_cnf = explicit_cnf});
-}
-static void on_sync_minor_cnf(void *user, uint32_t serial, struct bytes ud) {
-    (void)ud;
-    passing(user, (struct presentation_event){.primitive = P_SYNC_MINOR, .response = true, .serial = serial});
-}
-static void on_activity_start(void *user, struct bytes id, struct bytes ud) {
-    (void)ud;
-    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_START, .activity_id = id});
-}
-static void on_activity_resume(void *user, const struct session_resume *r) {
-    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_RESUME, .activity_id = r->new_id});
-}
-static void on_interrupt_ind(void *user, uint8_t reason) {
-    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_INTERRUPT, .reason = reason});
-}
-static void on_interrupt_cnf(void *user) {
-    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_INTERRUPT, .response = true});
-}
-static void on_discard_ind(void *user, uint8_t reason) {
-    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_DISCARD, .reason = reason});
-}
-static void on_discard_cnf(void *user) {
-    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_DISCARD, .response = true});
-}
-static void on_end_ind(void *user, uint32_t serial, struct bytes ud) {
-    (void)ud;
-    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_END, .serial = serial});
-}
-static void on_end_cnf(void *user, uint32_t serial, struct bytes ud) {
-    (void)ud;
-    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_END, .response = true, .serial = serial});
-}
-static void on_u_exception(void *user, uint8_t reason, struct bytes ud) {
-    (void)ud;
-    passing(user, (struct presentation_event){.primitive = P_U_EXCEPTION_REPORT, .reason = reason});
-}
-static void on_p_exception(void *user) {
-    passing(user, (struct presentation_event){.primitive = P_P_EXCEPTION_REPORT});
-}
-
-const struct session_user presentation_session_user = {
-    .connect_ind = on_connect_ind,
-    .connect_cnf = on_connect_cnf,
-    .release_ind = on_release_ind,
-    .release_cnf = on_release_cnf,
-    .u_abort_ind = on_u_abort_ind,
-    .p_abort_ind = on_p_abort_ind,
-    .data_ind = on_data_ind,
-    .token_please_ind = on_token_please,
-    .token_give_ind = on_token_give,
-    .control_give_ind = on_control_give,
-    .sync_minor_ind = on_sync_minor_ind,
-    .sync_minor_cnf = on_sync_minor_cnf,
-    .activity_start_ind = on_activity_start,
-    .activity_resume_ind = on_activity_resume,
-    .activity_interrupt_ind = on_interrupt_ind,
-    .activity_interrupt_cnf = on_interrupt_cnf,
-    .activity_discard_ind = on_discard_ind,
-    .activity_discard_cnf = on_discard_cnf,
-    .activity_end_ind = on_end_ind,
-    .activity_end_cnf = on_end_cnf,
-    .u_exception_ind = on_u_exception,
-    .p_exception_ind = on_p_exception,
-};
-
-static int pdv_begin(void *ctx, int64_t context) {
-    struct presentation *p = ctx;
-    if (context != PDV_NO_CONTEXT && !presentation_has_context(p, context))
-        return ERR_SYNTAX;
-    return p->rtse->data_begin(p->rtse_user, context);
-}
-
-static int pdv_data(void *ctx, struct bytes piece) {
-    struct presentation *p = ctx;
-    return p->rtse->data(p->rtse_user, piece);
-}
-
-static int pdv_end(void *ctx) {
-    struct presentation *p = ctx;
-    return p->rtse->data_end(p->rtse_user);
-}
-
-static const struct pdv_user pdv_to_rtse = {pdv_begin, pdv_data, pdv_end};
-
-void presentation_init(struct presentation *p, const struct presentation_params *params, struct session *session,
-                       const struct presentation_acse_user *acse, void *acse_user,
-                       const struct presentation_rtse_user *rtse, void *rtse_user) {
-    *p = (struct presentation){.params = *params,
-                               .session = session,
-                               .acse = acse,
-                               .acse_user = acse_user,
-                               .rtse = rtse,
-                               .rtse_user = rtse_user};
-    p->fsm = (struct fsm){.table = &presentation_fsm, .ctx = p, .state = IDLE};
-    pdv_stream_init(&p->pdv, PDV_USER_DATA, &pdv_to_rtse, p);
-}
-
-void presentation_free(struct presentation *p) {
-    buf_free(&p->names);
-    pdv_stream_free(&p->pdv);
+    return request(p, EVENT_REQ, &(struct presentation_arg){.passing = e});
 }

@@ -2,13 +2,11 @@
 // RTSE's state table, RT-OPEN, RT-CLOSE and aborts. RTORQ, RTOAC and RTORJ travel as user information of A-ASSOCIATE,
 // RTAB as that of A-ABORT. Two-way alternate and recovery are refused as the standard provides: RTORJ with their
 // reason.
-#include "rfc1006/rtse_pm.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "rfc1006/rtse_actions.h"
 #include "rfc1006/rtse_codec.h"
-#include "rfc1006/rtse_transfer.h"
 
 enum state {
     CLOSED,
@@ -106,7 +104,7 @@ static const char *const event_names[] = {
 
 // ---- ending ----
 
-static void send_rtab(struct rtse *r, int reason) {
+void rtse_send_rtab(struct rtse *r, int reason) {
     struct buf b = {0};
     if (rtse_apdu_encode(&b, &(struct rtse_apdu){.kind = RTSE_RTAB, .reason = reason}) < 0)
         buf_clear(&b);
@@ -114,12 +112,16 @@ static void send_rtab(struct rtse *r, int reason) {
     buf_free(&b);
 }
 
-// The association is over: its user hears it as the answer to RT-OPEN when that is still open.
-static void ended(struct rtse *r, const struct stack_failure *f) {
-    bool opening = r->opening;
+void rtse_close(struct rtse *r) {
     r->fsm.state = CLOSED;
     r->opening = false;
     r->deadline = 0;
+}
+
+// The association is over: its user hears it as the answer to RT-OPEN when that is still open.
+void rtse_ended(struct rtse *r, const struct stack_failure *f) {
+    bool opening = r->opening;
+    rtse_close(r);
     if (opening) {
         struct rtse_open o = {.failure = *f};
         r->up->open_cnf(r->user, &o);
@@ -137,10 +139,10 @@ void rtse_fault(struct rtse *r, int reason, bool local, const char *fmt, ...) {
     va_end(ap);
     if (r->fsm.state == CLOSED && !r->opening)
         return;
-    send_rtab(r, reason);
+    rtse_send_rtab(r, reason);
     stack_failure_set(&f, STACK_RTSE, false, reason, "rtse: %s%s", local ? "" : "protocol error of the peer, ", what);
     f.local_fault = local;
-    ended(r, &f);
+    rtse_ended(r, &f);
 }
 
 static int unlisted(void *ctx, uint8_t event, void *arg) {
@@ -154,9 +156,8 @@ static int unlisted(void *ctx, uint8_t event, void *arg) {
 
 static int request_abort(void *ctx, void *v) {
     struct rtse *r = ctx;
-    r->opening = false;
-    r->deadline = 0;
-    send_rtab(r, ((struct rtse_arg *)v)->reason);
+    rtse_close(r);
+    rtse_send_rtab(r, ((struct rtse_arg *)v)->reason);
     return ERR_OK;
 }
 
@@ -168,195 +169,7 @@ static int indicate_abort(void *ctx, void *v) {
     if (a->octets.p != NULL && rtse_apdu_decode(a->octets, &rtab) == ERR_OK && rtab.kind == RTSE_RTAB)
         stack_failure_set(&f, STACK_RTSE, true, rtab.reason, "rtse: RTAB, reason %d (%s)", rtab.reason,
                           rtse_abort_text(rtab.reason));
-    ended(r, &f);
-    return ERR_OK;
-}
-
-// ---- RT-OPEN ----
-
-static void keep_reference(uint8_t *to, uint8_t *n, size_t size, struct bytes from) {
-    *n = (uint8_t)(from.n < size ? from.n : size);
-    if (*n > 0)
-        memcpy(to, from.p, *n);
-}
-
-// The session connection identifier: user reference is the calling one, by which both sides know the connection.
-static void keep_references(struct rtse *r, const struct session_connect *s) {
-    struct rtse_recovery *k = &r->recovery;
-    keep_reference(k->user_reference, &k->n_user_reference, sizeof k->user_reference, s->calling_ref);
-    keep_reference(k->common_reference, &k->n_common_reference, sizeof k->common_reference, s->common_ref);
-    keep_reference(k->additional_reference, &k->n_additional_reference, sizeof k->additional_reference,
-                   s->additional_ref);
-}
-
-// Smaller of the two proposals; 0 stands for no checkpoints, in which case there are none.
-static uint32_t agree_checkpoint(uint32_t a, uint32_t b) {
-    return a < b ? a : b;
-}
-
-static uint32_t agree_window(uint32_t a, uint32_t b) {
-    uint32_t w = a < b ? a : b;
-    return w == 0 ? 1 : w > RTSE_WINDOW_MAX ? RTSE_WINDOW_MAX : w;
-}
-
-static int send_rtorq(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    const struct rtse_arg *a = v;
-    struct acse_associate as = *a->associate;
-    struct buf b = {0};
-    r->context = r->user_context = -1;
-    for (size_t i = 0; i < as.presentation.n_contexts; i++)
-        if (bytes_equal(as.presentation.contexts[i].abstract_syntax, r->params.rtse_syntax))
-            r->context = as.presentation.contexts[i].id;
-    as.user_context = r->context;
-    as.application_context = r->params.application_context;
-    int err = r->context < 0 ? ERR_STATE
-                             : rtse_apdu_encode(&b, &(struct rtse_apdu){.kind = RTSE_RTORQ,
-                                                                        .checkpoint = r->params.checkpoint,
-                                                                        .window = r->params.window,
-                                                                        .dialogue = RTSE_MONOLOGUE,
-                                                                        .user_data = a->octets});
-    if (err == ERR_OK)
-        err = acse_associate_req(r->acse, &as, &b);
-    if (err == ERR_OK) {
-        r->opening = true;
-        keep_references(r, &as.presentation.session);
-    }
-    buf_free(&b);
-    return err;
-}
-
-static int answer_open(struct rtse *r, const struct rtse_arg *a, int result, int diagnostic,
-                       const struct rtse_apdu *apdu) {
-    struct acse_associate as = *a->associate;
-    struct buf b = {0};
-    as.user_context = r->context;
-    as.application_context = r->params.application_context;
-    as.result = result;
-    as.source = ACSE_SERVICE_USER;
-    as.diagnostic = diagnostic;
-    int err = apdu == NULL ? ERR_OK : rtse_apdu_encode(&b, apdu);
-    if (err == ERR_OK)
-        err = acse_associate_rsp(r->acse, &as, &b);
-    buf_free(&b);
-    return err;
-}
-
-static int send_rtoac(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    const struct rtse_arg *a = v;
-    r->checkpoint = agree_checkpoint(r->proposed_checkpoint, r->params.checkpoint);
-    r->window = agree_window(r->proposed_window, r->params.window);
-    return answer_open(
-        r, a, ACSE_ACCEPTED, ACSE_DIAGNOSTIC_NULL,
-        &(struct rtse_apdu){
-            .kind = RTSE_RTOAC, .checkpoint = r->checkpoint, .window = r->window, .user_data = a->octets});
-}
-
-static int send_rtorj(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    const struct rtse_arg *a = v;
-    bool later = a->octets.p == NULL && a->reason == RTSE_REFUSE_BUSY;
-    return answer_open(r, a, later ? ACSE_REJECTED_TRANSIENT : ACSE_REJECTED_PERMANENT, ACSE_DIAGNOSTIC_NO_REASON,
-                       &(struct rtse_apdu){.kind = RTSE_RTORJ,
-                                           .reason = a->octets.p == NULL ? a->reason : RTSE_REFUSE_NONE,
-                                           .user_data = a->octets});
-}
-
-// Refuses in place of the user, who is told afterwards. diagnostic other than no-reason: an AARE without RTORJ.
-static void refuse_open(struct rtse *r, int diagnostic, int reason, const char *why) {
-    struct acse_associate as = {.result = ACSE_REJECTED_PERMANENT};
-    struct rtse_apdu rtorj = {.kind = RTSE_RTORJ, .reason = reason};
-    struct stack_failure f;
-    bool plain = diagnostic != ACSE_DIAGNOSTIC_NO_REASON || r->context < 0;
-    r->fsm.state = CLOSED;
-    if (answer_open(r, &(struct rtse_arg){.associate = &as}, as.result, diagnostic, plain ? NULL : &rtorj) < 0)
-        send_rtab(r, RTSE_ABORT_LOCAL_SYSTEM_PROBLEM);
-    stack_failure_set(&f, plain ? STACK_ASSOCIATION : STACK_RTSE, false, plain ? diagnostic : reason, "%s: refused, %s",
-                      plain ? "association" : "rtse", why);
-    r->up->abort_ind(r->user, &f);
-}
-
-static int indicate_open(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    const struct acse_associate *as = ((struct rtse_arg *)v)->associate;
-    struct rtse_apdu rtorq;
-    r->context = presentation_context_of(r->presentation, r->params.rtse_syntax);
-    r->user_context = presentation_context_of(r->presentation, r->params.user_syntax);
-    if (!bytes_equal(as->application_context, r->params.application_context)) {
-        refuse_open(r, ACSE_DIAGNOSTIC_APPLICATION_CONTEXT, -1, "the application context is not ours");
-    } else if (r->context < 0 || r->user_context < 0) {
-        r->context = -1;
-        refuse_open(r, ACSE_DIAGNOSTIC_NO_REASON, -1, "no presentation context for RTSE or its user was proposed");
-    } else if (as->user_information.p == NULL || rtse_apdu_decode(as->user_information, &rtorq) < 0 ||
-               rtorq.kind != RTSE_RTORQ) {
-        rtse_fault(r, RTSE_ABORT_PROTOCOL_ERROR, false, "A-ASSOCIATE without an RTORQ that can be read");
-    } else if (rtorq.recover) {
-        refuse_open(r, ACSE_DIAGNOSTIC_NO_REASON, RTSE_REFUSE_CANNOT_RECOVER, "recovery is not available");
-    } else if (rtorq.dialogue != RTSE_MONOLOGUE) {
-        refuse_open(r, ACSE_DIAGNOSTIC_NO_REASON, RTSE_REFUSE_DIALOGUE_MODE,
-                    "the peer wants two-way alternate dialogue");
-    } else {
-        r->proposed_checkpoint = rtorq.checkpoint;
-        r->proposed_window = rtorq.window;
-        keep_references(r, &as->presentation.session);
-        struct rtse_open o = {.associate = as,
-                              .checkpoint = rtorq.checkpoint,
-                              .window = rtorq.window,
-                              .dialogue = RTSE_MONOLOGUE,
-                              .user_data = rtorq.user_data};
-        r->up->open_ind(r->user, &o);
-    }
-    return ERR_OK;
-}
-
-static int confirm_open(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    const struct acse_associate *as = ((struct rtse_arg *)v)->associate;
-    struct rtse_apdu rtoac;
-    struct stack_failure f;
-    r->user_context = presentation_context_of(r->presentation, r->params.user_syntax);
-    if (r->user_context < 0 || presentation_context_of(r->presentation, r->params.rtse_syntax) != r->context) {
-        send_rtab(r, RTSE_ABORT_PERMANENT_PROBLEM);
-        stack_failure_set(&f, STACK_PRESENTATION, true, -1,
-                          "presentation: the peer accepted the connection but not the contexts of RTSE and its user");
-        ended(r, &f);
-        return ERR_OK;
-    }
-    if (as->user_information.p == NULL || rtse_apdu_decode(as->user_information, &rtoac) < 0 ||
-        rtoac.kind != RTSE_RTOAC || rtoac.recover) {
-        rtse_fault(r, RTSE_ABORT_PROTOCOL_ERROR, false, "its AARE holds no RTOAC that can be read");
-        return ERR_OK;
-    }
-    r->opening = false;
-    r->checkpoint = agree_checkpoint(rtoac.checkpoint, r->params.checkpoint);
-    r->window = agree_window(rtoac.window, r->params.window);
-    struct rtse_open o = {.associate = as,
-                          .accepted = true,
-                          .checkpoint = r->checkpoint,
-                          .window = r->window,
-                          .dialogue = RTSE_MONOLOGUE,
-                          .user_data = rtoac.user_data};
-    r->up->open_cnf(r->user, &o);
-    return ERR_OK;
-}
-
-static int confirm_refused(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    const struct acse_associate *as = ((struct rtse_arg *)v)->associate;
-    struct rtse_apdu rtorj;
-    struct rtse_open o = {.associate = as, .failure = as->failure};
-    r->opening = false;
-    if (as->user_information.p != NULL && rtse_apdu_decode(as->user_information, &rtorj) == ERR_OK &&
-        rtorj.kind == RTSE_RTORJ) {
-        o.user_data = rtorj.user_data;
-        if (rtorj.user_data.p != NULL)
-            stack_failure_set(&o.failure, STACK_RTSE, true, rtorj.reason, "rtse: RTORJ, refused by the peer's user");
-        else
-            stack_failure_set(&o.failure, STACK_RTSE, true, rtorj.reason, "rtse: RTORJ, reason %d (%s)", rtorj.reason,
-                              rtse_refuse_text(rtorj.reason));
-    }
-    r->up->open_cnf(r->user, &o);
+    rtse_ended(r, &f);
     return ERR_OK;
 }
 
@@ -403,14 +216,14 @@ static bool responder(void *ctx, void *arg) {
         s, ABORT_IND, NULL, indicate_abort, CLOSED, INFERRED                                                           \
     }
 static const struct fsm_row rows[] = {
-    {CLOSED, OPEN_REQ, initiator, send_rtorq, AWAIT_CONFIRM, CAPTURE},
-    {CLOSED, ASSOCIATE_IND, responder, indicate_open, AWAIT_RESPONSE, CAPTURE},
+    {CLOSED, OPEN_REQ, initiator, rtse_open_send, AWAIT_CONFIRM, CAPTURE},
+    {CLOSED, ASSOCIATE_IND, responder, rtse_open_indicate, AWAIT_RESPONSE, CAPTURE},
     {CLOSED, ABORT_IND, NULL, indicate_abort, CLOSED, INFERRED}, // the connection ended before an RTORQ was seen
-    {AWAIT_CONFIRM, ASSOCIATE_CNF, NULL, confirm_open, OPEN, CAPTURE},
-    {AWAIT_CONFIRM, ASSOCIATE_REFUSED, NULL, confirm_refused, CLOSED, INFERRED},
+    {AWAIT_CONFIRM, ASSOCIATE_CNF, NULL, rtse_open_confirm, OPEN, CAPTURE},
+    {AWAIT_CONFIRM, ASSOCIATE_REFUSED, NULL, rtse_open_confirm_refused, CLOSED, INFERRED},
     ABORTS(AWAIT_CONFIRM),
-    {AWAIT_RESPONSE, OPEN_RSP, NULL, send_rtoac, OPEN, CAPTURE},
-    {AWAIT_RESPONSE, OPEN_REFUSE, NULL, send_rtorj, CLOSED, INFERRED},
+    {AWAIT_RESPONSE, OPEN_RSP, NULL, rtse_open_accept, OPEN, CAPTURE},
+    {AWAIT_RESPONSE, OPEN_REFUSE, NULL, rtse_open_send_refusal, CLOSED, INFERRED},
     ABORTS(AWAIT_RESPONSE),
     {OPEN, TRANSFER_REQ, initiator, rtse_send_start, SENDING, CAPTURE},
     {OPEN, START_IND, responder, rtse_receive_start, RECEIVING, CAPTURE},
@@ -464,7 +277,7 @@ const struct fsm_table rtse_fsm = {
 
 static int request(struct rtse *r, enum event e, struct rtse_arg a) {
     uint8_t before = r->fsm.state;
-    int err = fsm_step(&r->fsm, e, &a);
+    int err = fsm_step(&r->fsm, (uint8_t)e, &a);
     if (err < 0)
         r->fsm.state = before;
     return err;
@@ -542,8 +355,8 @@ void rtse_tick(struct rtse *r) {
     if ((r->fsm.state == SENDING || r->fsm.state == ENDING) &&
         request(r, DISCARD_REQ, (struct rtse_arg){.failure = &f}) == ERR_OK)
         return;
-    send_rtab(r, RTSE_ABORT_TEMPORARY_PROBLEM);
-    ended(r, &f);
+    rtse_send_rtab(r, RTSE_ABORT_TEMPORARY_PROBLEM);
+    rtse_ended(r, &f);
 }
 
 // ---- from ACSE and presentation ----
@@ -647,24 +460,4 @@ void rtse_free(struct rtse *r) {
     buf_free(&r->slice);
     tlv_stream_free(&r->rttr);
     pdv_stream_free(&r->external);
-}
-
-// ---- texts ----
-
-#define TEXT(table, i) ((i) >= 0 && (size_t)(i) < sizeof(table) / sizeof *(table) ? (table)[i] : "unknown reason")
-
-const char *rtse_refuse_text(int reason) {
-    static const char *const text[] = {"busy", "cannot recover", "validation failure", "unacceptable dialogue mode"};
-    return reason < 0 ? "no reason given" : TEXT(text, reason);
-}
-
-const char *rtse_abort_text(int reason) {
-    static const char *const text[] = {"local system problem", "invalid parameter", "unrecognized activity",
-                                       "temporary problem",    "protocol error",    "permanent problem",
-                                       "user error",           "transfer completed"};
-    return TEXT(text, reason);
-}
-
-const char *rtse_exception_text(int reason) {
-    return session_exception_text((uint8_t)reason);
 }

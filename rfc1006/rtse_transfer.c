@@ -3,7 +3,7 @@
 // with a minor synchronization point after each but the last, never more of them unconfirmed than the window; then it
 // ends the activity. The receiver undoes that as octets come, holding nothing but headers. What is inferred rather than
 // read in X.228 follows an old open implementation: after an exception report the sender discards the activity.
-#include "rfc1006/rtse_transfer.h"
+#include "rfc1006/rtse_actions.h"
 
 enum { SLICE_HEADROOM = 64 };
 

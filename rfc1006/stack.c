@@ -2,61 +2,9 @@
 // The composition. Every entry from outside goes through enter and leave: in between the layers run, and only when the
 // outermost call leaves are timers started, room for sending reported and the end announced, so that no layer is
 // entered while it is inside a callback of its own and the owner sees events in order.
-#include "rfc1006/stack.h"
-
 #include <stdio.h>
-#include <sys/random.h>
-#include <time.h>
 
-#include "base/arena.h"
-#include "base/mem.h"
-#include "rfc1006/rtse_pm.h"
-
-enum { ARENA_LIMIT = 16384 };
-
-struct stack {
-    struct stack_params params; // its octets are in the arena
-    const struct stack_user *up;
-    void *ctx;
-    struct arena arena;
-    struct buf out;
-    struct tp0 tp0;
-    struct session session;
-    struct presentation presentation;
-    struct acse acse;
-    struct rtse rtse;
-    struct stack_negotiated neg;
-    uint64_t now_ms, open_deadline;
-    unsigned entered; // depth of calls from outside
-    bool initiator;
-    bool moved;            // something happened since room was last reported
-    bool open;             // RT-OPEN was indicated or confirmed
-    bool over;             // the user knows that the association is over, or never was
-    bool closed;           // closed() was called
-    bool transport_failed; // failure says how
-    struct stack_failure failure;
-};
-
-static const uint8_t oid_rtse[] = {0x56, 0x00, 0x02, 0x0c};         // 2.6.0.2.12 id-as-mta-rtse
-static const uint8_t oid_mtse[] = {0x56, 0x00, 0x02, 0x07};         // 2.6.0.2.7 id-as-mtse
-static const uint8_t oid_mts_transfer[] = {0x56, 0x00, 0x01, 0x06}; // 2.6.0.1.6 id-ac-mts-transfer
-static const uint8_t oid_acse[] = {0x52, 0x01, 0x00, 0x01};         // 2.2.1.0.1
-
-void stack_params_default(struct stack_params *p) {
-    *p = (struct stack_params){
-        .contexts = {{1, STACK_SYNTAX_ACSE}, {3, STACK_SYNTAX_RTSE}, {5, STACK_SYNTAX_USER}},
-        .rtse_syntax = {oid_rtse, sizeof oid_rtse},
-        .user_syntax = {oid_mtse, sizeof oid_mtse},
-        .application_context = {oid_mts_transfer, sizeof oid_mts_transfer},
-        .checkpoint = 30,
-        .window = 5,
-        .max_connect_data = 65536,
-        .output_high = 262144,
-        .open_timeout_ms = 60000,
-        .release_timeout_ms = 10000,
-        .transfer_timeout_ms = 300000,
-    };
-}
+#include "rfc1006/stack_private.h"
 
 // ---- entering and leaving ----
 
@@ -203,7 +151,7 @@ static void on_t_disconnect_ind(void *user, const struct tp0_disconnect *d) {
     session_tp0_user.disconnect_ind(&s->session, d);
 }
 
-static const struct tp0_user tp0_up = {on_t_connect_ind, on_t_connect_cnf, on_t_data_ind, on_t_disconnect_ind};
+const struct tp0_user stack_tp0_user = {on_t_connect_ind, on_t_connect_cnf, on_t_data_ind, on_t_disconnect_ind};
 
 // ---- selectors ----
 
@@ -212,7 +160,7 @@ static enum stack_answer ask_address(struct stack *s, enum stack_layer layer) {
                                       : s->up->address_ind(s->ctx, layer, &s->neg.called, &s->neg.calling);
 }
 
-static uint8_t accept_transport(void *ctx, const struct tp0_connect *c) {
+uint8_t stack_accept_transport(void *ctx, const struct tp0_connect *c) {
     static const uint8_t reasons[] = {0, TP0_REASON_ADDRESS_UNKNOWN, TP0_REASON_NOT_ATTACHED,
                                       TP0_REASON_CONGESTION_AT_TSAP};
     struct stack *s = ctx;
@@ -226,7 +174,7 @@ static uint8_t accept_transport(void *ctx, const struct tp0_connect *c) {
     return reason;
 }
 
-static uint8_t accept_session(void *ctx, const struct session_connect *c) {
+uint8_t stack_accept_session(void *ctx, const struct session_connect *c) {
     static const uint8_t reasons[] = {0, SESSION_REFUSED_SSEL_UNKNOWN, SESSION_REFUSED_NOT_ATTACHED,
                                       SESSION_REFUSED_SPM_CONGESTION};
     struct stack *s = ctx;
@@ -239,7 +187,7 @@ static uint8_t accept_session(void *ctx, const struct session_connect *c) {
     return reasons[ask_address(s, STACK_SESSION)];
 }
 
-static int accept_presentation(void *ctx, struct bytes calling_psel, struct bytes called_psel) {
+int stack_accept_presentation(void *ctx, struct bytes calling_psel, struct bytes called_psel) {
     static const int reasons[] = {-1, 3, 7, 1};
     struct stack *s = ctx;
     s->neg.called.psel = keep(s, called_psel);
@@ -340,7 +288,7 @@ static void on_abort_ind(void *user, const struct stack_failure *f) {
     report_end(s, better(s, f));
 }
 
-static const struct rtse_user rtse_up = {
+const struct rtse_user stack_rtse_user = {
     .open_ind = on_open_ind,
     .open_cnf = on_open_cnf,
     .transfer_begin = on_transfer_begin,
@@ -353,125 +301,6 @@ static const struct rtse_user rtse_up = {
     .close_cnf = on_close_cnf,
     .abort_ind = on_abort_ind,
 };
-
-// ---- beginning and end ----
-
-static bool keep_all(struct stack *s) {
-    struct stack_params *p = &s->params;
-    struct bytes *all[] = {&p->called.tsel,
-                           &p->called.ssel,
-                           &p->called.psel,
-                           &p->calling.tsel,
-                           &p->calling.ssel,
-                           &p->calling.psel,
-                           &p->reference.user,
-                           &p->reference.common,
-                           &p->reference.additional,
-                           &p->rtse_syntax,
-                           &p->user_syntax,
-                           &p->application_context,
-                           &p->implementation_information};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i]->p != NULL && (*all[i] = arena_bytes(&s->arena, *all[i])).p == NULL)
-            return false;
-    return true;
-}
-
-// The initiator's references when none were given: eight random octets, and the time.
-static bool references_make(struct stack *s) {
-    uint8_t user[10] = {TLV_OCTET_STRING, 8};
-    char common[32];
-    time_t now = time(NULL);
-    struct tm tm;
-    if (s->params.tp_reference == 0) {
-        if (getrandom(&s->params.tp_reference, sizeof s->params.tp_reference, 0) != sizeof s->params.tp_reference)
-            return false;
-        s->params.tp_reference |= 1;
-    }
-    if (!s->initiator || s->params.reference.user.p != NULL)
-        return true;
-    if (getrandom(user + 2, 8, 0) != 8 || gmtime_r(&now, &tm) == NULL ||
-        strftime(common, sizeof common, "\x17\x0d%y%m%d%H%M%SZ", &tm) != 15)
-        return false;
-    s->params.reference.user = arena_bytes(&s->arena, bytes_of(user, sizeof user));
-    s->params.reference.common = arena_bytes(&s->arena, bytes_of(common, 15));
-    return s->params.reference.user.p != NULL && s->params.reference.common.p != NULL;
-}
-
-static void init_lower(struct stack *s) {
-    const struct stack_params *p = &s->params;
-    struct tp0_params tp = {.local_ref = p->tp_reference,
-                            .tpdu_size = p->tpdu_size,
-                            .send_size = !p->tpdu_size_absent,
-                            .calling_tsel = p->calling.tsel,
-                            .called_tsel = p->called.tsel};
-    struct session_params sp;
-    session_params_default(&sp);
-    sp.tsdu_max_send = s->initiator ? p->tsdu_to_responder : p->tsdu_to_initiator;
-    sp.tsdu_max_receive = s->initiator ? p->tsdu_to_initiator : p->tsdu_to_responder;
-    sp.send_tsdu_max = (sp.tsdu_max_send | sp.tsdu_max_receive) != 0;
-    sp.collect_limit = p->max_connect_data;
-    sp.connect_ms = p->open_timeout_ms;
-    sp.release_ms = sp.abort_ms = p->release_timeout_ms;
-    sp.accept_transport = accept_transport;
-    sp.accept_ctx = s;
-    tp0_init(&s->tp0, &tp, &tp0_up, s, &s->out);
-    session_init(&s->session, &sp, &presentation_session_user, &s->presentation, &s->tp0);
-}
-
-static void init_upper(struct stack *s) {
-    const struct stack_params *p = &s->params;
-    struct presentation_params pp = {.supported = {bytes_of(oid_acse, sizeof oid_acse), p->rtse_syntax, p->user_syntax},
-                                     .accept_session = accept_session,
-                                     .accept_presentation = accept_presentation,
-                                     .accept_ctx = s};
-    struct rtse_params rp = {.rtse_syntax = p->rtse_syntax,
-                             .user_syntax = p->user_syntax,
-                             .application_context = p->application_context,
-                             .checkpoint = p->checkpoint,
-                             .window = p->window,
-                             .output_high = p->output_high,
-                             .transfer_timeout_ms = p->transfer_timeout_ms};
-    presentation_init(&s->presentation, &pp, &s->session, &acse_presentation_user, &s->acse, &rtse_presentation_user,
-                      &s->rtse);
-    acse_init(&s->acse, &s->presentation, &rtse_acse_user, &s->rtse);
-    rtse_init(&s->rtse, &rp, s->initiator, &s->acse, &s->presentation, &s->out, &rtse_up, s);
-}
-
-static struct stack *stack_new(const struct stack_params *p, const struct stack_user *up, void *ctx, bool initiator) {
-    struct stack *s = mem_calloc(1, sizeof *s);
-    if (s == NULL)
-        return NULL;
-    *s = (struct stack){.params = *p, .up = up, .ctx = ctx, .initiator = initiator};
-    arena_init(&s->arena, ARENA_LIMIT);
-    if (!keep_all(s) || !references_make(s)) {
-        arena_free(&s->arena);
-        mem_free(s);
-        return NULL;
-    }
-    init_lower(s);
-    init_upper(s);
-    return s;
-}
-
-struct stack *stack_new_initiator(const struct stack_params *p, const struct stack_user *user, void *ctx) {
-    return stack_new(p, user, ctx, true);
-}
-
-struct stack *stack_new_responder(const struct stack_params *p, const struct stack_user *user, void *ctx) {
-    return stack_new(p, user, ctx, false);
-}
-
-void stack_free(struct stack *s) {
-    if (s == NULL)
-        return;
-    rtse_free(&s->rtse);
-    presentation_free(&s->presentation);
-    session_free(&s->session);
-    buf_free(&s->out);
-    arena_free(&s->arena);
-    mem_free(s);
-}
 
 // ---- octets and time ----
 
@@ -563,7 +392,7 @@ static struct acse_associate associate_of(struct stack *s) {
 }
 
 int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data) {
-    const struct bytes acse = bytes_of(oid_acse, sizeof oid_acse);
+    const struct bytes acse = stack_acse_syntax;
     const struct bytes syntaxes[] = {acse, s->params.rtse_syntax, s->params.user_syntax};
     struct acse_associate as = associate_of(s);
     struct presentation_connect *pc = &as.presentation;

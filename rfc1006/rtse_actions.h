@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Inside RTSE only: what the state table (rtse_pm.c) calls while an activity is in progress (rtse_transfer.c).
-#ifndef RFC1006_RTSE_TRANSFER_H
-#define RFC1006_RTSE_TRANSFER_H
+// Inside RTSE only: what the state table (rtse_pm.c) calls to open an association (rtse_open.c) and while an activity
+// is in progress (rtse_transfer.c).
+#ifndef RFC1006_RTSE_ACTIONS_H
+#define RFC1006_RTSE_ACTIONS_H
 
 #include "rfc1006/rtse_pm.h"
 
@@ -14,6 +15,14 @@ struct rtse_arg { // what an event carries, as far as it needs
     uint32_t timeout_ms, serial;
     int reason;
 };
+
+// RT-OPEN.
+int rtse_open_send(void *rtse, void *arg);
+int rtse_open_accept(void *rtse, void *arg);
+int rtse_open_send_refusal(void *rtse, void *arg);
+int rtse_open_indicate(void *rtse, void *arg);
+int rtse_open_confirm(void *rtse, void *arg);
+int rtse_open_confirm_refused(void *rtse, void *arg);
 
 // Sender.
 int rtse_send_start(void *rtse, void *arg);
@@ -41,9 +50,12 @@ extern const struct pdv_user rtse_external_user;
 void rtse_progress(struct rtse *r); // something moved: the transfer's timer starts anew
 // Ends the association for a fault of the peer, or, local, of our own; the user is told.
 void rtse_fault(struct rtse *r, int reason, bool local, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-bool rtse_receiving(const struct rtse *r); // octets are wanted
-bool rtse_skipping(const struct rtse *r);  // octets are to be dropped
-int rtse_all_given(struct rtse *r);        // nothing more to give: await the confirmation of the end
+void rtse_send_rtab(struct rtse *r, int reason);                // A-ABORT
+void rtse_ended(struct rtse *r, const struct stack_failure *f); // over: the user is told
+void rtse_close(struct rtse *r);                                // over: the user is told by the caller
+bool rtse_receiving(const struct rtse *r);                      // octets are wanted
+bool rtse_skipping(const struct rtse *r);                       // octets are to be dropped
+int rtse_all_given(struct rtse *r); // nothing more to give: await the confirmation of the end
 size_t rtse_send_room(const struct rtse *r);
 size_t rtse_send_window(const struct rtse *r); // no less than the room was, less what was given since
 
