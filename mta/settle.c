@@ -80,7 +80,7 @@ static void log_fates(struct settling *s) {
         const struct item_recipient *r = &s->item->rcpt[f->rcpt];
         if (f->state == SPOOL_RCPT_TRANSFERRED)
             msglog(s->m, EV_TRANSFERRED, s->item, r, &s->way, f->text);
-        else if (f->state == SPOOL_RCPT_DELIVERED)
+        else if (f->state == SPOOL_RCPT_DELIVERED && (f->intent || s->item->kind != SPOOL_REPORT))
             msglog(s->m, EV_DELIVERED, s->item, r, &s->way, f->text);
         if (f->state != SPOOL_RCPT_FAILED)
             continue;
@@ -158,12 +158,13 @@ static int add_report(struct settling *s, struct spool_batch *b) {
         const struct fate *f = &s->fates[k];
         if (f->state != SPOOL_RCPT_DELIVERED && f->state != SPOOL_RCPT_FAILED)
             continue;
-        items[n++] = (struct report_item){.recipient = f->rcpt,
-                                          .fate = {.delivered = f->state == SPOOL_RCPT_DELIVERED,
-                                                   .delivery_time = p1_time_of(clock_utc_ms() / 1000),
-                                                   .reason = f->reason,
-                                                   .diagnostic = f->diagnostic},
-                                          .supplementary = f->state == SPOOL_RCPT_FAILED ? f->text : NULL};
+        items[n++] =
+            (struct report_item){.recipient = f->rcpt,
+                                 .fate = {.delivered = f->state == SPOOL_RCPT_DELIVERED,
+                                          .delivery_time = p1_time_of(f->when != 0 ? f->when : clock_utc_ms() / 1000),
+                                          .reason = f->reason,
+                                          .diagnostic = f->diagnostic},
+                                 .supplementary = f->state == SPOOL_RCPT_FAILED ? f->text : NULL};
     }
     if (r == ERR_OK) {
         struct report_maker maker = {.identifier = mta_identifier(s->m, &report->arena),
@@ -206,7 +207,7 @@ static void commit(struct settling *s) {
                                                         .attempts = r->attempts,
                                                         .changed = now,
                                                         .last_error = f->text});
-        if (f->state == SPOOL_RCPT_DELIVERED && s->item->kind != SPOOL_PROBE)
+        if (f->intent)
             spool_batch_delivered(b, s->item->id, r->number);
     }
     int r = s->opened != NULL && reportable(s) ? add_report(s, b) : ERR_OK;

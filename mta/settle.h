@@ -18,6 +18,8 @@ struct fate {
     enum spool_rcpt_state state; // a final one
     int reason, diagnostic;      // of FAILED; -1: none
     const char *text;            // why, for people; NULL: none
+    bool intent;  // of DELIVERED: an intent was committed for it (spool_batch_intent), which ends with this
+    int64_t when; // of DELIVERED: seconds UTC; 0: now
 };
 
 // Commits; `done` (may be NULL) is called when it is. On an error of the store it is tried again until it succeeds,
