@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""End-to-end tests: real daemons on loopback. One line a test, and at the end `N passed, N failed`.
+
+    run.py [--count N] [--list] [--keep] [NAME ...]     names: of tests, or the beginning of them
+
+--count: rounds of the tests that repeat something (killing a daemon): 3, or 10 for the whole proof."""
+import argparse
+import importlib
+import os
+import sys
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import BUILD, Failure, Skip, World  # noqa: E402
+
+MODULES = ["mail", "refusals", "duplicates", "crash", "large", "hostile", "space", "life", "operate"]
+
+
+def collect(names):
+    tests = []
+    for module in MODULES:
+        if not os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"test_{module}.py")):
+            continue
+        loaded = importlib.import_module("test_" + module)
+        for name, f in vars(loaded).items():
+            if name.startswith("test_") and callable(f):
+                label = module + "." + name[5:]
+                if not names or any(label.startswith(n) or name[5:].startswith(n) for n in names):
+                    tests.append((label, f))
+    return tests
+
+
+def run(label, test, options):
+    world, begun = World(), time.monotonic()
+    world.count = options.count
+    try:
+        note = test(world)
+        world.finish()
+        faults = world.faults()
+        if faults:
+            raise Failure("; ".join(faults))
+        print(f"ok    {label} ({time.monotonic() - begun:.1f} s){': ' + note if note else ''}", flush=True)
+        return "passed"
+    except Skip as e:
+        print(f"skip  {label}: {e}", flush=True)
+        return "skipped"
+    except Exception as e:
+        print(f"FAIL  {label} ({time.monotonic() - begun:.1f} s): {e}", flush=True)
+        if not isinstance(e, Failure):
+            traceback.print_exc(file=sys.stdout)
+        print(world.logs(), flush=True)
+        return "failed"
+    finally:
+        world.close()
+        if not options.keep:
+            world.remove()
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("names", nargs="*", metavar="NAME")
+    p.add_argument("--count", type=int, default=3)
+    p.add_argument("--list", action="store_true")
+    p.add_argument("--keep", action="store_true", help="leave the folders of the tests")
+    options = p.parse_args()
+    tests = collect(options.names)
+    if options.list:
+        print("\n".join(label for label, _ in tests))
+        return 0
+    if not os.path.exists(os.path.join(BUILD, "x400d")):
+        print(f"{BUILD}/x400d is not there: build first")
+        return 1
+    results = [run(label, test, options) for label, test in tests]
+    passed, failed, skipped = (results.count(r) for r in ("passed", "failed", "skipped"))
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 0 if failed == 0 and passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
