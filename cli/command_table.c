@@ -36,6 +36,18 @@ const struct command commands[] = {
      .example = "x400 probe --from \"C=GB;A=DEMO;P=ALPHA;S=Jones\" --to \"C=GB;A=DEMO;P=BETA;S=Smith\" --size 100000",
      .options = {probe_options, option_submit_socket, option_json},
      .run = probe_run},
+    {.name = "ping",
+     .arguments = "PEER|HOST[:PORT] [option]…",
+     .summary = "Open an association and release it, layer by layer",
+     .details = "Shows for each layer how long it took and what was negotiated, or the reason it stopped\n"
+                "and what the likely cause is. Needs no daemon, sends no message. PEER is a peer of the\n"
+                "configuration; options change what its block says.",
+     .example = "x400 ping relay-b\nx400 ping 192.0.2.7:102 --called-tsel P1 --local-name MTA-A "
+                "--local-password-file us",
+     .options = {ping_options},
+     .words_min = 1,
+     .words_max = 1,
+     .run = ping_run},
     {.name = "check",
      .arguments = "[option]…",
      .summary = "Check the configuration",
