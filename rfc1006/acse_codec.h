@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The APDUs of the Association Control Service Element (X.227 clause on abstract syntax; tags as in Wireshark's
+// The APDUs of the Association Control Service Element (X.227; tags as in Wireshark's
 // dissector and captures): AARQ, AARE, RLRQ, RLRE, ABRT. Titles, invocation identifiers and authentication are read
 // over, not sent. Decoded octets point into the input. Decoders return 0 or ERR_SYNTAX; encoders 0 or ERR_NOMEM.
 #ifndef RFC1006_ACSE_CODEC_H

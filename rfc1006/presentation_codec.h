@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The PPDUs of normal mode that are carried by session connect, refuse and abort: CP, CPA, CPR, ARU, ARP (X.226 8.2).
+// The PPDUs of normal mode that are carried by session connect, refuse and abort: CP, CPA, CPR, ARU, ARP (X.226).
 // They are small and held whole; their User-data stay encoded. Decoded octets point into the input.
 // Decoders return 0, ERR_SYNTAX or ERR_LIMIT; encoders 0 or ERR_NOMEM.
 #ifndef RFC1006_PRESENTATION_CODEC_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Presentation data values: the User-data of PPDUs and SSDUs (X.226 8.2: simply or fully encoded, PDV-lists with
-// single-ASN1-type, octet-aligned or arbitrary values) and EXTERNAL (X.208), which holds a value in the same three
+// Presentation data values: the User-data of PPDUs and SSDUs (X.226: simply or fully encoded, PDV-lists with
+// single-ASN1-type, octet-aligned or arbitrary values) and EXTERNAL, which holds a value in the same three
 // ways. Read by pushing octets, so that a value of any size costs no memory; written with definite lengths. Results: 0,
 // ERR_SYNTAX, ERR_LIMIT, ERR_NOMEM, ERR_SHORT (the end came too early).
 #ifndef RFC1006_PRESENTATION_PDV_H

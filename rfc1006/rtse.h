@@ -8,7 +8,8 @@
 
 #include "base/buf.h"
 
-// Reasons of an RTORJ-APDU (X.228 9, RefuseReason); in normal mode a refusal by the user carries user data instead.
+// Reasons of an RTORJ-APDU (RefuseReason; values as in Wireshark's dissector); in normal mode a refusal by the user
+// carries user data instead.
 enum rtse_refuse {
     RTSE_REFUSE_BUSY = 0,
     RTSE_REFUSE_CANNOT_RECOVER = 1,
@@ -17,7 +18,7 @@ enum rtse_refuse {
     RTSE_REFUSE_NONE = -1, // no reason on the wire
 };
 
-// Reasons of an RTAB-APDU (X.228 9, AbortReason).
+// Reasons of an RTAB-APDU (AbortReason; values as in Wireshark's dissector).
 enum rtse_abort {
     RTSE_ABORT_LOCAL_SYSTEM_PROBLEM = 0,
     RTSE_ABORT_INVALID_PARAMETER = 1,

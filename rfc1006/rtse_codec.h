@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The APDUs of RTSE but RTTR, which is streamed (tags as in X.228's abstract syntax, Wireshark's dissector and
+// The APDUs of RTSE but RTTR, which is streamed (X.228; tags as in Wireshark's dissector and
 // captures): RTORQ, RTOAC, RTORJ, RTAB. Decoded octets point into the input. Decoders return 0 or ERR_SYNTAX; encoders
 // 0 or ERR_NOMEM.
 #ifndef RFC1006_RTSE_CODEC_H

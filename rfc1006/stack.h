@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One transport connection with all that is above it up to RTSE: tpkt, tp0, session, presentation, ACSE, RTSE,
-// composed. No I/O and no clock: the owner moves octets between the stack and its socket and passes `now_ms`
-// (monotonic).
+// composed. No I/O and no clock: the owner moves octets between the stack and its socket and passes `now_ms`.
 //
-//   octets from the peer    stack_input()               octets to the peer      stack_output(), to be drained by the
-//   owner the peer closed         stack_transport_closed()    may be closed by us     stack_closed() and nothing in
-//   stack_output() timers                  stack_deadline(), stack_tick()
+// 1988 normal mode, monologue: the initiator sends.
+//   stack_input()               octets from the peer
+//   stack_output()              octets to the peer, to be drained by the owner
+//   stack_transport_closed()    the peer closed
+//   stack_closed()              with nothing in stack_output(): we may close
+//   stack_deadline(), _tick()   timers
 //
 // Requests and responses are the functions below, indications and confirms the callbacks of struct stack_user. A user
 // may call down from within a callback, but must not free the stack there. Octets (struct bytes) in a callback are
@@ -23,8 +25,6 @@
 #include "rfc1006/rtse.h"
 #include "rfc1006/stack_failure.h"
 
-enum stack_mode { STACK_NORMAL }; // 1988 normal mode: presentation, ACSE, RTSE
-
 struct stack_address {
     struct bytes tsel, ssel, psel;
 };
@@ -38,12 +38,11 @@ struct stack_reference {
 enum stack_syntax { STACK_SYNTAX_ACSE, STACK_SYNTAX_RTSE, STACK_SYNTAX_USER, STACK_N_SYNTAXES };
 
 struct stack_params {
-    enum stack_mode mode;
-    struct stack_address called,
-        calling;           // initiator: what is sent; responder: `called` is what is answered, if present
+    // Initiator: what is sent; responder: `called` is what is answered, if present.
+    struct stack_address called, calling;
     uint32_t tpdu_size;    // proposed or at most accepted, octets with header; 0: the default of RFC 1006
     bool tpdu_size_absent; // propose nothing (65,531 then applies)
-    uint16_t tp_reference; // our transport reference, not 0
+    uint16_t tp_reference; // our transport reference, 0: a random one
     uint16_t tsdu_to_responder, tsdu_to_initiator; // session TSDU maximum sizes, 0: unlimited
     struct stack_reference reference; // initiator: proposed; responder: answered when present, else the peer's
     struct {                          // initiator: the presentation contexts in the order they are proposed
@@ -54,15 +53,13 @@ struct stack_params {
     struct bytes implementation_information;                    // ACSE, GraphicString; absent: not sent
     uint32_t checkpoint; // K octets between checkpoints, 0: none. Initiator proposes; responder takes at most this
     uint32_t window;     // unconfirmed checkpoints, the same
-    enum rtse_dialogue dialogue; // only RTSE_MONOLOGUE is implemented
     // Limits of what a peer can make us hold.
     uint32_t max_connect_data; // of one connect, accept, refuse or abort, octets
     uint32_t output_high;      // stack_transfer_data gives no room while more than this waits in stack_output()
     // Timers, 0: none.
     uint32_t open_timeout_ms;    // from the first octet until RT-OPEN is confirmed (initiator) or indicated (responder)
     uint32_t release_timeout_ms; // from RT-CLOSE request to its confirm, and for the peer to disconnect after our abort
-    uint32_t
-        transfer_timeout_ms; // no confirm and no octet of the transfer for so long: default of stack_rt_transfer_req
+    uint32_t transfer_timeout_ms; // no confirm and no octet for so long: the default of stack_rt_transfer_req
 };
 
 // Contexts 1 ACSE, 3 RTSE, 5 user (2.6.0.2.12, 2.6.0.2.7), application context mts-transfer, checkpoint 30, window 5,
