@@ -198,8 +198,8 @@ void transfer_in_end(struct link *l, const struct stack_transfer_end *end) {
     struct transfer_in *t = l->in;
     if (t == NULL)
         return;
-    if (!end->ok) { // the sender gave it up
-        transfer_in_free(t);
+    if (!end->ok) { // the sender gave it up, perhaps while it is being committed: then a repetition is a duplicate
+        transfer_in_gone(l);
         link_received(l);
         return;
     }
