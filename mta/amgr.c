@@ -10,6 +10,9 @@
 #include "mta/settle.h"
 #include "mta/transfer.h"
 
+// After an association broke that transferred nothing; and while a peer takes no more associations than it has.
+enum { BROKEN_MS = 1000, ENOUGH_MS = 60 * 1000 };
+
 static void retry_start(struct peer *p);
 
 struct peer *amgr_peers(struct amgr *a) {
@@ -164,6 +167,20 @@ static void open_failed(struct peer *p, const struct assoc_failure *f) {
     EVENT_RAISE(p->m->events, mta_event(EV_OPEN_FAILED), {"peer", p->name}, {"what", f->text});
 }
 
+// An association could not be opened, or broke before it was of any use: calling again at once would only hammer the
+// peer. While there are others, they do the work.
+static void no_more_now(struct peer *p, bool was_open) {
+    if (p->n_out > 0)
+        p->enough_until = loop_now_ms(p->m->loop) + ENOUGH_MS;
+    else if (!was_open)
+        retry_start(p);
+    else {
+        p->retrying = true;
+        p->retry_utc = clock_utc_ms() + BROKEN_MS;
+        loop_timer_in(p->retry, BROKEN_MS);
+    }
+}
+
 void on_link_ended(void *ctx, const struct assoc_failure *f) {
     struct link *l = ctx;
     struct peer *p = l->peer;
@@ -175,12 +192,12 @@ void on_link_ended(void *ctx, const struct assoc_failure *f) {
         call_failed_event(p, f, assoc_stack_name(l->assoc));
         open_failed(p, f);
     }
+    bool fruitless = outgoing && f != NULL && (!was_open || l->messages == 0);
     end_job(l, f);
     link_free(l);
-    if (outgoing && !was_open && f != NULL && p->n_out == 0)
-        retry_start(p);
-    else
-        peer_pump(p);
+    if (fruitless)
+        no_more_now(p, was_open);
+    peer_pump(p);
     amgr_check_stopped(a);
 }
 
@@ -274,7 +291,8 @@ void peer_pump(struct peer *p) {
         loop_timer_at(l->timer, 0);
         transfer_out_start(l, j);
     }
-    if (p->retrying || p->conf->n_connect == 0)
+    bool enough = p->n_out > 0 && loop_now_ms(p->m->loop) < p->enough_until;
+    if (p->retrying || enough || p->conf->n_connect == 0)
         return;
     for (unsigned want = wanted(p), had = p->n_out; p->n_out < want; had = p->n_out) {
         open_link(p);
@@ -369,12 +387,9 @@ void peer_enable(struct peer *p, bool enable) {
 
 void peer_connect(struct peer *p) {
     p->retrying = false;
+    p->enough_until = 0;
     loop_timer_at(p->retry, 0);
-    for (struct job *j = TAILQ_FIRST(&p->hop->waiting), *next; j != NULL; j = next) {
-        next = TAILQ_NEXT(j, of_hop);
-        if (j->item->deferred <= clock_utc_ms())
-            item_hasten(p->m->queue, j->item);
-    }
+    hop_hasten(p->m->queue, p->hop);
     peer_pump(p);
     if (p->n_out == 0 && p->conf != NULL && p->conf->n_connect > 0 && !p->disabled && !p->m->stopping)
         open_link(p);

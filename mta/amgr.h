@@ -48,7 +48,8 @@ struct peer {
     unsigned n_out, n_in, n_opening;
     unsigned failed_opens; // since the last association that came up
     struct loop_timer *retry;
-    bool retrying; // the open-retry timer runs
+    bool retrying;         // the open-retry timer runs
+    uint64_t enough_until; // monotonic ms: until then no more associations than there are
     int64_t retry_utc;
     char last_failure[ASSOC_TEXT + 20];
     int64_t last_failure_utc, last_up_utc;

@@ -46,7 +46,7 @@ static void note_call(struct listening *n, const struct net_address *remote, con
 static void refuse_unknown(struct listening *n, struct assoc *as, const struct assoc_bind *b,
                            const struct assoc_identity *id) {
     char remote[NET_ADDRESS_TEXT], name[P1_UB_MTA_NAME + 1];
-    net_address_text(b->remote, remote);
+    net_address_host_text(b->remote, remote); // without the port, which differs each time: a repetition is seen as one
     snprintf(name, sizeof name, "%.*s", (int)b->info->name.n, (const char *)b->info->name.p);
     bool by_name = id->verdict == ASSOC_UNKNOWN_NAME || id->verdict == ASSOC_WRONG_PASSWORD;
     if (by_name)
@@ -61,7 +61,7 @@ static void refuse_unknown(struct listening *n, struct assoc *as, const struct a
 
 static void refuse_busy(struct listening *n, struct assoc *as, const struct assoc_bind *b, const struct peer *p) {
     char remote[NET_ADDRESS_TEXT], limit[12];
-    net_address_text(b->remote, remote);
+    net_address_host_text(b->remote, remote);
     snprintf(limit, sizeof limit, "%u", p->conf->associations_max);
     if (!p->disabled && !p->m->stopping)
         EVENT_RAISE(p->m->events, mta_event(EV_ASSOCIATION_LIMIT), {"peer", p->name}, {"limit", limit},
@@ -91,8 +91,15 @@ static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
     }
     note_call(n, b->remote, "accepted");
     l->assoc = as;
-    if (assoc_accept(as, id.peer, &answerer, l) == ERR_OK)
-        link_up(l);
+    if (assoc_accept(as, id.peer, &answerer, l) != ERR_OK)
+        return;
+    link_up(l);
+    if (p->retrying && p->failed_opens > 0 && hop_ready(p->hop) > 0) { // the peer is there again
+        p->failed_opens--;
+        p->retrying = false;
+        loop_timer_at(p->retry, 0);
+        peer_pump(p);
+    }
 }
 
 static void on_caller_failed(void *ctx, struct assoc *as, const struct assoc_failure *f) {
@@ -101,7 +108,12 @@ static void on_caller_failed(void *ctx, struct assoc *as, const struct assoc_fai
     n->last_call_utc = clock_utc_ms();
     snprintf(n->last_caller, sizeof n->last_caller, "%s", f->remote);
     snprintf(n->last_result, sizeof n->last_result, "failed at %s", assoc_step_text(f->step));
-    EVENT_RAISE(n->a->m->events, mta_event(EV_CALLER_FAILED), {"stack", n->conf->name}, {"remote", f->remote},
+    char host[NET_ADDRESS_TEXT];
+    snprintf(host, sizeof host, "%s", f->remote);
+    char *port = strrchr(host, ':');
+    if (port != NULL)
+        *port = 0; // it differs each time: a repetition is seen as one
+    EVENT_RAISE(n->a->m->events, mta_event(EV_CALLER_FAILED), {"stack", n->conf->name}, {"remote", host},
                 {"step", assoc_step_text(f->step)}, {"what", f->text});
 }
 
@@ -292,6 +304,7 @@ void amgr_free(struct amgr *a) {
         return;
     for (struct peer *p; (p = LIST_FIRST(&a->peers)) != NULL;) {
         LIST_REMOVE(p, link);
+        p->hop->wake = NULL; // commits that end later add to the queue
         loop_timer_free(p->retry);
         mem_free(p->name);
         mem_free(p);

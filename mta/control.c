@@ -15,7 +15,7 @@
 
 #include "base/mem.h"
 
-enum { LINE_MAX_OCTETS = 16 << 20, CLIENTS_MAX = 64, FDS_MAX = 4 };
+enum { LINE_MAX_OCTETS = 16 << 20, OUT_MAX = 1 << 20, CLIENTS_MAX = 64, FDS_MAX = 4 };
 
 struct control_socket {
     struct control *c;
@@ -36,7 +36,9 @@ struct control_conn {
     int fd_in;           // received, for the next request
     int fd_out;          // to be sent with the first octets of out
     struct request *now; // being answered: the next line waits
-    bool eof;
+    bool serving;        // an answer given at once comes back to the loop of serve(), not to a deeper one
+    bool eof;            // the client sends no more
+    bool broken;         // nothing more is served
 };
 
 struct control {
@@ -130,11 +132,11 @@ static bool flush(struct control_conn *n) {
         }
         buf_consume(&n->out, (size_t)sent);
     }
-    if (n->eof && n->out.len == 0 && n->now == NULL) {
+    if ((n->eof || n->broken) && n->out.len == 0 && n->now == NULL) {
         conn_free(n);
         return false;
     }
-    loop_io_want(n->io, !n->eof && n->now == NULL, n->out.len > 0);
+    loop_io_want(n->io, !n->eof && n->now == NULL && n->out.len<OUT_MAX, n->out.len> 0);
     return true;
 }
 
@@ -146,7 +148,7 @@ static void answer(struct request *r, json_t *o, int fd) {
         if (fd >= 0)
             close(fd);
         if (n != NULL)
-            n->eof = true;
+            n->broken = true;
     } else
         n->fd_out = fd;
     free(line);
@@ -157,7 +159,7 @@ static void answer(struct request *r, json_t *o, int fd) {
     if (n == NULL)
         return;
     n->now = NULL;
-    if (flush(n))
+    if (!n->serving)
         serve(n);
 }
 
@@ -193,7 +195,7 @@ static void dispatch(struct control_conn *n, json_t *in, const char *broken) {
     struct request *r = mem_calloc(1, sizeof *r);
     if (r == NULL) {
         json_decref(in);
-        conn_free(n);
+        n->broken = true;
         return;
     }
     *r = (struct request){.m = n->c->m, .conn = n, .in = in, .uid = n->uid, .fd = n->fd_in};
@@ -222,9 +224,11 @@ static void dispatch(struct control_conn *n, json_t *in, const char *broken) {
     reply_error(r, "there is no command \"%s\"", name);
 }
 
-// Takes whole lines out of what came, one at a time.
-static void serve(struct control_conn *n) {
-    while (n->now == NULL) {
+// Takes whole lines out of what came, one at a time, while the client takes the answers. False: there is none now.
+static bool serve_some(struct control_conn *n) {
+    bool any = false;
+    n->serving = true;
+    while (n->now == NULL && !n->broken && n->out.len < OUT_MAX && n->fd_out < 0) {
         struct bytes b = buf_bytes(&n->in);
         const uint8_t *end = b.n == 0 ? NULL : memchr(b.p, '\n', b.n);
         if (end == NULL)
@@ -232,14 +236,18 @@ static void serve(struct control_conn *n) {
         json_error_t e;
         json_t *in = json_loadb((const char *)b.p, (size_t)(end - b.p), JSON_REJECT_DUPLICATES, &e);
         buf_consume(&n->in, (size_t)(end - b.p) + 1);
-        struct control *c = n->c;
         dispatch(n, in, e.text);
-        struct control_conn *still; // answering may have freed it
-        LIST_FOREACH(still, &c->conns, link) {
-            if (still == n)
-                break;
-        }
-        if (still == NULL)
+        any = true;
+    }
+    n->serving = false;
+    return any;
+}
+
+// May free the connection.
+static void serve(struct control_conn *n) {
+    for (bool any = true; any;) {
+        any = serve_some(n);
+        if (!flush(n))
             return;
     }
 }
@@ -260,10 +268,11 @@ static void take_fd(struct control_conn *n, struct msghdr *msg) {
 
 static void on_conn(void *arg, bool readable, bool writable) {
     struct control_conn *n = arg;
-    if (writable && !flush(n))
+    if (!readable) {
+        if (writable && flush(n) && n->now == NULL)
+            serve(n);
         return;
-    if (!readable)
-        return;
+    }
     char piece[65536];
     struct iovec iov = {.iov_base = piece, .iov_len = sizeof piece};
     union {
@@ -279,14 +288,16 @@ static void on_conn(void *arg, bool readable, bool writable) {
         take_fd(n, &msg);
     if (got == 0) {
         n->eof = true;
-        flush(n);
+        if (n->now == NULL)
+            serve(n);
         return;
     }
     if (got < 0 || n->in.len + (size_t)got > LINE_MAX_OCTETS || buf_append(&n->in, piece, (size_t)got) < 0) {
         conn_free(n);
         return;
     }
-    serve(n);
+    if (n->now == NULL)
+        serve(n);
 }
 
 static void on_client(void *arg, bool readable, bool writable) {

@@ -22,7 +22,7 @@
 #include "mta/settle.h"
 #include "x400/mtsid.h"
 
-enum { STOP_MS = 20000, LOCK_WAIT_MS = 1000, LOAD_PAGE = 1000 };
+enum { STOP_MS = 20000, QUIET_MS = 20, LOCK_WAIT_MS = 1000, LOAD_PAGE = 1000 };
 
 struct daemon {
     struct mta m;
@@ -32,9 +32,9 @@ struct daemon {
     struct loop_notifier *spool_note, *file_note;
     struct loop_signal *term, *interrupt, *hup;
     struct loop_timer *stop, *lock_wait;
+    struct loop_timer *quiet; // while stopping: looks whether all is on the disk
     struct housekeeping *housekeeping;
     size_t loaded;
-    bool released; // all associations have ended
     int exit_status;
 };
 
@@ -153,12 +153,13 @@ static int put_in_force(struct mta *m, struct conf *fresh) {
         return ERR_NOMEM;
     }
     event_options(d, fresh, &o);
-    events_set(m->events, &o); // when that fails the old log goes on
-    held_conf_unref(m->held);
+    events_set(m->events, &o);          // when that fails the old log goes on
+    struct held_conf *before = m->held; // the peers still point into it
     m->held = held;
     m->conf = held->conf;
     int r = take_domain(m);
     amgr_reload(m->amgr);
+    held_conf_unref(before);
     local_reload(m->local);
     admit_reroute_lost(m);
     return r;
@@ -319,15 +320,13 @@ static void serve(struct daemon *d) {
 
 // ---- stopping ----
 
-static void check_stopped(struct daemon *d) {
-    if (d->released && local_running(d->m.local) == 0)
-        loop_stop(d->m.loop);
-}
-
+// The associations have ended. What is on its way to the disk gets there first.
 static void on_released(void *arg) {
     struct daemon *d = arg;
-    d->released = true;
-    check_stopped(d);
+    if (local_running(d->m.local) == 0 && spool_pending(d->m.spool) == 0)
+        loop_stop(d->m.loop);
+    else
+        loop_timer_in(d->quiet, QUIET_MS);
 }
 
 static void on_stop_timer(void *arg) {
@@ -370,7 +369,7 @@ static void tear_down(struct daemon *d) {
     resolver_free(m->env.resolver);
     loop_notifier_free(d->spool_note), loop_notifier_free(d->file_note);
     loop_signal_free(d->term), loop_signal_free(d->interrupt), loop_signal_free(d->hup);
-    loop_timer_free(d->stop), loop_timer_free(d->lock_wait);
+    loop_timer_free(d->stop), loop_timer_free(d->quiet), loop_timer_free(d->lock_wait);
     events_close(m->events);
     loop_free(m->loop);
     held_conf_unref(m->held);
@@ -400,9 +399,10 @@ static bool make_parts(struct daemon *d) {
     d->interrupt = loop_signal_new(m->loop, SIGINT, on_terminate, d);
     d->hup = loop_signal_new(m->loop, SIGHUP, on_hangup, d);
     d->stop = loop_timer_new(m->loop, on_stop_timer, d);
+    d->quiet = loop_timer_new(m->loop, on_released, d);
     d->lock_wait = loop_timer_new(m->loop, try_spool, d);
     return d->spool_note != NULL && d->file_note != NULL && d->term != NULL && d->interrupt != NULL && d->hup != NULL &&
-           d->stop != NULL && d->lock_wait != NULL && take_domain(m) == ERR_OK;
+           d->stop != NULL && d->quiet != NULL && d->lock_wait != NULL && take_domain(m) == ERR_OK;
 }
 
 static void raise_descriptor_limit(void) {

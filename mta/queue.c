@@ -293,17 +293,30 @@ void item_hold(struct queue *q, struct item *i, bool held) {
     hop_wake(j->hop);
 }
 
+static void job_hasten(struct queue *q, struct job *j, int64_t utc) {
+    if (j->state != JOB_WAITING || j->item->deferred > utc)
+        return;
+    job_unlink(j);
+    j->not_before = 0;
+    job_link(j, loop_now_ms(q->m->loop));
+}
+
 void item_hasten(struct queue *q, struct item *i) {
     struct job *j;
-    TAILQ_FOREACH(j, &i->jobs, of_item) {
-        if (j->state == JOB_WAITING) {
-            job_unlink(j);
-            j->not_before = 0;
-            job_link(j, loop_now_ms(q->m->loop));
-        }
-    }
+    int64_t utc = clock_utc_ms();
+    TAILQ_FOREACH(j, &i->jobs, of_item)
+    job_hasten(q, j, utc);
     TAILQ_FOREACH(j, &i->jobs, of_item)
     hop_wake(j->hop);
+}
+
+void hop_hasten(struct queue *q, struct hop *h) {
+    int64_t utc = clock_utc_ms();
+    for (struct job *j = TAILQ_FIRST(&h->waiting), *next; j != NULL; j = next) {
+        next = TAILQ_NEXT(j, of_hop);
+        job_hasten(q, j, utc);
+    }
+    hop_wake(h);
 }
 
 static void release_due(struct hop *h, uint64_t now) {

@@ -97,6 +97,7 @@ void job_retry(struct queue *q, struct job *j, uint64_t delay_ms); // back, afte
 void job_done(struct queue *q, struct job *j);                     // its recipients are settled
 void queue_unroute(struct queue *q, struct hop *h); // takes back the jobs of a hop that is no more, save those running
 void item_hold(struct queue *q, struct item *i, bool held);
-void item_hasten(struct queue *q, struct item *i); // its waiting jobs are ready now
+void item_hasten(struct queue *q, struct item *i); // its waiting jobs are ready now, unless their delivery is deferred
+void hop_hasten(struct queue *q, struct hop *h);   // likewise all of a hop
 
 #endif

@@ -126,6 +126,8 @@ static void on_committed(void *arg, const struct spool_result *r) {
         item_free(s->report);
         if (--i->settling == 0)
             queue_remove(m->queue, i);
+        if (s->done != NULL)
+            s->done(s->arg);
         settling_free(s);
         return;
     }

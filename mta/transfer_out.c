@@ -6,8 +6,11 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "mta/admit.h"
 #include "mta/codes.h"
 #include "mta/settle.h"
+
+enum { BROKEN_MS = 1000, DAMAGED_MS = 3600 * 1000 };
 
 struct transfer_out {
     struct link *link; // NULL: the association went away while the head was fetched
@@ -20,6 +23,7 @@ struct transfer_out {
     struct content_reader *reader; // NULL: no content, or all of it was read
     bool asked;                    // a piece is on its way
     bool sending;                  // assoc_send was called
+    bool damaged;                  // the content is not what was stored
     size_t room;
     uint64_t started, sent_all; // monotonic ms
 };
@@ -52,14 +56,34 @@ static void way_of(const struct transfer_out *t, struct way *w) {
                       .ack_ms = t->sent_all != 0 ? (int64_t)(now - t->sent_all) : -1};
 }
 
-// After a failure. Those that the peer decided count as attempts; a broken connection does not, for it says nothing
-// about this message.
-static void give_back(struct transfer_out *t, bool counts, const char *why) {
+// Back into the queue. A peer that was removed meanwhile takes nothing any more: its messages are routed again.
+static void put_back(struct mta *m, struct job *j, uint64_t delay_ms) {
+    bool gone = conf_peer_find(m->conf, j->hop->name) == NULL;
+    job_retry(m->queue, j, delay_ms);
+    if (gone)
+        admit_reroute_lost(m);
+}
+
+enum failure {
+    FAILURE_BROKEN,  // of the association: it says nothing about this message
+    FAILURE_BUSY,    // the peer has no room now
+    FAILURE_REFUSED, // by the peer: counts as an attempt
+    FAILURE_DAMAGED  // our copy: an operator may mend it; it expires else
+};
+
+static uint64_t delay_after(enum failure what, const struct conf_retry *retry) {
+    if (what == FAILURE_DAMAGED)
+        return DAMAGED_MS;
+    return what == FAILURE_BROKEN || retry == NULL ? BROKEN_MS : retry->every_ms;
+}
+
+static void give_back(struct transfer_out *t, enum failure what, const char *why) {
     struct mta *m = t->m;
     struct job *j = t->job;
     const struct peer *p = t->link == NULL ? NULL : t->link->peer;
     const struct conf_retry *retry = p != NULL && p->conf != NULL ? &p->conf->transfer_retry : NULL;
-    uint64_t delay = retry != NULL && counts ? retry->every_ms : 1000;
+    bool counts = what == FAILURE_REFUSED;
+    uint64_t delay = delay_after(what, retry);
     char seconds[24];
     snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)delay / 1000);
     for (size_t k = 0; k < j->n; k++) {
@@ -82,7 +106,7 @@ static void give_back(struct transfer_out *t, bool counts, const char *why) {
     }
     EVENT_RAISE(m->events, mta_event(EV_TRANSFER_FAILED), {"peer", p == NULL ? NULL : p->name},
                 {"mts_id", j->item->mts_id}, {"seconds", seconds}, {"what", why});
-    job_retry(m->queue, j, delay);
+    put_back(m, j, delay);
 }
 
 static void pump(struct transfer_out *t) {
@@ -127,6 +151,7 @@ static void on_piece(void *user, int err, struct bytes piece, bool last) {
                     {"message", t->job->item->mts_id});
         content_reader_free(t->reader);
         t->reader = NULL;
+        t->damaged = err == ERR_CORRUPT || err == ERR_ABSENT;
         assoc_send_discard(t->link->assoc);
         return;
     }
@@ -165,7 +190,7 @@ static void on_fetched(void *arg, int err, const struct spool_message *sm) {
     struct transfer_out *t = arg;
     struct link *l = t->link;
     if (l == NULL) {
-        job_retry(t->m->queue, t->job, 0);
+        put_back(t->m, t->job, 0);
         transfer_out_free(t);
         return;
     }
@@ -187,11 +212,9 @@ static void on_fetched(void *arg, int err, const struct spool_message *sm) {
         }
         return;
     }
-    if (err == ERR_CORRUPT) {
+    if (err == ERR_CORRUPT)
         EVENT_RAISE(t->m->events, mta_event(EV_SPOOL_DAMAGED), {"what", why}, {"message", t->job->item->mts_id});
-        job_retry(t->m->queue, t->job, 3600 * 1000); // an operator may mend it; it expires else
-    } else
-        give_back(t, false, why);
+    give_back(t, err == ERR_CORRUPT ? FAILURE_DAMAGED : FAILURE_BROKEN, why);
     detach(t);
     transfer_out_free(t);
     link_idle(l);
@@ -223,6 +246,7 @@ void transfer_out_done(struct link *l, const struct stack_transfer_end *end) {
     struct transfer_out *t = l->out;
     if (t == NULL)
         return;
+    const struct stack_failure *f = &end->failure;
     if (end->ok) {
         struct way w;
         way_of(t, &w);
@@ -231,8 +255,12 @@ void transfer_out_done(struct link *l, const struct stack_transfer_end *end) {
         settle_job(t->m, t->job, t->opened,
                    &(struct fate){.state = SPOOL_RCPT_TRANSFERRED, .reason = -1, .diagnostic = -1}, &w, NULL, NULL);
     } else
-        give_back(t, end->failure.by_peer && end->failure.reason != RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED,
-                  end->failure.text);
+        give_back(t,
+                  t->damaged                                                  ? FAILURE_DAMAGED
+                  : !f->by_peer                                               ? FAILURE_BROKEN
+                  : f->reason == RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED ? FAILURE_BUSY
+                                                                              : FAILURE_REFUSED,
+                  f->text);
     detach(t);
     transfer_out_free(t);
     link_idle(l);
@@ -249,7 +277,8 @@ void transfer_out_gone(struct link *l, const struct assoc_failure *f) {
     }
     bool peers_verdict = f != NULL && f->by_peer && f->step == ASSOC_OPEN && f->reason >= 0 &&
                          f->reason != RTSE_ABORT_LOCAL_SYSTEM_PROBLEM && f->reason != RTSE_ABORT_TEMPORARY_PROBLEM;
-    give_back(t, peers_verdict, f == NULL ? "the association was released" : f->text);
+    give_back(t, peers_verdict ? FAILURE_REFUSED : FAILURE_BROKEN,
+              f == NULL ? "the association was released" : f->text);
     detach(t);
     transfer_out_free(t);
 }
