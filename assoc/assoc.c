@@ -414,3 +414,7 @@ void assoc_abort(struct assoc *a, enum rtse_abort reason) {
     if (a->tcp == NULL || a->stack == NULL)
         assoc_over(a, NULL);
 }
+
+void assoc_drop(struct assoc *a) {
+    assoc_free(a);
+}

@@ -155,5 +155,7 @@ void assoc_read_pause(struct assoc *a, bool pause); // back-pressure: stop readi
 // temporary problem. `ended(NULL)` follows, at the latest when the release timer (10 s) runs out.
 void assoc_close(struct assoc *a);
 void assoc_abort(struct assoc *a, enum rtse_abort reason);
+// At the end of the program, when the loop runs no more: the connection is closed at once, `ended` is not called.
+void assoc_drop(struct assoc *a);
 
 #endif

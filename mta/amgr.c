@@ -121,6 +121,12 @@ static void end_job(struct link *l, const struct assoc_failure *f) {
     transfer_in_gone(l);
 }
 
+void link_drop(struct link *l) {
+    end_job(l, NULL);
+    assoc_drop(l->assoc);
+    link_free(l);
+}
+
 static void tell_end(struct link *l, const struct assoc_failure *f) {
     struct peer *p = l->peer;
     if (f == NULL) {

@@ -30,6 +30,7 @@ struct amgr {
 
 struct link *link_new(struct peer *p, bool outgoing); // NULL: no memory; the association is set by the caller
 void link_up(struct link *l);
+void link_drop(struct link *l); // when the loop runs no more
 void on_link_ended(void *ctx, const struct assoc_failure *f);
 void amgr_take_peers(struct amgr *a); // follows the configuration in force
 void peer_abort(struct peer *p);      // all its associations, whatever they do

@@ -305,6 +305,8 @@ void amgr_free(struct amgr *a) {
     for (struct peer *p; (p = LIST_FIRST(&a->peers)) != NULL;) {
         LIST_REMOVE(p, link);
         p->hop->wake = NULL; // commits that end later add to the queue
+        while (!LIST_EMPTY(&p->links))
+            link_drop(LIST_FIRST(&p->links));
         loop_timer_free(p->retry);
         mem_free(p->name);
         mem_free(p);

@@ -322,6 +322,10 @@ static void serve(struct daemon *d) {
 
 // The associations have ended. What is on its way to the disk gets there first.
 static void on_released(void *arg) {
+    loop_timer_in(((struct daemon *)arg)->quiet, QUIET_MS);
+}
+
+static void on_quiet(void *arg) {
     struct daemon *d = arg;
     if (local_running(d->m.local) == 0 && spool_pending(d->m.spool) == 0)
         loop_stop(d->m.loop);
@@ -399,7 +403,7 @@ static bool make_parts(struct daemon *d) {
     d->interrupt = loop_signal_new(m->loop, SIGINT, on_terminate, d);
     d->hup = loop_signal_new(m->loop, SIGHUP, on_hangup, d);
     d->stop = loop_timer_new(m->loop, on_stop_timer, d);
-    d->quiet = loop_timer_new(m->loop, on_released, d);
+    d->quiet = loop_timer_new(m->loop, on_quiet, d);
     d->lock_wait = loop_timer_new(m->loop, try_spool, d);
     return d->spool_note != NULL && d->file_note != NULL && d->term != NULL && d->interrupt != NULL && d->hup != NULL &&
            d->stop != NULL && d->quiet != NULL && d->lock_wait != NULL && take_domain(m) == ERR_OK;
@@ -416,6 +420,7 @@ static void raise_descriptor_limit(void) {
 static int run(struct daemon *d) {
     struct mta *m = &d->m;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, SIG_IGN); // what is in force again after tear_down: a second one must not end it half-way
     raise_descriptor_limit();
     if (!d->foreground && background(d) != ERR_OK) {
         perror("x400d: cannot go into the background");

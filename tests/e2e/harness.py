@@ -203,10 +203,11 @@ class Mta:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, seconds=30):
+    def stop(self, seconds=30, asked=False):
         """SIGTERM; the exit status must be 0 within the time that is promised."""
         begun = time.monotonic()
-        self.process.terminate()
+        if not asked:
+            self.process.terminate()
         try:
             status = self.process.wait(seconds * SLOW)
         except subprocess.TimeoutExpired:
@@ -354,6 +355,15 @@ class Background:
 
 # ---- one test's world ----
 
+def shortened(line):
+    """An event of a log, for people."""
+    try:
+        e = json.loads(line)
+        return f"{e['time'][11:23]} {e['id']} {e['text'][:400]}\n"
+    except (ValueError, KeyError):
+        return line
+
+
 class World:
     HOSTS = [f"127.0.0.{n}" for n in range(11, 20)]
 
@@ -396,7 +406,7 @@ class World:
             for path in (m.log, m.log + ".stderr"):
                 if os.path.exists(path):
                     with open(path, errors="replace") as f:
-                        text += f"--- {path}\n" + f.read()[-12000:]
+                        text += f"--- {path}\n" + "".join(shortened(line) for line in f.readlines()[-100:])
         return text
 
     def faults(self):
@@ -426,7 +436,7 @@ class World:
         for m in running:
             m.process.terminate()
         for m in running:
-            m.stop()
+            m.stop(asked=True)
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)
