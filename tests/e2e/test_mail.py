@@ -163,6 +163,7 @@ def test_critical_extension(w):
     for k, (bits, to) in enumerate(((0x40, "GAMMA"), (0x20, "BETA"), (0x20, "GAMMA"), (0, "GAMMA"))):
         octets = message(f"critical-{k}", ipm(), [("Receiver", to)], extensions=extension(100, bits, b"\x05\0"))
         equal(caller.transfer(octets), True, "taken")
+    caller.close()
     a.start()
     for k in (0, 1, 2):
         id = f"[/PRMD=ALPHA/ADMD=DEMO/C=GB/;critical-{k}]"

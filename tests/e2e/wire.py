@@ -135,7 +135,9 @@ class Caller:
         return answer
 
     def bind_octets(self, checkpoint=0):
-        bind = der(0xB0, der(0xA1, der(0x80, self.name.encode()), der(0xA1, der(0x04, self.password.encode()))))
+        argument = der(0x05) if self.name is None else \
+            der(0xA1, der(0x80, self.name.encode()), der(0xA1, der(0x04, self.password.encode())))
+        bind = der(0xB0, argument)
         rtorq = der(0xB0, der(0x80, bytes([checkpoint])), der(0x82, b"\0"), der(0xA3, der(0xA0, bind)))
         aarq = der(0x60, der(0xA1, der(0x06, MTS_TRANSFER)),
                    der(0xBE, der(0x28, der(0x06, BER), der(0x02, b"\x03"), der(0xA0, rtorq))))
