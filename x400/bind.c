@@ -25,6 +25,14 @@ static int put_authenticated(struct buf *b, const struct bind_info *i) {
     return err < 0 ? err : tlv_wrap(b, from, TLV_CONTEXT, true, 1);
 }
 
+int bind_info_check(const struct bind_info *i, char *why) {
+    if (i->form == BIND_NONE)
+        return 0;
+    int err = validate_string(VALIDATE_MTA_NAME, VALIDATE_IA5, i->name, why);
+    enum validate_type type = i->form == BIND_IA5 ? VALIDATE_IA5 : VALIDATE_OCTETS;
+    return err < 0 ? err : validate_string(VALIDATE_PASSWORD, type, i->password, why);
+}
+
 static int encode(struct buf *b, const struct bind_info *i, uint32_t wrap) {
     size_t from = b->len;
     int err;
@@ -32,9 +40,7 @@ static int encode(struct buf *b, const struct bind_info *i, uint32_t wrap) {
         err = tlv_put(b, TLV_UNIVERSAL, false, TLV_NULL, bytes_of(NULL, 0));
     else if (i->form != BIND_IA5 && i->form != BIND_OCTETS)
         return ERR_STATE;
-    else if (i->name.n == 0 || i->name.n > P1_UB_MTA_NAME || i->password.n > P1_UB_PASSWORD)
-        return ERR_LIMIT;
-    else
+    else if ((err = bind_info_check(i, NULL)) == 0)
         err = put_authenticated(b, i);
     return err < 0 || wrap == 0 ? err : tlv_wrap(b, from, TLV_CONTEXT, true, wrap);
 }

@@ -34,7 +34,9 @@ struct bind_info {
     struct bytes security_context; // [2] TLV of an argument; p NULL: absent
 };
 
-// wrapped: normal mode. Appended; ERR_NOMEM, ERR_LIMIT (name or password too long), ERR_STATE (a form we do not send).
+// Whether name and password keep X.411's bounds, as they must to be sent; results and why as of validate_string.
+int bind_info_check(const struct bind_info *i, char *why);
+// wrapped: normal mode. Appended; ERR_NOMEM, ERR_STATE (a form we do not send), or the result of bind_info_check.
 int bind_argument_encode(struct buf *b, const struct bind_info *i, bool wrapped);
 int bind_result_encode(struct buf *b, const struct bind_info *i, bool wrapped);
 int bind_error_encode(struct buf *b, enum bind_error e, bool wrapped);

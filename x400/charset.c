@@ -7,6 +7,8 @@
 #include <iconv.h>
 #include <string.h>
 
+#include "asn1/validate.h"
+
 enum { REPLACEMENT = 0xFFFD };
 
 uint32_t charset_utf8_next(const char **p, const char *end) {
@@ -64,32 +66,18 @@ bool charset_utf8_valid(struct bytes text) {
     return true;
 }
 
-static bool all_in(const char *text, bool (*in)(unsigned char c)) {
+static bool all_in(const char *text, enum validate_type type) {
     for (; *text != '\0'; text++)
-        if (!in((unsigned char)*text))
+        if (!validate_octet(type, (uint8_t)*text))
             return false;
     return true;
 }
 
-static bool in_numeric(unsigned char c) {
-    return (c >= '0' && c <= '9') || c == ' ';
-}
-static bool in_printable(unsigned char c) {
-    return in_numeric(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("'()+,-./:=?", c) != NULL);
-}
-static bool in_ia5(unsigned char c) {
-    return c < 0x80;
-}
-
 bool charset_is_numeric(const char *text) {
-    return all_in(text, in_numeric);
+    return all_in(text, VALIDATE_NUMERIC);
 }
 bool charset_is_printable(const char *text) {
-    return all_in(text, in_printable);
-}
-bool charset_is_ia5(const char *text) {
-    return all_in(text, in_ia5);
+    return all_in(text, VALIDATE_PRINTABLE);
 }
 
 bool charset_is_teletex(const char *text) {

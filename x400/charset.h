@@ -23,7 +23,6 @@ bool charset_utf8_valid(struct bytes text);
 // ---- which set holds a text (UTF-8, NUL-terminated) ----
 bool charset_is_numeric(const char *text);   // digits and blank
 bool charset_is_printable(const char *text); // PrintableString
-bool charset_is_ia5(const char *text);       // 7 bits
 bool charset_is_teletex(const char *text);   // T.61
 
 // ---- whole strings: append to out; 0, ERR_NOMEM, or ERR_SYNTAX: a character that the set lacks (out unchanged) ----

@@ -51,19 +51,13 @@ const char *ipm_oid_string(struct arena *a, struct bytes value) {
     return arena_strdup(a, tlv_oid_text(value, text, sizeof text) == ERR_OK ? text : "?");
 }
 
-// Two-digit years are read as 1970 to 2069, whatever the day: a heading's times are for people.
-int ipm_utc_time(struct bytes value, int64_t *t) {
-    const int64_t year_2020 = 1577836800;
-    return p1_time_parse(value, year_2020, t);
-}
-
 // Times are not worth refusing a message for: what cannot be read is absent.
 static int get_time(struct arena *a, const struct member *m, int64_t *out) {
     struct bytes s;
     int err = tlv_string(a, &m->t, m->value, 64, &s);
     if (err == ERR_NOMEM)
         return err;
-    if (err < 0 || ipm_utc_time(s, out) < 0)
+    if (err < 0 || p1_time_parse(s, out) < 0)
         *out = 0;
     return ERR_OK;
 }

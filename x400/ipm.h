@@ -17,7 +17,7 @@
 
 // ORName fields hold a complete encoding, header and all, as P1's do (x400/oraddr.h reads and makes them).
 
-// IPMIdentifier. Written: local is at most 64 characters of PrintableString.
+// IPMIdentifier.
 struct ipm_id {
     struct bytes user; // ORName; n is 0: absent
     const char *local; // user-relative-identifier; may be empty, NULL when the whole identifier is absent
@@ -94,8 +94,10 @@ struct ipm_notification {
 
 // value: the members of the Heading SET. Allocations stay within the arena's limit.
 int ipm_heading_decode(struct arena *a, struct bytes value, struct ipm_heading *h);
+// Whether all texts keep the bounds and sets of X.420, as they must to be sent; results and why as of validate_string.
+int ipm_heading_check(const struct ipm_heading *h, char *why);
 // The Heading SET appended to out. Text that T.61 cannot express is sent with its nearest form and, for the subject,
-// whole in the extended-subject extension. ERR_SYNTAX: a value that the standard does not allow.
+// whole in the extended-subject extension. The result of the check, ERR_SYNTAX (a time out of range) or ERR_NOMEM.
 int ipm_heading_encode(const struct ipm_heading *h, struct buf *out);
 
 // value: the members of the IPN SET.

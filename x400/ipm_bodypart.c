@@ -211,7 +211,7 @@ static const char *delivery_text(struct arena *a, struct bytes fields) {
                 recipient = name_text(a, buf_bytes(&name));
             buf_free(&name);
         } else if (tlv_is(&t, TLV_CONTEXT, 7) && tlv_string(a, &t, v, 64, &tmp) == ERR_OK &&
-                   ipm_utc_time(tmp, &time) == ERR_OK) {
+                   p1_time_parse(tmp, &time) == ERR_OK) {
             p1_time_iso(time, submitted);
         }
     }
@@ -227,7 +227,7 @@ void ipm_part_message_parameters(struct arena *a, struct bytes value, struct ipm
     if (tlv_expect(&c, TLV_UNIVERSAL, TLV_SET, &t, &v) == ERR_OK)
         inner = v;
     if (tlv_find(inner, TLV_CONTEXT, 0, &t, &v) == ERR_OK && tlv_string(a, &t, v, 64, &tmp) == ERR_OK)
-        ipm_utc_time(tmp, &part->delivery_time);
+        p1_time_parse(tmp, &part->delivery_time);
     if (tlv_find(inner, TLV_CONTEXT, 1, &t, &v) == ERR_OK && t.constructed)
         part->delivery_text = delivery_text(a, v);
 }

@@ -1,26 +1,80 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Encodes headings in DER. The bounds are those of IPMSUpperBounds (X.420 06/1999).
-#include <stdlib.h>
+// Encodes headings in DER, after asking the table of bounds (asn1/validate.h) about every text in them.
+#include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "asn1/validate.h"
 #include "x400/ipm_internal.h"
 #include "x400/p1_value.h"
 
-enum {
-    UB_LOCAL_IPM_IDENTIFIER = 64,
-    UB_FREE_FORM_NAME = 64,
-    UB_TELEPHONE_NUMBER = 32,
-    UB_SUBJECT_FIELD = 128,
-    UB_EXTENDED_SUBJECT = 256
-};
+// ---- bounds ----
 
-static int put_printable(struct buf *b, enum tlv_class cls, uint32_t tag, const char *text, size_t max) {
-    if (!charset_is_printable(text))
-        return ERR_SYNTAX;
-    struct bytes s = bytes_str(text);
-    return s.n > max ? ERR_LIMIT : tlv_put(b, cls, false, tag, s);
+static int check(enum validate_field f, enum validate_type type, const char *text, char *why) {
+    return text == NULL ? 0 : validate_string(f, type, bytes_str(text), why);
 }
+
+static int check_ids(const struct ipm_id *list, size_t n, char *why) {
+    int err = ERR_OK;
+    for (size_t i = 0; i < n && err == ERR_OK; i++)
+        err = check(VALIDATE_IPM_IDENTIFIER, VALIDATE_PRINTABLE, list[i].local, why);
+    return err;
+}
+
+static int check_descriptor(const struct ipm_descriptor *d, char *why) {
+    int err = check(VALIDATE_FREE_FORM_NAME, VALIDATE_TELETEX, d->free_form_name, why);
+    return err < 0 ? err : check(VALIDATE_TELEPHONE_NUMBER, VALIDATE_PRINTABLE, d->telephone_number, why);
+}
+
+static int check_descriptors(const struct ipm_descriptor *list, size_t n, char *why) {
+    int err = ERR_OK;
+    for (size_t i = 0; i < n && err == ERR_OK; i++)
+        err = check_descriptor(&list[i], why);
+    return err;
+}
+
+static int check_recipients(const struct ipm_recipient *list, size_t n, char *why) {
+    int err = ERR_OK;
+    for (size_t i = 0; i < n && err == ERR_OK; i++)
+        err = check_descriptor(&list[i].recipient, why);
+    return err;
+}
+
+static int check_people(const struct ipm_heading *h, char *why) {
+    int err = check_descriptors(h->originator, h->originator != NULL, why);
+    if (err == ERR_OK)
+        err = check_descriptors(h->authorizing_users, h->n_authorizing_users, why);
+    if (err == ERR_OK)
+        err = check_recipients(h->primary, h->n_primary, why);
+    if (err == ERR_OK)
+        err = check_recipients(h->copy, h->n_copy, why);
+    if (err == ERR_OK)
+        err = check_recipients(h->blind_copy, h->n_blind_copy, why);
+    return err < 0 ? err : check_descriptors(h->reply_recipients, h->n_reply_recipients, why);
+}
+
+int ipm_heading_check(const struct ipm_heading *h, char *why) {
+    if (h->this_ipm.local == NULL) {
+        if (why != NULL)
+            snprintf(why, VALIDATE_WHY_MAX, "this-IPM is missing");
+        return ERR_SYNTAX;
+    }
+    int err = check_ids(&h->this_ipm, 1, why);
+    if (err == ERR_OK)
+        err = check_ids(&h->replied_to, 1, why);
+    if (err == ERR_OK)
+        err = check_ids(h->obsoleted, h->n_obsoleted, why);
+    if (err == ERR_OK)
+        err = check_ids(h->related, h->n_related, why);
+    if (err == ERR_OK)
+        err = check_people(h, why);
+    if (err == ERR_OK)
+        err = check(VALIDATE_SUBJECT, VALIDATE_UNIVERSAL, h->subject, why);
+    for (size_t i = 0; i < h->n_languages && err == ERR_OK; i++)
+        err = check(VALIDATE_LANGUAGE, VALIDATE_PRINTABLE, h->languages[i], why);
+    return err;
+}
+
+// ---- strings ----
 
 // The nearest that T.61 has, at most max characters: what it lacks becomes a question mark.
 static int t61_nearest(const char *text, size_t max, struct buf *out) {
@@ -55,7 +109,7 @@ static int put_time(struct buf *b, uint32_t tag, int64_t t) {
 
 static int put_id(struct buf *b, enum tlv_class cls, uint32_t tag, const struct ipm_id *id) {
     size_t from = b->len;
-    int err = put_printable(b, TLV_UNIVERSAL, TLV_PRINTABLE_STRING, id->local, UB_LOCAL_IPM_IDENTIFIER);
+    int err = tlv_put(b, TLV_UNIVERSAL, false, TLV_PRINTABLE_STRING, bytes_str(id->local));
     if (err == ERR_OK)
         err = buf_append(b, id->user.p, id->user.n);
     return err < 0 ? err : tlv_wrap(b, from, cls, true, tag);
@@ -65,9 +119,9 @@ static int put_descriptor(struct buf *b, enum tlv_class cls, uint32_t tag, const
     size_t from = b->len;
     int err = buf_append(b, d->formal_name.p, d->formal_name.n);
     if (err == ERR_OK && d->free_form_name != NULL)
-        err = put_t61(b, TLV_CONTEXT, 0, d->free_form_name, UB_FREE_FORM_NAME);
+        err = put_t61(b, TLV_CONTEXT, 0, d->free_form_name, SIZE_MAX);
     if (err == ERR_OK && d->telephone_number != NULL)
-        err = put_printable(b, TLV_CONTEXT, 1, d->telephone_number, UB_TELEPHONE_NUMBER);
+        err = tlv_put(b, TLV_CONTEXT, false, 1, bytes_str(d->telephone_number));
     return err < 0 ? err : tlv_wrap(b, from, cls, true, tag);
 }
 
@@ -108,14 +162,13 @@ static int put_ids(struct buf *b, uint32_t tag, const struct ipm_id *list, size_
 
 // The subject in T.61; what that cannot say whole goes into the extension as well.
 static bool subject_fits(const char *subject) {
-    return charset_is_teletex(subject) && charset_utf8_length(subject) <= UB_SUBJECT_FIELD;
+    return check(VALIDATE_SUBJECT, VALIDATE_TELETEX, subject, NULL) == ERR_OK && charset_is_teletex(subject);
 }
 
 static int put_subject(struct buf *b, const char *subject) {
     size_t from = b->len;
-    if (charset_utf8_length(subject) > UB_EXTENDED_SUBJECT)
-        return ERR_LIMIT;
-    int err = put_t61(b, TLV_UNIVERSAL, TLV_T61_STRING, subject, UB_SUBJECT_FIELD);
+    unsigned most = validate_bound(VALIDATE_SUBJECT, VALIDATE_TELETEX);
+    int err = put_t61(b, TLV_UNIVERSAL, TLV_T61_STRING, subject, most);
     return err < 0 ? err : tlv_wrap(b, from, TLV_CONTEXT, true, 8);
 }
 
@@ -133,7 +186,7 @@ static int put_languages(struct buf *b, const struct ipm_heading *h) {
     struct buf v = {0};
     int err = ERR_OK;
     for (size_t i = 0; i < h->n_languages && err == ERR_OK; i++)
-        err = put_printable(&v, TLV_UNIVERSAL, TLV_PRINTABLE_STRING, h->languages[i], 5);
+        err = tlv_put(&v, TLV_UNIVERSAL, false, TLV_PRINTABLE_STRING, bytes_str(h->languages[i]));
     if (err == ERR_OK)
         err = tlv_wrap(&v, 0, TLV_UNIVERSAL, true, TLV_SET);
     if (err == ERR_OK)
@@ -224,9 +277,9 @@ static int put_rest(struct buf *b, const struct ipm_heading *h) {
 
 int ipm_heading_encode(const struct ipm_heading *h, struct buf *out) {
     size_t from = out->len;
-    if (h->this_ipm.local == NULL)
-        return ERR_SYNTAX;
-    int err = put_people(out, h);
+    int err = ipm_heading_check(h, NULL);
+    if (err == ERR_OK)
+        err = put_people(out, h);
     if (err == ERR_OK)
         err = put_references(out, h);
     if (err == ERR_OK)

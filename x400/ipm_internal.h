@@ -42,7 +42,6 @@ const char *ipm_graphic_string(struct arena *a, struct bytes in);
 int ipm_graphic_encode(const char *utf8, struct buf *out);
 
 // ---- pieces of the heading (ipm.c) ----
-int ipm_utc_time(struct bytes value, int64_t *t);
 const char *ipm_oid_string(struct arena *a, struct bytes value);
 // The text of UniversalOrBMPString: SET { BMPString or UniversalString, language }.
 int ipm_ucs_decode(struct arena *a, struct bytes set_value, const char **out);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "asn1/tlv.h"
+#include "asn1/validate.h"
 #include "x400/charset.h"
 
 static int fails(const char **why, int r, const char *text) {
@@ -66,7 +67,7 @@ static int read_inside(struct cursor *c, uint32_t tag, char *out, size_t max, bo
     return r != 0 ? r : cursor_left(&inside) != 0 ? ERR_SYNTAX : 0;
 }
 
-int mts_domain_decode_value(struct bytes value, struct mts_domain *d, const char **why) {
+static int decode_domain(struct bytes value, struct mts_domain *d, const char **why) {
     struct mts_domain out = {0};
     struct cursor c = cursor_of(value);
     int r;
@@ -83,14 +84,14 @@ int mts_domain_decode_value(struct bytes value, struct mts_domain *d, const char
     return 0;
 }
 
-int mts_id_decode_value(struct bytes value, struct mts_id *id, const char **why) {
+static int decode_id(struct bytes value, struct mts_id *id, const char **why) {
     struct mts_id out = {0};
     struct cursor c = cursor_of(value);
     struct tlv t;
     struct bytes member;
     if (tlv_expect(&c, TLV_APPLICATION, 3, &t, &member) != 0 || !t.constructed)
         return fails(why, ERR_SYNTAX, "the global domain identifier of an MTS identifier is missing");
-    int r = mts_domain_decode_value(member, &out.domain, why);
+    int r = decode_domain(member, &out.domain, why);
     if (r != 0)
         return r;
     if (tlv_expect(&c, TLV_UNIVERSAL, TLV_IA5_STRING, &t, &member) != 0 || cursor_left(&c) > 0)
@@ -120,20 +121,36 @@ static int whole(struct bytes in, uint32_t tag, struct bytes *value, const char 
 int mts_domain_decode(struct bytes in, struct mts_domain *d, const char **why) {
     struct bytes value;
     int r = whole(in, 3, &value, why);
-    return r != 0 ? r : mts_domain_decode_value(value, d, why);
+    return r != 0 ? r : decode_domain(value, d, why);
 }
 
 int mts_id_decode(struct bytes in, struct mts_id *id, const char **why) {
     struct bytes value;
     int r = whole(in, 4, &value, why);
-    return r != 0 ? r : mts_id_decode_value(value, id, why);
+    return r != 0 ? r : decode_id(value, id, why);
+}
+
+// ---- bounds ----
+
+static int check_name(enum validate_field f, bool numeric, const char *text, char *why) {
+    return validate_string(f, numeric ? VALIDATE_NUMERIC : VALIDATE_PRINTABLE, bytes_str(text), why);
+}
+
+int mts_domain_check(const struct mts_domain *d, char *why) {
+    int r = check_name(VALIDATE_COUNTRY, d->country_numeric, d->country, why);
+    if (r == 0)
+        r = check_name(VALIDATE_ADMD, d->admd_numeric, d->admd, why);
+    return r != 0 || !d->has_prmd ? r : check_name(VALIDATE_PRMD, d->prmd_numeric, d->prmd, why);
+}
+
+int mts_id_check(const struct mts_id *id, char *why) {
+    int r = mts_domain_check(&id->domain, why);
+    return r != 0 ? r : validate_string(VALIDATE_LOCAL_IDENTIFIER, VALIDATE_IA5, bytes_str(id->local), why);
 }
 
 // ---- writing ----
 
 static int put_choice(struct buf *b, const char *text, bool numeric) {
-    if (numeric ? !charset_is_numeric(text) : !charset_is_printable(text))
-        return ERR_SYNTAX;
     return tlv_put(b, TLV_UNIVERSAL, false, numeric ? TLV_NUMERIC_STRING : TLV_PRINTABLE_STRING, bytes_str(text));
 }
 
@@ -143,9 +160,9 @@ static int put_inside(struct buf *b, uint32_t tag, const char *text, bool numeri
     return r != 0 ? r : tlv_wrap(b, from, TLV_APPLICATION, true, tag);
 }
 
-static int encode_domain(const struct mts_domain *d, enum tlv_class cls, uint32_t tag, struct buf *out) {
+int mts_domain_encode(const struct mts_domain *d, struct buf *out) {
     size_t before = out->len;
-    int r = strlen(d->country) == (d->country_numeric ? 3 : 2) ? 0 : ERR_SYNTAX;
+    int r = mts_domain_check(d, NULL);
     if (r == 0)
         r = put_inside(out, 1, d->country, d->country_numeric);
     if (r == 0)
@@ -153,37 +170,24 @@ static int encode_domain(const struct mts_domain *d, enum tlv_class cls, uint32_
     if (r == 0 && d->has_prmd)
         r = put_choice(out, d->prmd, d->prmd_numeric);
     if (r == 0)
-        r = tlv_wrap(out, before, cls, true, tag);
+        r = tlv_wrap(out, before, TLV_APPLICATION, true, 3);
     if (r != 0)
         out->len = before;
     return r;
 }
 
-static int encode_id(const struct mts_id *id, enum tlv_class cls, uint32_t tag, struct buf *out) {
+int mts_id_encode(const struct mts_id *id, struct buf *out) {
     size_t before = out->len;
-    int r = id->local[0] != '\0' && charset_is_ia5(id->local) ? 0 : ERR_SYNTAX;
+    int r = mts_id_check(id, NULL);
     if (r == 0)
-        r = encode_domain(&id->domain, TLV_APPLICATION, 3, out);
+        r = mts_domain_encode(&id->domain, out);
     if (r == 0)
         r = tlv_put(out, TLV_UNIVERSAL, false, TLV_IA5_STRING, bytes_str(id->local));
     if (r == 0)
-        r = tlv_wrap(out, before, cls, true, tag);
+        r = tlv_wrap(out, before, TLV_APPLICATION, true, 4);
     if (r != 0)
         out->len = before;
     return r;
-}
-
-int mts_domain_encode(const struct mts_domain *d, struct buf *out) {
-    return encode_domain(d, TLV_APPLICATION, 3, out);
-}
-int mts_domain_encode_as(const struct mts_domain *d, uint32_t context_tag, struct buf *out) {
-    return encode_domain(d, TLV_CONTEXT, context_tag, out);
-}
-int mts_id_encode(const struct mts_id *id, struct buf *out) {
-    return encode_id(id, TLV_APPLICATION, 4, out);
-}
-int mts_id_encode_as(const struct mts_id *id, uint32_t context_tag, struct buf *out) {
-    return encode_id(id, TLV_CONTEXT, context_tag, out);
 }
 
 // ---- comparing ----
@@ -364,14 +368,14 @@ int mts_domain_set(struct mts_domain *d, const char *country, const char *admd, 
     struct mts_domain out = {.has_prmd = prmd != NULL};
     prmd = prmd == NULL ? "" : prmd;
     out.country_numeric = charset_is_numeric(country);
-    if (strlen(admd) > or_attr_bound(OR_ADMD, OR_PRINTABLE) || strlen(prmd) > or_attr_bound(OR_PRMD, OR_PRINTABLE))
+    if (strlen(country) >= sizeof out.country || strlen(admd) > MTSID_DOMAIN_MAX || strlen(prmd) > MTSID_DOMAIN_MAX)
         return ERR_LIMIT;
-    if (strlen(country) != (out.country_numeric ? 3 : 2) || strchr(country, ' ') != NULL ||
-        !charset_is_printable(country) || !charset_is_printable(admd) || !charset_is_printable(prmd))
-        return ERR_SYNTAX;
     memcpy(out.country, country, strlen(country) + 1);
     memcpy(out.admd, admd, strlen(admd) + 1);
     memcpy(out.prmd, prmd, strlen(prmd) + 1);
+    int r = mts_domain_check(&out, NULL);
+    if (r != 0)
+        return r;
     *d = out;
     return 0;
 }

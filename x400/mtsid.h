@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // GlobalDomainIdentifier [APPLICATION 3] and MTSIdentifier [APPLICATION 4] of X.411: which message this is, and which
-// domain did something. Plain values, to be copied by assignment; they own nothing. Bounds are X.411's (country 2 or 3,
-// domain names 16, local identifier 32); from a peer up to four times that is taken.
+// domain did something. Plain values, to be copied by assignment; they own nothing. From a peer names are taken up to
+// the room here, four times the bounds of X.411.
 #ifndef X400_MTSID_H
 #define X400_MTSID_H
 
@@ -32,15 +32,12 @@ struct mts_id {
 // One whole element. 0, ERR_SHORT, ERR_SYNTAX, ERR_LIMIT (too long), ERR_NOMEM; *why (may be NULL) says what is wrong.
 int mts_domain_decode(struct bytes in, struct mts_domain *d, const char **why);
 int mts_id_decode(struct bytes in, struct mts_id *id, const char **why);
-// Appended as DER. ERR_SYNTAX: not fit to be sent (empty local identifier, a character out of its set).
+// Whether the names keep the bounds and character sets of asn1/validate.h; results and why as of validate_string.
+int mts_domain_check(const struct mts_domain *d, char *why);
+int mts_id_check(const struct mts_id *id, char *why);
+// Appended as DER. ERR_NOMEM, or the result of the check.
 int mts_domain_encode(const struct mts_domain *d, struct buf *out);
 int mts_id_encode(const struct mts_id *id, struct buf *out);
-// The same under another tag, [context_tag] IMPLICIT.
-int mts_domain_encode_as(const struct mts_domain *d, uint32_t context_tag, struct buf *out);
-int mts_id_encode_as(const struct mts_id *id, uint32_t context_tag, struct buf *out);
-// The contents alone, when the caller has taken off the header.
-int mts_domain_decode_value(struct bytes value, struct mts_domain *d, const char **why);
-int mts_id_decode_value(struct bytes value, struct mts_id *id, const char **why);
 
 // Domains compare as O/R addresses do (case, blanks, numeric country, blank or absent names); local identifiers by
 // their octets. mts_id_key: the same text for equal identifiers, for maps and file names' hashes.

@@ -1,72 +1,80 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The attributes of an O/R address: their keywords, forms and bounds, and the list of values that an address is.
-// Bounds are those of X.411's annex of upper bounds, as the published modules give them.
+// The attributes of an O/R address: their keywords and forms, and the list of values that an address is. Bounds and
+// character sets are asked of asn1/validate.h.
 #include "x400/oraddr.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "x400/charset.h"
 #include "x400/oraddr_internal.h"
 
-#define PDS                                                                                                            \
-    { 30, 0, 30, 30 }
-#define DD(n) [OR_DD##n##_TYPE] = {"", "", {8, 0, 8, 8}}, [OR_DD##n##_VALUE] = {"", "", {128, 0, 128, 128}}
+#define DD(n) [OR_DD##n##_TYPE] = {"", "", VALIDATE_DDA_TYPE}, [OR_DD##n##_VALUE] = {"", "", VALIDATE_DDA_VALUE}
 
 const struct or_attr_info or_attrs[OR_ATTRS] = {
-    [OR_COUNTRY] = {"C", "C", {2, 3, 0, 0}},
-    [OR_ADMD] = {"A", "A", {16, 16, 0, 0}},
-    [OR_PRMD] = {"P", "P", {16, 16, 0, 0}},
-    [OR_ORGANIZATION] = {"O", "O", {64, 0, 64, 64}},
-    [OR_OU1] = {"OU1", "OU1", {32, 0, 32, 32}},
-    [OR_OU2] = {"OU2", "OU2", {32, 0, 32, 32}},
-    [OR_OU3] = {"OU3", "OU3", {32, 0, 32, 32}},
-    [OR_OU4] = {"OU4", "OU4", {32, 0, 32, 32}},
-    [OR_COMMON_NAME] = {"CN", "CN", {64, 0, 64, 64}},
-    [OR_SURNAME] = {"S", "S", {40, 0, 40, 64}},
-    [OR_GIVEN] = {"G", "G", {16, 0, 16, 40}},
-    [OR_INITIALS] = {"I", "I", {5, 0, 5, 16}},
-    [OR_GENERATION] = {"GQ", "Q", {3, 0, 3, 16}},
-    [OR_X121] = {"X121", "X.121", {0, 16, 0, 0}},
-    [OR_TERMINAL_ID] = {"T-ID", "T-ID", {24, 0, 0, 0}},
-    [OR_TERMINAL_TYPE] = {"T-TY", "T-TY", {10, 0, 0, 0}},
-    [OR_NUMERIC_USER_ID] = {"UA-ID", "N-ID", {0, 32, 0, 0}},
-    [OR_NET_NUMBER] = {"NET-NUM", "NET-NUM", {0, 15, 0, 0}},
-    [OR_NET_SUB] = {"NET-SUB", "NET-SUB", {0, 40, 0, 0}},
-    [OR_NET_PSAP] = {"NET-PSAP", "PSAP", {255, 0, 0, 0}},
-    [OR_PD_SERVICE] = {"PD-SERVICE", "PD-SN", {16, 0, 0, 0}},
-    [OR_PD_COUNTRY] = {"PD-C", "PD-C", {2, 3, 0, 0}},
-    [OR_PD_CODE] = {"PD-CODE", "PD-PC", {16, 16, 0, 0}},
-    [OR_PD_OFFICE] = {"PD-OFFICE", "PD-OF", PDS},
-    [OR_PD_OFFICE_NUMBER] = {"PD-OFFICE-NUM", "PD-OFN", PDS},
-    [OR_PD_EXT_ADDRESS] = {"PD-EXT-ADDRESS", "PD-EA", PDS},
-    [OR_PD_PERSON] = {"PD-PN", "PD-PN", PDS},
-    [OR_PD_ORGANIZATION] = {"PD-O", "PD-O", PDS},
-    [OR_PD_EXT_DELIVERY] = {"PD-EXT-DELIVERY", "PD-ED", PDS},
-    [OR_PD_ADDRESS1] = {"PD-A1", "PD-A1", {30, 0, 180, 180}},
-    [OR_PD_ADDRESS2] = {"PD-A2", "PD-A2", {30, 0, 0, 0}},
-    [OR_PD_ADDRESS3] = {"PD-A3", "PD-A3", {30, 0, 0, 0}},
-    [OR_PD_ADDRESS4] = {"PD-A4", "PD-A4", {30, 0, 0, 0}},
-    [OR_PD_ADDRESS5] = {"PD-A5", "PD-A5", {30, 0, 0, 0}},
-    [OR_PD_ADDRESS6] = {"PD-A6", "PD-A6", {30, 0, 0, 0}},
-    [OR_PD_STREET] = {"PD-STREET", "PD-S", PDS},
-    [OR_PD_BOX] = {"PD-BOX", "PD-B", PDS},
-    [OR_PD_RESTANTE] = {"PD-RESTANTE", "PD-R", PDS},
-    [OR_PD_UNIQUE] = {"PD-UNIQUE", "PD-U", PDS},
-    [OR_PD_LOCAL] = {"PD-LOCAL", "PD-L", PDS},
+    [OR_COUNTRY] = {"C", "C", VALIDATE_COUNTRY},
+    [OR_ADMD] = {"A", "A", VALIDATE_ADMD},
+    [OR_PRMD] = {"P", "P", VALIDATE_PRMD},
+    [OR_ORGANIZATION] = {"O", "O", VALIDATE_ORGANIZATION},
+    [OR_OU1] = {"OU1", "OU1", VALIDATE_ORGANIZATIONAL_UNIT},
+    [OR_OU2] = {"OU2", "OU2", VALIDATE_ORGANIZATIONAL_UNIT},
+    [OR_OU3] = {"OU3", "OU3", VALIDATE_ORGANIZATIONAL_UNIT},
+    [OR_OU4] = {"OU4", "OU4", VALIDATE_ORGANIZATIONAL_UNIT},
+    [OR_COMMON_NAME] = {"CN", "CN", VALIDATE_COMMON_NAME},
+    [OR_SURNAME] = {"S", "S", VALIDATE_SURNAME},
+    [OR_GIVEN] = {"G", "G", VALIDATE_GIVEN_NAME},
+    [OR_INITIALS] = {"I", "I", VALIDATE_INITIALS},
+    [OR_GENERATION] = {"GQ", "Q", VALIDATE_GENERATION_QUALIFIER},
+    [OR_X121] = {"X121", "X.121", VALIDATE_X121_ADDRESS},
+    [OR_TERMINAL_ID] = {"T-ID", "T-ID", VALIDATE_TERMINAL_IDENTIFIER},
+    [OR_TERMINAL_TYPE] = {"T-TY", "T-TY", VALIDATE_NONE},
+    [OR_NUMERIC_USER_ID] = {"UA-ID", "N-ID", VALIDATE_NUMERIC_USER_IDENTIFIER},
+    [OR_NET_NUMBER] = {"NET-NUM", "NET-NUM", VALIDATE_E163_4_NUMBER},
+    [OR_NET_SUB] = {"NET-SUB", "NET-SUB", VALIDATE_E163_4_SUB_ADDRESS},
+    [OR_NET_PSAP] = {"NET-PSAP", "PSAP", VALIDATE_NONE},
+    [OR_PD_SERVICE] = {"PD-SERVICE", "PD-SN", VALIDATE_PDS_NAME},
+    [OR_PD_COUNTRY] = {"PD-C", "PD-C", VALIDATE_COUNTRY},
+    [OR_PD_CODE] = {"PD-CODE", "PD-PC", VALIDATE_POSTAL_CODE},
+    [OR_PD_OFFICE] = {"PD-OFFICE", "PD-OF", VALIDATE_PDS_PARAMETER},
+    [OR_PD_OFFICE_NUMBER] = {"PD-OFFICE-NUM", "PD-OFN", VALIDATE_PDS_PARAMETER},
+    [OR_PD_EXT_ADDRESS] = {"PD-EXT-ADDRESS", "PD-EA", VALIDATE_PDS_PARAMETER},
+    [OR_PD_PERSON] = {"PD-PN", "PD-PN", VALIDATE_PDS_PARAMETER},
+    [OR_PD_ORGANIZATION] = {"PD-O", "PD-O", VALIDATE_PDS_PARAMETER},
+    [OR_PD_EXT_DELIVERY] = {"PD-EXT-DELIVERY", "PD-ED", VALIDATE_PDS_PARAMETER},
+    [OR_PD_ADDRESS1] = {"PD-A1", "PD-A1", VALIDATE_UNFORMATTED_ADDRESS},
+    [OR_PD_ADDRESS2] = {"PD-A2", "PD-A2", VALIDATE_ADDRESS_LINE},
+    [OR_PD_ADDRESS3] = {"PD-A3", "PD-A3", VALIDATE_ADDRESS_LINE},
+    [OR_PD_ADDRESS4] = {"PD-A4", "PD-A4", VALIDATE_ADDRESS_LINE},
+    [OR_PD_ADDRESS5] = {"PD-A5", "PD-A5", VALIDATE_ADDRESS_LINE},
+    [OR_PD_ADDRESS6] = {"PD-A6", "PD-A6", VALIDATE_ADDRESS_LINE},
+    [OR_PD_STREET] = {"PD-STREET", "PD-S", VALIDATE_PDS_PARAMETER},
+    [OR_PD_BOX] = {"PD-BOX", "PD-B", VALIDATE_PDS_PARAMETER},
+    [OR_PD_RESTANTE] = {"PD-RESTANTE", "PD-R", VALIDATE_PDS_PARAMETER},
+    [OR_PD_UNIQUE] = {"PD-UNIQUE", "PD-U", VALIDATE_PDS_PARAMETER},
+    [OR_PD_LOCAL] = {"PD-LOCAL", "PD-L", VALIDATE_PDS_PARAMETER},
     DD(1),
     DD(2),
     DD(3),
     DD(4),
 };
 
+_Static_assert(VALIDATE_PRINTABLE == (int)OR_PRINTABLE && VALIDATE_NUMERIC == (int)OR_NUMERIC &&
+                   VALIDATE_TELETEX == (int)OR_TELETEX && VALIDATE_UNIVERSAL == (int)OR_UNIVERSAL,
+               "a form is a type of the table of bounds");
+
+// Texts of ours for what is none in X.411.
+enum { OUR_TEXT_MAX = 255 };
+static bool is_our_text(enum or_attr attr) {
+    return attr == OR_TERMINAL_TYPE || attr == OR_NET_PSAP;
+}
+
 unsigned or_attr_bound(enum or_attr attr, enum or_form form) {
-    return or_attrs[attr].bound[form];
+    if (is_our_text(attr))
+        return form == OR_PRINTABLE ? OUR_TEXT_MAX : 0;
+    return validate_bound((enum validate_field)or_attrs[attr].field, (enum validate_type)form);
 }
 bool or_attr_has_form(enum or_attr attr, enum or_form form) {
     return or_attr_bound(attr, form) != 0;
-}
-const char *or_attr_keyword(enum or_attr attr) {
-    return or_attrs[attr].slash;
 }
 
 // ---- values ----
@@ -108,37 +116,46 @@ static bool is_letters(const char *text) {
 }
 
 enum or_form or_form_for(enum or_attr attr, const char *text) {
-    const uint8_t *bound = or_attrs[attr].bound;
     if (is_country(attr))
         return charset_is_numeric(text) ? OR_NUMERIC : OR_PRINTABLE;
-    if (bound[OR_PRINTABLE] == 0)
+    if (!or_attr_has_form(attr, OR_PRINTABLE))
         return OR_NUMERIC;
-    if (charset_is_printable(text) || bound[OR_UNIVERSAL] == 0)
+    if (charset_is_printable(text) || !or_attr_has_form(attr, OR_UNIVERSAL))
         return OR_PRINTABLE;
     return charset_is_teletex(text) ? OR_TELETEX : OR_UNIVERSAL;
 }
 
-int or_value_check(enum or_attr attr, enum or_form form, const char *text) {
-    unsigned bound = or_attr_bound(attr, form);
-    size_t n = charset_utf8_length(text);
-    if (bound == 0)
-        return ERR_SYNTAX;
-    if (n > bound)
-        return ERR_LIMIT;
-    if (n == 0 && attr != OR_ADMD)
-        return ERR_SYNTAX;
+static int says(char *why, int r, const char *text) {
+    if (r != 0 && why != NULL)
+        snprintf(why, VALIDATE_WHY_MAX, "%s", text);
+    return r;
+}
+
+static int check_terminal_type(const char *text, char *why) {
+    int64_t number = or_terminal_type_number(text);
+    return number < 0 ? says(why, ERR_SYNTAX, "terminal-type is neither a known word nor a number")
+                      : validate_number(VALIDATE_TERMINAL_TYPE, number, why);
+}
+
+int or_value_check(enum or_attr attr, enum or_form form, const char *text, char *why) {
+    if (!or_attr_has_form(attr, form))
+        return says(why, ERR_SYNTAX, "the attribute has no such form");
+    if (is_our_text(attr) && strlen(text) > OUR_TEXT_MAX)
+        return says(why, ERR_LIMIT, "the attribute's text has more than 255 characters");
     if (attr == OR_TERMINAL_TYPE)
-        return or_terminal_type_number(text) < 0 ? ERR_SYNTAX : 0;
+        return check_terminal_type(text, why);
     if (attr == OR_NET_PSAP)
-        return or_psap_encode(text, NULL);
-    if (is_country(attr) && (n != bound || strchr(text, ' ') != NULL || (form == OR_PRINTABLE && !is_letters(text))))
-        return ERR_SYNTAX;
-    switch (form) {
-    case OR_PRINTABLE: return charset_is_printable(text) ? 0 : ERR_SYNTAX;
-    case OR_NUMERIC: return charset_is_numeric(text) ? 0 : ERR_SYNTAX;
-    case OR_TELETEX: return charset_is_teletex(text) ? 0 : ERR_SYNTAX;
-    default: return charset_utf8_valid(bytes_str(text)) ? 0 : ERR_SYNTAX;
-    }
+        return says(why, or_psap_encode(text, NULL), "extended-network-address is not a presentation address");
+    int r = validate_string((enum validate_field)or_attrs[attr].field, (enum validate_type)form, bytes_str(text), why);
+    if (r != 0)
+        return r;
+    if (is_country(attr) && (form == OR_PRINTABLE ? !is_letters(text) : strchr(text, ' ') != NULL))
+        return says(why, ERR_SYNTAX, "country-name is neither two letters nor three digits");
+    if (form == OR_TELETEX && !charset_is_teletex(text))
+        return says(why, ERR_SYNTAX, "a teletex attribute has a character that T.61 lacks");
+    if (form == OR_UNIVERSAL && !charset_utf8_valid(bytes_str(text)))
+        return says(why, ERR_SYNTAX, "a universal attribute is not valid UTF-8");
+    return 0;
 }
 
 // ---- building ----
@@ -176,21 +193,22 @@ static int extension_order(const struct or_extension *e, int64_t type, struct by
     return r != 0 ? r : e->value.n < value.n ? -1 : e->value.n > value.n;
 }
 
+// The list has room for the next power of two, so that many cost no more than twice their room.
 int or_extension_add(struct arena *arena, struct or_address *a, int64_t type, struct bytes value) {
-    size_t n = a->n_extensions, at = 0;
+    size_t n = a->n_extensions, at = n;
     if (n >= OR_EXTENSIONS_MAX)
         return ERR_LIMIT;
-    struct or_extension *e = arena_array(arena, n + 1, sizeof *e);
-    if (e == NULL)
-        return ERR_NOMEM;
-    while (at < n && extension_order(&a->extensions[at], type, value) <= 0)
-        at++;
-    if (at > 0)
-        memcpy(e, a->extensions, at * sizeof *e);
-    e[at] = (struct or_extension){type, value};
-    if (at < n)
-        memcpy(e + at + 1, a->extensions + at, (n - at) * sizeof *e);
-    a->extensions = e;
+    if ((n & (n - 1)) == 0) {
+        struct or_extension *more = arena_array(arena, n == 0 ? 1 : 2 * n, sizeof *more);
+        if (more == NULL)
+            return ERR_NOMEM;
+        if (n > 0)
+            memcpy(more, a->extensions, n * sizeof *more);
+        a->extensions = more;
+    }
+    for (; at > 0 && extension_order(&a->extensions[at - 1], type, value) > 0; at--)
+        a->extensions[at] = a->extensions[at - 1];
+    a->extensions[at] = (struct or_extension){type, value};
     a->n_extensions++;
     return 0;
 }
@@ -203,7 +221,7 @@ static int set(struct arena *arena, struct or_address *a, enum or_attr attr, enu
         if (a->values[i].attr != attr || (!others && a->values[i].form != form))
             b.values[b.n++] = a->values[i];
     if (text != NULL) {
-        int r = or_value_check(attr, form, text);
+        int r = or_value_check(attr, form, text, NULL);
         const char *copy = r != 0                     ? NULL
                            : attr == OR_TERMINAL_TYPE ? or_terminal_type_normal(arena, text)
                                                       : arena_strdup(arena, text);
@@ -228,8 +246,10 @@ int or_address_set_text(struct arena *arena, struct or_address *a, enum or_attr 
 }
 
 int or_address_copy(struct arena *arena, struct or_address *out, const struct or_address *a) {
-    struct or_address copy = {.deviation = a->deviation};
+    struct or_address copy = {0};
     struct or_builder b = {.n = 0};
+    if (a->deviation != NULL && (copy.deviation = arena_strdup(arena, a->deviation)) == NULL)
+        return ERR_NOMEM;
     for (size_t i = 0; i < a->n_values; i++) {
         b.values[b.n] = a->values[i];
         if ((b.values[b.n++].text = arena_strdup(arena, a->values[i].text)) == NULL)

@@ -7,7 +7,8 @@
 // an address and shares its values: or_address_set copies them before it changes one (the other stays as it was).
 //
 // An address that was received keeps its encoding (`raw`) and is encoded again to the very same octets, until it is
-// changed. Tags, attribute numbers and bounds are X.411's; the text forms are in the manner of RFC 2156 and F.401.
+// changed. Tags and attribute numbers are X.411's, bounds those of asn1/validate.h; the text forms are in the manner of
+// RFC 2156 and F.401.
 #ifndef X400_ORADDR_H
 #define X400_ORADDR_H
 
@@ -92,7 +93,7 @@ struct or_address {
     uint16_t n_extensions;
     struct bytes directory_name; // encoding of the Name inside [0]; p NULL: none
     struct bytes raw;            // the whole element as received, header and all; p NULL: made or changed by us
-    const char *deviation;       // the first breach of X.411 seen by the decoder, constant text; NULL: none
+    const char *deviation;       // the first breach of X.411 seen by the decoder, in words; NULL: none
 };
 
 // ---- reading and building ----
@@ -167,7 +168,7 @@ enum or_tag {
 int or_name_decode(struct arena *arena, struct bytes in, struct or_address *a, const char **why);
 int or_name_decode_as(struct arena *arena, enum or_tag tag, struct bytes in, struct or_address *a, const char **why);
 // Appends. raw if it is there (under the asked tag, contents untouched), else DER; then ERR_SYNTAX when the address
-// is not fit to be sent (or_address_check). On failure out is as before.
+// is not fit to be sent (or_address_check), ERR_LIMIT when a value breaks its bound. On failure out is as before.
 int or_name_encode(const struct or_address *a, struct buf *out);
 int or_name_encode_as(const struct or_address *a, enum or_tag tag, struct buf *out);
 

@@ -56,11 +56,10 @@ static char *to_utf8(struct reader *rd, enum or_form form, unsigned ucs_width, s
 static int add_text(struct reader *rd, unsigned attr, unsigned form, const char *text) {
     if (text == NULL)
         return ERR_NOMEM;
-    int fit = or_value_check((enum or_attr)attr, (enum or_form)form, text);
-    if (fit == ERR_LIMIT)
-        deviates(rd, "an attribute of the O/R address is longer than its bound");
-    else if (fit != 0)
-        deviates(rd, "an attribute of the O/R address is not in its character set or shape");
+    char why[VALIDATE_WHY_MAX];
+    if (rd->a->deviation == NULL && or_value_check((enum or_attr)attr, (enum or_form)form, text, why) != 0 &&
+        (rd->a->deviation = arena_strdup(rd->arena, why)) == NULL)
+        return ERR_NOMEM;
     if (or_builder_add(&rd->b, (enum or_attr)attr, (enum or_form)form, text) != 0)
         deviates(rd, "an attribute of the O/R address is there twice");
     return 0;

@@ -115,7 +115,7 @@ static const char *member(const struct or_address *a, unsigned attr, unsigned fo
     if (text != NULL || form == OR_PRINTABLE)
         return text;
     text = or_address_get(a, (enum or_attr)attr);
-    return text != NULL && or_value_check((enum or_attr)attr, (enum or_form)form, text) == 0 ? text : NULL;
+    return text != NULL && or_value_check((enum or_attr)attr, (enum or_form)form, text, NULL) == 0 ? text : NULL;
 }
 
 static int put_person(struct buf *b, const struct or_address *a, unsigned form, struct id id) {
@@ -275,8 +275,9 @@ int or_name_encode_as(const struct or_address *a, enum or_tag tag, struct buf *o
         return ERR_SYNTAX;
     for (size_t i = 0; i < a->n_values; i++) {
         const struct or_value *v = &a->values[i];
-        if (or_value_check((enum or_attr)v->attr, (enum or_form)v->form, v->text) != 0)
-            return ERR_SYNTAX;
+        int r = or_value_check((enum or_attr)v->attr, (enum or_form)v->form, v->text, NULL);
+        if (r != 0)
+            return r;
     }
     static const struct id ids[] = {[OR_TAG_NAME] = {TLV_APPLICATION, 0},
                                     [OR_TAG_CONTEXT] = {TLV_CONTEXT, 0},

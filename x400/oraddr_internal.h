@@ -3,13 +3,14 @@
 #ifndef X400_ORADDR_INTERNAL_H
 #define X400_ORADDR_INTERNAL_H
 
+#include "asn1/validate.h"
 #include "x400/oraddr.h"
 
-enum { OR_VALUES_MAX = OR_ATTRS * 3, OR_EXTENSIONS_MAX = 256 }; // 256: ub-extension-attributes
+enum { OR_VALUES_MAX = OR_ATTRS * 3, OR_EXTENSIONS_MAX = 256 }; // 256: ub-extension-attributes, and a limit for peers
 
 struct or_attr_info {
     const char *slash, *semicolon; // keywords; "" for domain-defined attributes
-    uint8_t bound[OR_FORMS];       // characters at most, by form; 0: there is no such form
+    uint8_t field;                 // enum validate_field: its forms, bounds and sets; VALIDATE_NONE: a text of ours
 };
 extern const struct or_attr_info or_attrs[OR_ATTRS];
 
@@ -20,11 +21,13 @@ struct or_builder {
 };
 int or_builder_add(struct or_builder *b, enum or_attr attr, enum or_form form, const char *text); // ERR_EXISTS
 int or_builder_finish(struct arena *arena, const struct or_builder *b, struct or_address *a);
-// Sorted in by type and value; ERR_LIMIT, ERR_NOMEM. The value is not copied.
+// Sorted in by type and value, for an address that is being made (the list is changed in place); ERR_LIMIT, ERR_NOMEM.
+// The value is not copied.
 int or_extension_add(struct arena *arena, struct or_address *a, int64_t type, struct bytes value);
 
-// 0, ERR_SYNTAX (a character or the shape is wrong) or ERR_LIMIT (too long).
-int or_value_check(enum or_attr attr, enum or_form form, const char *text);
+// 0, ERR_SYNTAX (a character or the shape is wrong), ERR_LIMIT (too long) or ERR_NOMEM. why: NULL, or VALIDATE_WHY_MAX
+// octets to say it.
+int or_value_check(enum or_attr attr, enum or_form form, const char *text, char *why);
 // The narrowest form of the attribute that holds the text; if none does, the first one it has.
 enum or_form or_form_for(enum or_attr attr, const char *text);
 

@@ -173,20 +173,20 @@ static const char *name_of(enum or_attr attr) {
     return or_attrs[attr].semicolon;
 }
 
-// Why a text is not fit for a form of an attribute.
-static int unfit(struct parser *ps, const char *at, enum or_attr attr, enum or_form form, const char *text, int r) {
+// Why a text is not fit for a form of an attribute; `why` is the table's word.
+static int unfit(struct parser *ps, const char *at, enum or_attr attr, enum or_form form, const char *text, int r,
+                 const char *why) {
     const char *name = name_of(attr), *end = text + strlen(text);
-    unsigned bound = or_attr_bound(attr, form);
     if (attr == OR_COUNTRY || attr == OR_PD_COUNTRY)
         return wrong(ps, at, "%s: two letters (ISO 3166) or three digits (X.121) were expected", name);
     if (attr == OR_TERMINAL_TYPE)
         return wrong(ps, at, "%s: tlx, ttx, g3fax, g4fax, ia5, vtx or a number was expected", name);
     if (attr == OR_NET_PSAP)
         return wrong(ps, at, "%s: a presentation address such as '50'H/'53'H/'54'H/NS+4900 was expected", name);
-    if (bound == 0)
+    if (!or_attr_has_form(attr, form))
         return wrong(ps, at, "%s has no %s form", name, form == OR_TELETEX ? "teletex" : "universal");
     if (r == ERR_LIMIT)
-        return wrong(ps, at, "%s is too long: %zu characters, at most %u", name, charset_utf8_length(text), bound);
+        return attr >= OR_DD1_TYPE ? wrong(ps, at, "%s", why) : wrong(ps, at, "%s: %s", name, why);
     if (form == OR_NUMERIC)
         return wrong(ps, at, "%s: only digits were expected", name);
     for (const char *p = text; p < end;) {
@@ -205,11 +205,12 @@ static int unfit(struct parser *ps, const char *at, enum or_attr attr, enum or_f
 }
 
 static int store(struct parser *ps, enum or_attr attr, enum or_form form, const char *at, const char *text) {
-    int r = or_value_check(attr, form, text);
+    char why[VALIDATE_WHY_MAX] = "";
+    int r = or_value_check(attr, form, text, why);
     if (r == ERR_NOMEM)
         return r;
     if (r != 0)
-        return unfit(ps, at, attr, form, text, r);
+        return unfit(ps, at, attr, form, text, r, why);
     if (attr == OR_TERMINAL_TYPE && (text = or_terminal_type_normal(ps->arena, text)) == NULL)
         return ERR_NOMEM;
     if (or_builder_add(&ps->b, attr, form, text) != 0)

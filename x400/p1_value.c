@@ -59,10 +59,9 @@ static int zone_parse(struct cursor *c, int *offset) {
     return 0;
 }
 
-int p1_time_parse(struct bytes text, int64_t now, int64_t *seconds) {
+int p1_time_parse(struct bytes text, int64_t *seconds) {
     struct cursor c = cursor_of(text);
-    int f[5], s = 0, zone, m0, d0;
-    int64_t now_year;
+    int f[5], s = 0, zone;
     for (int i = 0; i < 5; i++)
         if (two_digits(&c, &f[i]) < 0)
             return ERR_SYNTAX;
@@ -70,12 +69,7 @@ int p1_time_parse(struct bytes text, int64_t now, int64_t *seconds) {
         return ERR_SYNTAX;
     if (zone_parse(&c, &zone) < 0)
         return ERR_SYNTAX;
-    date_of((now - (now < 0 ? 86399 : 0)) / 86400, &now_year, &m0, &d0);
-    int64_t year = now_year - now_year % 100 + f[0];
-    if (year < now_year - 50)
-        year += 100;
-    else if (year >= now_year + 50)
-        year -= 100;
+    int64_t year = f[0] < 76 ? 2000 + f[0] : 1900 + f[0];
     if (!days_in_month(year, f[1], f[2]) || f[3] > 23 || f[4] > 59 || s > 60)
         return ERR_SYNTAX;
     *seconds = days_of(year, f[1], f[2]) * 86400 + f[3] * 3600 + f[4] * 60 + s - zone;
@@ -100,7 +94,7 @@ static struct civil civil_of(int64_t seconds) {
 }
 
 int p1_time_text(int64_t seconds, char out[14]) {
-    if (seconds < INT64_C(-62135596800) || seconds > INT64_C(253402300799)) // years 1 to 9999
+    if (seconds < INT64_C(189302400) || seconds > INT64_C(3345062399)) // what p1_time_parse would not read back
         return ERR_LIMIT;
     struct civil c = civil_of(seconds);
     char text[32];
@@ -123,12 +117,10 @@ int p1_time_iso(int64_t seconds, char out[21]) {
     return 0;
 }
 
-static const int64_t window_centre = 1767225600; // 2026-01-01: years 1976 to 2075
-
 int p1_put_time(struct buf *b, enum tlv_class cls, uint32_t tag, const struct p1_time *t) {
     char text[14];
     int64_t said;
-    if (t->text.p != NULL && p1_time_parse(t->text, window_centre, &said) == 0 && said == t->seconds)
+    if (t->text.p != NULL && p1_time_parse(t->text, &said) == 0 && said == t->seconds)
         return tlv_put(b, cls, false, tag, t->text);
     int err = p1_time_text(t->seconds, text);
     return err < 0 ? err : tlv_put(b, cls, false, tag, bytes_of(text, 13));
@@ -140,26 +132,15 @@ int p1_get_time(struct arena *a, const struct tlv *t, struct bytes value, struct
     if (err < 0)
         return err;
     int64_t seconds;
-    if ((err = p1_time_parse(text, window_centre, &seconds)) < 0)
+    if ((err = p1_time_parse(text, &seconds)) < 0)
         return err;
     *out = (struct p1_time){true, seconds, text};
     return 0;
 }
 
-static int bits_of(struct bytes raw, uint32_t *set) {
-    if (raw.n < 1 || raw.p[0] > 7 || (raw.n == 1 && raw.p[0] != 0) || raw.n > 1 + 4)
-        return ERR_SYNTAX;
-    *set = 0;
-    unsigned n = (unsigned)(raw.n - 1) * 8 - raw.p[0];
-    for (unsigned i = 0; i < n; i++)
-        if (raw.p[1 + i / 8] & (0x80 >> i % 8))
-            *set |= UINT32_C(1) << i;
-    return 0;
-}
-
 int p1_put_bits(struct buf *b, enum tlv_class cls, uint32_t tag, const struct p1_bits *v, unsigned min_bits) {
     uint32_t said;
-    if (v->raw.p != NULL && bits_of(v->raw, &said) == 0 && said == v->set)
+    if (v->raw.p != NULL && tlv_get_bits(v->raw, &said) == 0 && said == v->set)
         return tlv_put(b, cls, false, tag, v->raw);
     uint8_t octets[5] = {0};
     unsigned n = min_bits;
@@ -174,7 +155,7 @@ int p1_put_bits(struct buf *b, enum tlv_class cls, uint32_t tag, const struct p1
 
 int p1_get_bits(const struct tlv *t, struct bytes value, struct p1_bits *out) {
     out->raw = value;
-    return t->constructed ? ERR_SYNTAX : bits_of(value, &out->set);
+    return t->constructed ? ERR_SYNTAX : tlv_get_bits(value, &out->set);
 }
 
 int p1_get_code(const struct tlv *t, struct bytes value, int max, int *out) {

@@ -10,26 +10,10 @@
 #include <stdint.h>
 
 #include "asn1/tlv.h"
+#include "asn1/validate.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-
-// Upper bounds (X.411, module MTSUpperBounds).
-enum {
-    P1_UB_RECIPIENTS = 32767,
-    P1_UB_TRANSFERS = 512,
-    P1_UB_REDIRECTIONS = 512,
-    P1_UB_DL_EXPANSIONS = 512,
-    P1_UB_CONTENT_ID = 16,
-    P1_UB_MTA_NAME = 32,
-    P1_UB_PASSWORD = 62,
-    P1_UB_LOCAL_ID = 32,
-    P1_UB_SUPPLEMENTARY_INFO = 256,
-    P1_UB_EXTENDED_EITS = 1024,
-    P1_UB_INTEGER_OPTIONS = 256,
-    P1_UB_CODES = 32767,   // reason and diagnostic codes, built-in content types
-    P1_UB_EXTENSIONS = 256 // of one SET OF: each type once, and types are numbered up to ub-extension-types
-};
 
 // What was wrong, for a log or a report: the path of the field and the fault,
 // as in "per-recipient-fields[2].recipient-name: element is missing".
@@ -78,9 +62,11 @@ struct p1_eits {
 
 // ---- time ----
 
-// YYMMDDhhmm[ss](Z|+hhmm|-hhmm). A year is the one within 50 of `now` (seconds). ERR_SYNTAX.
-int p1_time_parse(struct bytes text, int64_t now, int64_t *seconds);
-int p1_time_text(int64_t seconds, char out[14]); // YYMMDDhhmmssZ and a NUL
+// YYMMDDhhmm[ss](Z|+hhmm|-hhmm), without any zone UTC; years 1976 to 2075. The window is fixed, 50 years around 2026,
+// rather than one that moves with the clock: what is stored reads the same on every day and on every node, whatever its
+// clock says, and the times of messages lie within months of their handling. ERR_SYNTAX.
+int p1_time_parse(struct bytes text, int64_t *seconds);
+int p1_time_text(int64_t seconds, char out[14]); // YYMMDDhhmmssZ and a NUL; ERR_LIMIT: not in those years
 int p1_time_iso(int64_t seconds, char out[21]);  // for people: YYYY-MM-DDThh:mm:ssZ and a NUL
 static inline struct p1_time p1_time_of(int64_t seconds) {
     return (struct p1_time){true, seconds, {NULL, 0}};
@@ -96,7 +82,6 @@ int p1_put_raw(struct buf *b, struct bytes raw);
 struct bytes p1_oid(struct arena *a, const char *dotted);
 
 // ---- decoding of values: ERR_SYNTAX, ERR_LIMIT, ERR_NOMEM ----
-// Years 1976 to 2075, whatever the clock says: a stored message reads the same for ever.
 int p1_get_time(struct arena *a, const struct tlv *t, struct bytes value, struct p1_time *out);
 int p1_get_bits(const struct tlv *t, struct bytes value, struct p1_bits *out);
 int p1_get_eits(struct arena *a, struct bytes whole, struct p1_eits *out);

@@ -33,8 +33,7 @@ static struct bytes printable(struct arena *a, const char *text) {
         unsigned char c = (unsigned char)text[i];
         if ((c & 0xC0) == 0x80)
             continue; // the rest of a UTF-8 character
-        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        out[n++] = letter || (c != '\0' && strchr(" '()+,-./:=?", c) != NULL) ? (char)c : '?';
+        out[n++] = validate_octet(VALIDATE_PRINTABLE, c) ? (char)c : '?';
     }
     return bytes_of(out, n);
 }

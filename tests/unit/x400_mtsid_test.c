@@ -36,10 +36,7 @@ static void test_captured(void **state) {
     assert_int_equal(mts_id_encode(&id, &out), 0);
     assert_int_equal(out.len, sizeof captured);
     assert_memory_equal(buf_bytes(&out).p, captured, sizeof captured);
-    buf_clear(&out);
-    assert_int_equal(mts_id_encode_as(&id, 2, &out), 0);
-    assert_int_equal(buf_bytes(&out).p[0], 0xA2);
-    assert_memory_equal(buf_bytes(&out).p + 1, captured + 1, sizeof captured - 1);
+    out.mem[out.off] = 0xA2;
     assert_int_equal(mts_id_decode(buf_bytes(&out), &back, &why), ERR_SYNTAX);
     assert_string_equal(why, "an MTS identifier was expected");
     buf_free(&out);
@@ -75,7 +72,9 @@ static void test_forms(void **state) {
     assert_int_equal(mts_domain_decode(buf_bytes(&out), &e, NULL), 0);
     assert_memory_equal(&d, &e, sizeof d);
     assert_int_equal(mts_domain_set(&d, "gb", "ABCDEFGHIJKLMNOPQ", NULL), ERR_LIMIT);
-    assert_int_equal(mts_domain_set(&d, "gbr", "A", NULL), ERR_SYNTAX);
+    assert_int_equal(mts_domain_set(&d, "gbr", "A", NULL), ERR_LIMIT);
+    assert_int_equal(mts_domain_set(&d, "g", "A", NULL), ERR_SYNTAX);
+    assert_int_equal(mts_domain_set(&d, "gb", "A", ""), ERR_SYNTAX);
     assert_int_equal(mts_domain_set(&d, "gb", "A_", NULL), ERR_SYNTAX);
     buf_free(&out);
     arena_free(&m);
@@ -152,7 +151,7 @@ static void test_hostile(void **state) {
                 assert_non_null(mts_id_print(&m, &id));
                 assert_non_null(mts_id_key(&m, &id));
                 int r = mts_id_encode(&id, &out);
-                assert_true(r == 0 || r == ERR_SYNTAX);
+                assert_true(r == 0 || r == ERR_SYNTAX || r == ERR_LIMIT);
                 arena_free(&m);
             }
             buf_free(&out);

@@ -4,26 +4,25 @@
 
 enum { NOW = 1795170876 }; // 2026-11-20 10:34:36
 
-static void parses(const char *text, int64_t now, int64_t want) {
+static void parses(const char *text, int64_t want) {
     int64_t got = 0;
-    assert_int_equal(p1_time_parse(bytes_str(text), now, &got), 0);
+    assert_int_equal(p1_time_parse(bytes_str(text), &got), 0);
     assert_int_equal(got, want);
 }
 
 static void times_in_every_form(void **state) {
     (void)state;
-    parses("261120103436Z", NOW, NOW);
-    parses("2611201034Z", NOW, NOW - 36);
-    parses("261120113436+0100", NOW, NOW);
-    parses("2611200504-0530", NOW, NOW - 36);
-    parses("261120103436", NOW, NOW); // without a zone, as old peers write it
-    parses("2611201034", NOW, NOW - 36);
-    parses("000101000000Z", NOW, 946684800);
-    parses("240229000000Z", NOW, 1709164800);
-    parses("750101000000Z", NOW, 3313526400); // 2075
-    parses("760101000000Z", NOW, 189302400);  // 1976
-    parses("991231235959Z", NOW, 946684799);
-    parses("010101000000Z", 3786912000, 4133980800); // seen from 2090: 2101
+    parses("261120103436Z", NOW);
+    parses("2611201034Z", NOW - 36);
+    parses("261120113436+0100", NOW);
+    parses("2611200504-0530", NOW - 36);
+    parses("261120103436", NOW); // without a zone, as old peers write it
+    parses("2611201034", NOW - 36);
+    parses("000101000000Z", 946684800);
+    parses("240229000000Z", 1709164800);
+    parses("750101000000Z", 3313526400); // 2075
+    parses("760101000000Z", 189302400);  // 1976
+    parses("991231235959Z", 946684799);
 }
 
 static void bad_times_are_refused(void **state) {
@@ -43,7 +42,7 @@ static void bad_times_are_refused(void **state) {
                                       "-61120103436Z"};
     int64_t t;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (p1_time_parse(bytes_str(bad[i]), NOW, &t) == 0)
+        if (p1_time_parse(bytes_str(bad[i]), &t) == 0)
             fail_msg("\"%s\" was accepted", bad[i]);
 }
 
@@ -57,10 +56,14 @@ static void times_are_written(void **state) {
     assert_int_equal(p1_time_iso(-1, iso), 0);
     assert_string_equal(iso, "1969-12-31T23:59:59Z");
     assert_int_equal(p1_time_text(INT64_MAX, utc), ERR_LIMIT);
+    assert_int_equal(p1_time_text(189302399, utc), ERR_LIMIT); // 1975 would be read as 2075
+    assert_int_equal(p1_time_text(3345062400, utc), ERR_LIMIT);
+    assert_int_equal(p1_time_text(3345062399, utc), 0);
+    assert_string_equal(utc, "751231235959Z");
     for (int64_t t = 189302400; t < 3313526400; t += 86400 * 13 + 3601) { // there and back
         int64_t back;
         assert_int_equal(p1_time_text(t, utc), 0);
-        assert_int_equal(p1_time_parse(bytes_str(utc), NOW, &back), 0);
+        assert_int_equal(p1_time_parse(bytes_str(utc), &back), 0);
         assert_int_equal(back, t);
     }
 }
@@ -161,7 +164,8 @@ static void domains_compare_by_meaning(void **state) {
     assert_true(trace_domain_equal(d, hex(&a, "6380 6180 1302 4742 0000 6208 1306 5445535420 20 1303 505041 0000")));
     assert_false(trace_domain_equal(d, hex(&a, DOMAIN_B)));
     assert_false(trace_domain_equal(d, hex(&a, "630e 6104 1302 4742 6206 1304 54455354"))); // no private domain
-    assert_true(trace_domain_equal(hex(&a, "630a 6104 1302 4742 6202 1300"), hex(&a, "630b 6104 1302 4742 6203 1301 20")));
+    assert_true(
+        trace_domain_equal(hex(&a, "630a 6104 1302 4742 6202 1300"), hex(&a, "630b 6104 1302 4742 6203 1301 20")));
     arena_free(&a);
 }
 
