@@ -5,9 +5,10 @@
 #define MTA_LOCAL_INTERNAL_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 #include "mta/deliver_dir.h"
-#include "mta/mta.h"
+#include "mta/local.h"
 #include "x400/ipm_stream.h"
 
 #define ITEM_ENVELOPE "envelope.json"
@@ -81,5 +82,69 @@ void item_remove(const char *dir, const char *name); // of tmp/, a complete one
 
 // Keeps a file that grows from leaving all its octets to one long sync at its end.
 int item_sync_now_and_then(const struct deliver_item *it, uint64_t *unsynced, size_t n);
+
+// ---- a delivery: one job (local_delivery.c, local_check.c) ----
+enum target_state {
+    TARGET_FAILED,  // by the checks
+    TARGET_NOTHING, // delivered without an item: a probe, a report that says nothing to the originator, the same
+                    // recipient again
+    TARGET_TO_WRITE,
+    TARGET_WRITTEN,
+    TARGET_INTENDED, // the intent is committed
+    TARGET_PUBLISHED,
+    TARGET_TAKEN,  // written, but the spool knows the name: it was delivered before
+    TARGET_PRESENT // it was delivered before, and nothing of this one is left
+};
+
+struct target {
+    struct delivery *d;
+    uint32_t rcpt, number;
+    enum target_state state;
+    int diagnostic; // of a failure
+    const char *why;
+    char name[DELIVER_NAME];
+};
+
+struct delivery {
+    struct file_job file; // first
+    LIST_ENTRY(delivery) link;
+    struct local *l;
+    int64_t message;
+    struct item *item;     // NULL: found at the start, and the item is not loaded
+    struct job *job;       // NULL: found at the start
+    struct opened *opened; // likewise; its arena has all of `facts`
+    struct item_facts facts;
+    char *dir; // of a delivery found at the start; else the hop's name has it
+    struct target *target;
+    size_t n, at; // at: the one the file thread is at
+    struct item_writer writer;
+    int err;        // of the file thread
+    char what[200]; // and its text
+    size_t commits; // under way
+    bool waiting;   // for the timer: not counted as running
+    int commit_err;
+    uint64_t started; // monotonic ms
+    struct loop_timer *timer;
+};
+
+struct local {
+    struct mta *m;
+    LIST_HEAD(, delivery) deliveries;
+    size_t n_running;
+    struct hop *last; // the one served last
+    atomic_bool stop; // seen by the file thread too
+};
+
+bool local_stopping(struct local *l);
+void local_pump(struct local *l); // begins what there is room for
+
+struct delivery *delivery_new(struct local *l); // counted as running; NULL: no memory
+void delivery_free(struct delivery *d);
+const char *delivery_directory(const struct delivery *d);
+int delivery_begin(struct delivery *d); // of a job; it goes on by itself. An error: nothing was begun
+void delivery_publish(struct delivery *d);
+// Takes what a delivery needs from the stored message, and decides for each recipient what is to be done. ERR_CORRUPT
+// (d->what may say more), ERR_NOMEM.
+int delivery_open(struct delivery *d, const struct spool_message *sm);
 
 #endif

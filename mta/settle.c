@@ -174,7 +174,8 @@ static int add_report(struct settling *s, struct spool_batch *b) {
                                      .mta_name = s->m->conf->mta.name,
                                      .arrival = s->item->arrived / 1000,
                                      .now = clock_utc_ms() / 1000};
-        r = report_make(&report->arena, s->opened->env, &maker, items, n, &report->env);
+        r = maker.identifier.p == NULL ? ERR_NOMEM
+                                       : report_make(&report->arena, s->opened->env, &maker, items, n, &report->env);
     }
     if (r == ERR_OK) {
         struct content_ref returned = {.octets = s->inline_content, .length = s->inline_content.n};
@@ -260,10 +261,15 @@ static const char *keep_text(struct arena *a, const char *s) {
 void settle(struct mta *m, struct item *i, struct job *j, struct opened *opened, const struct fate *fates, size_t n,
             const struct way *way, void (*done)(void *arg), void *arg) {
     struct settling *s = mem_calloc(1, sizeof *s);
-    if (s == NULL)
-        return; // the recipients stay as they are in the spool, and are taken up again at the next start
-    *s = (struct settling){.m = m, .item = i, .n = n, .opened = opened_ref(opened), .done = done, .arg = arg};
-    s->fates = arena_array(&s->arena, n, sizeof *s->fates);
+    struct fate *kept = s == NULL ? NULL : arena_array(&s->arena, n, sizeof *kept);
+    i->settling++;
+    if (kept == NULL) { // the recipients stay as they are in the spool, and are taken up again at the next start
+        mem_free(s);
+        return;
+    }
+    s->m = m, s->item = i, s->n = n, s->fates = kept;
+    s->opened = opened_ref(opened);
+    s->done = done, s->arg = arg;
     if (way != NULL) {
         s->way = *way;
         s->way.peer = keep_text(&s->arena, way->peer);
@@ -272,7 +278,6 @@ void settle(struct mta *m, struct item *i, struct job *j, struct opened *opened,
         s->way.remote = keep_text(&s->arena, way->remote);
     } else
         s->way = (struct way){.queue_ms = -1, .association_ms = -1, .transfer_ms = -1, .ack_ms = -1};
-    i->settling++;
     for (size_t k = 0; k < n; k++) {
         s->fates[k] = fates[k];
         s->fates[k].text = keep_text(&s->arena, fates[k].text);
