@@ -49,11 +49,11 @@ static int print_conf(const struct cli *c, const struct conf *conf, bool secrets
 }
 
 static void print_summary(const struct cli *c, const struct conf *conf, const struct conf_errors *errors) {
-    fprintf(c->out, "%s: %s, %zu stacks, %zu peers, %zu routes, %zu deliveries", conf->path,
+    fprintf(c->out, "%s: %s; stacks: %zu, peers: %zu, routes: %zu, deliveries: %zu", conf->path,
             errors->n_warnings > 0 ? "usable" : "good", conf->n_stacks, conf->n_peers, conf->n_routes,
             conf->n_delivers);
     if (errors->n_warnings > 0)
-        fprintf(c->out, ", %zu warning%s", errors->n_warnings, errors->n_warnings == 1 ? "" : "s");
+        fprintf(c->out, ", warnings: %zu", errors->n_warnings);
     fputc('\n', c->out);
 }
 

@@ -224,7 +224,7 @@ static json_t *result_of(struct client *d, json_t *answer, const char *why) {
 }
 
 json_t *client_ask(struct client *d, json_t *request, int fd, int *fd_in) {
-    json_error_t e = {.text = "no \"ok\" in the answer"};
+    json_error_t e;
     const char *why = "memory is short";
     if (fd_in != NULL)
         *fd_in = -1;
@@ -247,7 +247,7 @@ json_t *client_ask(struct client *d, json_t *request, int fd, int *fd_in) {
     }
     json_t *answer = json_loadb((const char *)buf_bytes(&d->in).p, (size_t)n, 0, &e);
     buf_consume(&d->in, (size_t)n + 1);
-    json_t *result = result_of(d, answer, e.text);
+    json_t *result = result_of(d, answer, answer == NULL ? e.text : "there is no \"ok\" in the answer");
     json_decref(answer);
     return result;
 }

@@ -69,7 +69,7 @@ static int fault_set(const struct dump_apdu *p, int err, size_t n, struct dump_f
     if (p->fault.text[0] != 0) // the head was whole, and its fault has a path, not an offset
         snprintf(f->text, sizeof f->text, "the envelope that ends here: %s", text);
     else
-        snprintf(f->text, sizeof f->text, "no MTS-APDU: %s", *text != 0 ? text : err_text(err));
+        snprintf(f->text, sizeof f->text, "%s", *text != 0 ? text : err_text(err));
     return err;
 }
 

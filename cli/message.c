@@ -32,7 +32,7 @@ int message_address(const struct cli *c, const char *name, const char *text, str
     if (err == ERR_SYNTAX) {
         cli_fail(c, "%s%s%s%s", dashes, name, colon, e.what);
         text_caret(c, text, e.column);
-        return CLI_FAILED;
+        return CLI_USAGE;
     }
     if (err == ERR_OK && or_address_check(&address) != NULL)
         return cli_fail(c, "%s%s%sthe address %s is not complete: %s", dashes, name, colon, text_clean(c->arena, text),

@@ -15,8 +15,8 @@ struct content {
     size_t n_external;
 };
 
-// An address of the command line, as the option `name` gave it (NULL: a word). CLI_DONE; CLI_FAILED, and what is wrong
-// was shown with its place. orname (may be NULL): its encoding as ORName, in the arena.
+// An address of the command line, as the option `name` gave it (NULL: a word). CLI_DONE; CLI_USAGE, and what is wrong
+// was shown with its place; CLI_FAILED. orname (may be NULL): its encoding as ORName, in the arena.
 int message_address(const struct cli *c, const char *name, const char *text, struct bytes *orname);
 
 // The heading, the body and the attachments that a asks for, as a P22 content. identifier: of this IPM, at most 64

@@ -123,11 +123,9 @@ static int from_host(const struct cli *c, const char *word, struct ping_peer *pp
 
 // ---- a peer of the configuration ----
 
-static const struct conf_peer *named(const struct cli *c, const struct conf *conf, const char *word,
-                                     const char **near) {
+static const struct conf_peer *named(const struct conf *conf, const char *word, const char **near) {
     const char *names[PEERS_NAMED];
     size_t n = 0;
-    (void)c;
     for (; n < conf->n_peers && n < PEERS_NAMED; n++)
         names[n] = conf->peers[n].name;
     *near = conf_nearest(word, names, n);
@@ -143,7 +141,7 @@ static int find(struct cli *c, const struct args *a, const char *word, struct pi
     const char *file = args_get(a, "file"), *near = NULL;
     struct conf_errors errors;
     pp->conf = conf_load(file != NULL ? file : X400D_SYSCONFDIR "/x400d.conf", &errors);
-    const struct conf_peer *p = pp->conf == NULL ? NULL : named(c, pp->conf, word, &near);
+    const struct conf_peer *p = pp->conf == NULL ? NULL : named(pp->conf, word, &near);
     int status = CLI_DONE;
     if (p != NULL && p->n_connect == 0)
         status = cli_fail(c, "peer \"%s\" is never called: its block has no `connect`", word);
@@ -155,8 +153,9 @@ static int find(struct cli *c, const struct args *a, const char *word, struct pi
         conf_errors_print(&errors, c->err);
         status = cli_fail(c, "no configuration says what peer \"%s\" is; a host is given as HOST:PORT", word);
     } else
-        status = cli_fail(c, "there is no peer \"%s\" in %s%s%s%s; a host is given as HOST:PORT", word, pp->conf->path,
-                          near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+        status =
+            cli_fail(c, "there is no peer \"%s\" in %s%s%s%s; a host is given as HOST:PORT", word, pp->conf->path,
+                     near != NULL ? " (did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?)" : "");
     conf_errors_free(&errors);
     return status;
 }

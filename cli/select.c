@@ -65,6 +65,8 @@ json_t *client_pages(struct client *d, json_t *request, size_t limit) {
         int64_t before = next;
         if (page == NULL || json_array_extend(all, json_object_get(page, "messages")) < 0 ||
             ((next = json_number(page, "next")) != 0 && next <= before)) { // never in circles
+            if (page != NULL)
+                cli_fail(d->c, "the pages of the daemon's answer lead nowhere");
             json_decref(page);
             json_decref(first);
             first = NULL;

@@ -16,11 +16,20 @@ static int print_hops(struct cli *c, const json_t *hops) {
     json_t *h;
     table_init(&t, c, columns, sizeof columns / sizeof *columns);
     json_array_foreach((json_t *)hops, k, h) {
+        int64_t all = 0;
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            all += json_number(h, keys[i]);
+        if (all == 0)
+            continue;
         table_add(&t, PAINT_BOLD, json_text(h, "next_hop"));
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
             table_addf(&t, PAINT_NONE, "%lld", (long long)json_number(h, keys[i]));
     }
-    return t.n == 0 ? CLI_DONE : table_print(&t, "");
+    if (t.n == 0)
+        return CLI_DONE;
+    int status = table_print(&t, "");
+    fputc('\n', c->out);
+    return status;
 }
 
 static void add_message(struct table *t, const json_t *m) {
@@ -53,8 +62,6 @@ static int print_queue(struct cli *c, const json_t *v) {
     int status = print_hops(c, json_object_get(v, "next_hops"));
     table_init(&t, c, columns, sizeof columns / sizeof *columns);
     json_array_foreach(json_object_get(v, "messages"), k, m) add_message(&t, m);
-    if (status == CLI_DONE && json_array_size(json_object_get(v, "next_hops")) > 0)
-        fputc('\n', c->out);
     return status == CLI_DONE ? table_print(&t, "no message waits") : status;
 }
 

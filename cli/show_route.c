@@ -28,10 +28,12 @@ static int print_routes(struct cli *c, const json_t *v, bool of_address) {
     struct table t;
     size_t k;
     json_t *r;
-    table_init(&t, c, columns, sizeof columns / sizeof *columns - !of_address);
+    size_t n = sizeof columns / sizeof *columns;
+    table_init(&t, c, columns + !of_address, of_address ? n : n - 2);
     json_array_foreach((json_t *)v, k, r) {
         bool won = r == winner;
-        table_add(&t, PAINT_GOOD, won ? "=>" : " ");
+        if (of_address)
+            table_add(&t, PAINT_GOOD, won ? "=>" : " ");
         table_add(&t, PAINT_NONE, json_text(r, "to"));
         table_add(&t, won ? PAINT_GOOD : PAINT_BOLD, json_text(r, "name"));
         table_add(&t, PAINT_NONE, json_text(r, "pattern"));
@@ -49,15 +51,16 @@ static int print_routes(struct cli *c, const json_t *v, bool of_address) {
 
 int show_routes_run(struct cli *c, const struct args *a) {
     const char *address = a->n_words > 0 ? a->words[0] : NULL;
-    if (address != NULL && message_address(c, NULL, address, NULL) != CLI_DONE)
-        return CLI_FAILED;
+    int status = address == NULL ? CLI_DONE : message_address(c, NULL, address, NULL);
+    if (status != CLI_DONE)
+        return status;
     json_t *request = json_pack("{s:s, s:s}", "cmd", "show", "what", address != NULL ? "route" : "routes");
     if (address != NULL)
         json_object_set_new(request, "address", json_string(address));
     json_t *v = client_once(c, a, CLIENT_STATUS, request);
     if (v == NULL)
         return CLI_FAILED;
-    int status = args_has(a, "json") ? cli_print_json(c, v) : print_routes(c, v, address != NULL);
+    status = args_has(a, "json") ? cli_print_json(c, v) : print_routes(c, v, address != NULL);
     json_decref(v);
     return status;
 }
