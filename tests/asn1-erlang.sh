@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# tests/asn1-erlang.sh [COUNT]: our ASN.1 codecs against Erlang's, over the very same modules (asn1/*.asn), COUNT values of
-# each type (10), each in two forms. Prints `N passed, N failed`. Exit status 77 when Erlang's compiler is not here.
+# tests/asn1-erlang.sh asn1c|codecs [COUNT]: decoders and encoders against Erlang's, which are made of the very same
+# modules (asn1/*.asn): those of asn1c (tests/erlang/asn1c.erl), or the program's own (codecs.erl). COUNT values of each
+# type (10), each in two forms. Prints `N passed, N failed`. Exit status 77 when Erlang's compiler is not here.
 set -eu
 cd "$(dirname "$0")/.."
 top=$(pwd)
 : "${BUILD:=build}"
 case $BUILD in /*) ;; *) BUILD=$top/$BUILD ;; esac
-peer=$BUILD/tests/asn1-erlang
+what=$1
+peer=$BUILD/tests/erlang/$what
 
-for tool in erlc escript; do
+for tool in erl erlc; do
     command -v $tool >/dev/null || { echo "skipped: no $tool (packages erlang-asn1, erlang-dev)"; exit 77; }
 done
 erl -noshell -eval 'case code:which(asn1ct) of non_existing -> halt(1); _ -> halt(0) end.' ||
@@ -24,4 +26,5 @@ cd "$work"
 for m in UpperBounds External MTS RTSE MTABind ACSE Presentation MTA IPMS; do
     erlc -bber $m.asn
 done
-escript "$top/tests/asn1-erlang.escript" "$peer" "${1:-10}"
+erlc -I . "$top/tests/erlang/values.erl" "$top/tests/erlang/$what.erl"
+erl -noshell -run "$what" main "$peer" "${2:-10}" -s erlang halt

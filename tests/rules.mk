@@ -10,14 +10,15 @@ $(BUILD)/tests/%: tests/unit/%.c $(LIBS) $(ASN1C_LIB)
 	$(Q)$(CC) $(OUR_CFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		-Wl,--start-group $(LIBS) $(ASN1C_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
 
-# Our side of tests/asn1-erlang.sh.
-$(BUILD)/tests/asn1-erlang: tests/asn1-erlang.c $(LIBS) $(ASN1C_LIB)
+# The two sides that tests/asn1-erlang.sh compares with Erlang: asn1c's codecs and ours.
+ERLANG_BINS := $(BUILD)/tests/erlang/asn1c $(BUILD)/tests/erlang/codecs
+$(ERLANG_BINS): $(BUILD)/tests/%: tests/%.c $(LIBS) $(ASN1C_LIB)
 	$(call SAY,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OUR_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -Wl,--start-group $(LIBS) $(ASN1C_LIB) -Wl,--end-group $(PKG_LIBS)
 
 .PHONY: tests unit lint check check-now check-full check-full-now
-tests: all $(TEST_BINS) $(BUILD)/tests/asn1-erlang
+tests: all $(TEST_BINS) $(ERLANG_BINS)
 
 # make unit [ONLY=pattern]: build and run the unit tests.
 ONLY ?= %
@@ -35,8 +36,8 @@ check: deps-check
 
 # Every entry is a command that says how it went in a way that tests/run knows.
 CHECKS := $(TEST_BINS) tests/lint.sh 'tests/ipm-tshark.sh $(BUILD)/tests/x400_ipm_sample_test' tests/p1-tshark.sh \
-	tests/asn1-erlang.sh 'mandoc -T lint -W warning $(wildcard docs/*.[158])'
+	'tests/asn1-erlang.sh asn1c 5' 'tests/asn1-erlang.sh codecs 10' 'mandoc -T lint -W warning $(wildcard docs/*.[158])'
 check-now: tests
 	@$(RUN) $(CHECKS)
 
--include $(TEST_BINS:=.d) $(BUILD)/tests/asn1-erlang.d
+-include $(TEST_BINS:=.d) $(ERLANG_BINS:=.d)
