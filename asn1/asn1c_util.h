@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Decoding and encoding with the types that asn1c makes from asn1/*.asn ("asn1/gen/Type.h"). Only *_codec.c include
-// this: everything else sees plain structs. What a peer sent is walked under limits (tlv_check) before asn1c sees it.
+// Decoding and encoding with the types that asn1c makes from asn1/*.asn ("asn1/gen/Type.h"). Only tests
+// include this: the programs are built without it. What a peer sent is walked under limits (tlv_check) before asn1c
+// sees it.
 #ifndef ASN1_ASN1C_UTIL_H
 #define ASN1_ASN1C_UTIL_H
 

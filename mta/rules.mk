@@ -3,10 +3,10 @@ mta_APART := mta/main.c
 
 all: $(BUILD)/x400d
 $(BUILD)/x400d: $(BUILD)/mta/main.o $(LIBS_OF_mta)
-	$(CC) $(OUR_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) $(OUR_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # make docs: the page about events, made of the one table that the daemon uses.
-mta_MAINS += mta/events_doc.c
 mta_APART += mta/events_doc.c
 .PHONY: docs
 docs: $(BUILD)/events.md
