@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `x400 ping` against a responder of our own on loopback, in another thread: each step is shown, and why it stopped.
+#include "tests/unit/cli_util.h"
+
+#include "assoc/assoc.h"
+
+struct server {
+    pthread_t thread;
+    struct loop *loop;
+    struct loop_notifier *stop;
+    struct assoc_env env;
+    struct assoc_listener *listener;
+    struct conf_stack stack;
+    struct conf_peer peer;
+    struct conf_password ours, theirs;
+    char address[80];
+    unsigned bound, refused, ended;
+};
+
+static void on_ended(void *ctx, const struct assoc_failure *f) {
+    struct server *s = ctx;
+    s->ended += f == NULL;
+}
+
+static void on_bind(void *ctx, struct assoc *a, const struct assoc_bind *b) {
+    static const struct assoc_user user = {.ended = on_ended};
+    struct server *s = ctx;
+    if (!bytes_equal(b->info->name, bytes_str("MTA-A")) || !bind_password_is(b->info, s->theirs.secret)) {
+        s->refused++;
+        assoc_refuse(a, BIND_AUTHENTICATION_ERROR);
+    } else if (assoc_accept(a, &s->peer, &user, s) == 0)
+        s->bound++;
+}
+
+static void on_caller_failed(void *ctx, struct assoc *a, const struct assoc_failure *f) {
+    (void)ctx, (void)a, (void)f;
+}
+
+static void on_accept_failed(void *ctx, const char *text) {
+    (void)ctx, (void)text;
+}
+
+static void on_stop(void *arg) {
+    loop_stop(((struct server *)arg)->loop);
+}
+
+static void *serve(void *arg) {
+    loop_run(((struct server *)arg)->loop);
+    return NULL;
+}
+
+static int server_start(void **state) {
+    static const struct assoc_listener_user user = {on_bind, on_caller_failed, on_accept_failed};
+    static struct server s;
+    char text[ASSOC_TEXT];
+    s.loop = loop_new();
+    s.env = (struct assoc_env){s.loop, resolver_new(s.loop)};
+    s.ours.secret = bytes_str("secretB");
+    s.theirs.secret = bytes_str("secretA");
+    s.stack = (struct conf_stack){.name = "test",
+                                  .listen = {"127.0.0.1", AF_INET, 0},
+                                  .selectors = {.tsel = bytes_str("MTA-B"), .tsel_given = true}};
+    s.peer = (struct conf_peer){.name = "a",
+                                .local = {"MTA-B", &s.ours, 1, NULL},
+                                .remote = {"MTA-A", &s.theirs, 1, NULL},
+                                .checkpoint_k = 30,
+                                .window = 5};
+    s.listener = assoc_listen(&s.env, &s.stack, &(struct assoc_listener_options){0}, &user, &s, NULL, text);
+    if (s.listener == NULL)
+        fail_msg("%s", text);
+    snprintf(s.address, sizeof s.address, "%s", assoc_listener_address(s.listener));
+    s.stop = loop_notifier_new(s.loop, on_stop, &s);
+    assert_non_null(s.stop);
+    assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
+    *state = &s;
+    return 0;
+}
+
+static int server_stop(void **state) {
+    struct server *s = *state;
+    loop_notify(s->stop);
+    pthread_join(s->thread, NULL);
+    assoc_listener_free(s->listener);
+    loop_notifier_free(s->stop);
+    resolver_free(s->env.resolver);
+    loop_free(s->loop);
+    return 0;
+}
+
+// Runs a line; HOST is the server's address, US a file with our password.
+static struct ran ping(const struct server *s, const char *options) {
+    char line[400], us[] = "/tmp/x400-cli-test-us-XXXXXX", *words[40];
+    int fd = mkstemp(us);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "secretA\n", 8), 8);
+    close(fd);
+    snprintf(line, sizeof line, "x400 ping %s --local-password-file %s %s", s->address, us, options);
+    struct ran r = run_command(&(struct how){0}, split_words(line, words, 40), words);
+    unlink(us);
+    return r;
+}
+
+static void in_order(void **state) {
+    static const char *const steps[] = {"resolve ",        "\nconnect ",     "\ntransport ", "\nsession ",
+                                        "\npresentation ", "\nassociation ", "\nbind ",      "\nreleased "};
+    struct ran r = ping(*state, "--called-tsel MTA-B --local-name MTA-A --remote-name MTA-B");
+    const char *at = r.out;
+    for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
+        if (at == NULL || (at = strstr(at, steps[k])) == NULL)
+            fail_msg("no step%s in: %s", steps[k], r.out);
+    assert_int_equal(r.status, CLI_DONE);
+    assert_non_null(strstr(r.out, "accepted by \"MTA-B\""));
+    assert_null(strstr(r.out, "secret"));
+    free(r.out);
+}
+
+static void as_json(void **state) {
+    struct ran r = ping(*state, "--called-tsel MTA-B --local-name MTA-A --json");
+    json_t *v = json_loads(r.out, 0, NULL);
+    assert_true(json_is_true(json_object_get(v, "ok")));
+    assert_true(json_array_size(json_object_get(v, "steps")) >= 7);
+    assert_string_equal(json_text(json_array_get(json_object_get(v, "steps"), 0), "step"), "resolve");
+    assert_int_equal(r.status, CLI_DONE);
+    json_decref(v);
+    free(r.out);
+}
+
+static void fails(void **state, const char *options, const char *last, const char *part) {
+    struct ran r = ping(*state, options);
+    if (r.status != CLI_FAILED || strstr(r.out, part) == NULL || strstr(r.out, last) == NULL)
+        fail_msg("status %d, wanted \"%s\" and \"%s\": %s", r.status, last, part, r.out);
+    assert_null(strstr(r.out, "\nreleased "));
+    free(r.out);
+}
+
+static void stopped(void **state) {
+    struct server *s = *state;
+    unsigned bound = s->bound;
+    fails(state, "--called-tsel OTHER --local-name MTA-A", "\ntransport ", "address unknown");
+    fails(state, "--called-tsel MTA-B --local-name MTA-X", "\nbind ", "authentication-error");
+    fails(state, "--called-tsel MTA-B --local-name MTA-A --remote-name MTA-C", "\nbind ",
+          "the peer calls itself \"MTA-B\", but `remote name` is \"MTA-C\"");
+    assert_int_equal(s->bound, bound + 1); // the last of them
+}
+
+static void nothing_there(void **state) {
+    (void)state;
+    char line[] = "x400 ping 127.0.0.1:1 --json", *words[8];
+    struct ran r = run_command(&(struct how){0}, split_words(line, words, 8), words);
+    json_t *v = json_loads(r.out, 0, NULL), *f = json_object_get(v, "failure");
+    assert_int_equal(r.status, CLI_FAILED);
+    assert_true(json_is_false(json_object_get(v, "ok")));
+    assert_string_equal(json_text(f, "step"), "connect");
+    assert_non_null(strstr(json_text(f, "text"), "refused"));
+    json_decref(v);
+    free(r.out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(in_order), cmocka_unit_test(as_json), cmocka_unit_test(stopped),
+                                       cmocka_unit_test(nothing_there)};
+    return cmocka_run_group_tests(tests, server_start, server_stop);
+}
