@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// O/R addresses (X.402 clause 18, X.411 ORAddress and ORName): kept, encoded, written, read and compared.
+// O/R addresses (X.402; ORAddress and ORName of X.411): kept, encoded, written, read and compared.
 //
 // An address is a short sorted list of values: {attribute, form, text}. One attribute may stand in several forms at
 // once (printable and teletex and universal); each is kept as its sender wrote it. Texts are UTF-8, without NUL.
@@ -139,7 +139,7 @@ int or_address_parse(struct arena *arena, const char *text, struct or_address *a
 int or_pattern_parse(struct arena *arena, const char *text, struct or_address *a, struct or_error *error);
 char *or_address_print(struct arena *arena, const struct or_address *a, enum or_style style); // NULL: memory is short
 
-// ---- comparison (X.402 clause 18) ----
+// ---- comparison, in the manner of X.402 ----
 // Case, leading, trailing and repeated blanks do not count; numeric forms without any blanks. Forms count by what they
 // say. Where an attribute stands in several forms the printable one decides, then the universal. A numeric country
 // equals its two letters. An ADMD or PRMD of blanks only equals an absent one. The directory name does not take part.

@@ -69,7 +69,8 @@ static bool is_separator(const struct parser *ps, char c) {
 
 // In semicolon style a doubled semicolon is one, and in a type, which ends at "=", a doubled "=" too (F.401).
 static bool is_doubled(const struct parser *ps, char stop) {
-    return !ps->slash && ps->p[1] == ps->p[0] && (*ps->p == ';' || (*ps->p == '=' && stop == '='));
+    bool may = *ps->p == ';' || (*ps->p == '=' && stop == '=');
+    return may && !ps->slash && ps->p[1] == *ps->p;
 }
 
 // Octets of T.61 that wait to be read together with the letter after them.
