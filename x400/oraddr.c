@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-<<<<<<< ours
 // The attributes of an O/R address: their keywords and forms, and the list of values that an address is. Bounds and
 // character sets are asked of asn1/validate.h.
-=======
-// The attributes of an O/R address: their keywords, forms and bounds, and the list of values that an address is.
-// Bounds are the upper bounds of X.411 (ub-surname-length and so on).
->>>>>>> theirs
 #include "x400/oraddr.h"
 
 #include <stdio.h>
