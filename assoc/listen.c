@@ -161,9 +161,11 @@ static bool on_accept(void *arg, int fd, const struct net_address *from) {
         refuse_caller(l, from, "memory is short");
         leave_listener(a);
         assoc_free(a);
-    } else
-        assoc_pump(a); // arms the open timer
-    return true;       // the descriptor is the connection's, or closed
+    } else {
+        stack_input(a->stack, loop_now_ms(l->env->loop), (struct bytes){0}); // its open timer runs from here
+        assoc_pump(a);
+    }
+    return true; // the descriptor is the connection's, or closed
 }
 
 // ---- listening ----
@@ -223,6 +225,7 @@ void assoc_listener_free(struct assoc_listener *l) {
     while (!LIST_EMPTY(&l->unbound)) {
         struct assoc *a = LIST_FIRST(&l->unbound);
         leave_listener(a);
+        assoc_drop_connection(a); // at once: the stack's configuration may go with the listener
         assoc_over(a, NULL);
     }
     mem_free(l);

@@ -92,6 +92,8 @@ struct conf_stack { // a local attachment: where it listens, and what its calls 
     struct conf_endpoint listen; // host NULL: this stack only calls
     struct conf_selectors selectors;
     const char *source; // address that calls are bound to; NULL: that of listen, when that is one and not a wildcard
+    unsigned callers_max, callers_per_address; // that have not bound yet: in all, and of one address
+    uint64_t bind_within_ms;                   // from a caller's connection to its bind
 };
 
 enum conf_password_form { CONF_PASSWORD_OCTET, CONF_PASSWORD_IA5 };

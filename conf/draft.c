@@ -160,6 +160,7 @@ bool draft_stack_begin(struct draft *d, struct lex_loc loc, const char *name, st
             draft_error(d, name_loc,
                         arena_printf(&d->conf->arena, "the first: %s:%u", i->stack.where.file, i->stack.where.line),
                         "there are two stacks \"%s\"", name);
+    s->stack = (struct conf_stack){.callers_max = 256, .callers_per_address = 16, .bind_within_ms = 60 * 1000};
     s->stack.name = name;
     s->stack.where = draft_where(d, loc);
     *d->stacks_end = d->stack = s;

@@ -50,12 +50,12 @@ static void conf_error(const struct lex_loc *loc, struct draft *d, const char *t
 %token <octets> HEX
 %token <number> NUMBER TIME SIZE PERCENT
 %token OPEN CLOSE COMMA NEWLINE
-%token ACCEPT ADDRESS_KW ADMD ANOTHER ANY ASSOCIATIONS AT CALLED CALLING CHECKPOINT COMMON_NAME CONNECT CONTROL COST
+%token ACCEPT ADDRESS_KW ADMD ANOTHER ANY ASSOCIATIONS AT CALLED CALLERS CALLING CHECKPOINT COMMON_NAME CONNECT CONTROL COST
 %token COUNTRY CREDENTIALS DELIVER DIALOGUE DIRECTORY DOMAIN DOMAIN_DEFINED EVENTS EVERY EXPIRY FILE FINISHED FORM FROM
 %token GENERATION GIVEN_NAME GROUP HOST IA5 IDLE IN INCLUDE INITIALS JSON K KEEP LEAST LIFETIME LIMIT LISTEN LOCAL
 %token MESSAGES MODE MONOLOGUE MOST MTA NAME NON_URGENT NONE NORMAL NUMERIC_USER_ID OCTET ON OPEN_KW ORGANIZATION
 %token PASSWORD PEER PER PLAIN PORT PRMD PSEL REMOTE RESERVE RETRY ROUTE SIZE_KW SOCKET SOURCE SPOOL SSEL STACK STATUS
-%token SUBMIT SURNAME SYSLOG TERMINAL_ID TIMEOUT TIMES TO TRANSFER TSEL UNIT URGENT VIA WINDOW WITHOUT X121
+%token SUBMIT SURNAME SYSLOG TERMINAL_ID TIMEOUT TIMES TO TRANSFER TSEL UNIT URGENT VIA WINDOW WITHIN WITHOUT X121
 
 %type <number> format port cost size_or_none priority
 %type <word> attribute_word socket_word domain_word
@@ -130,6 +130,15 @@ stack_item: %empty | wrong
     }
     | selectors { draft_selectors(d, @1, &d->stack->stack.selectors, $1); }
     | SOURCE ADDRESS { if (draft_once(d, @1, DRAFT_SOURCE, "source")) d->stack->stack.source = $2; }
+    | CALLERS callers
+    ;
+
+callers: caller | callers caller;
+caller: AT MOST NUMBER { draft_count(d, @3, DRAFT_CALLERS, "at most", &d->stack->stack.callers_max, $3); }
+    | PER ADDRESS_KW NUMBER {
+        draft_count(d, @3, DRAFT_CALLERS_ADDRESS, "per address", &d->stack->stack.callers_per_address, $3);
+    }
+    | WITHIN TIME { draft_time(d, @2, DRAFT_CALLERS_WITHIN, "within", &d->stack->stack.bind_within_ms, $2); }
     ;
 
 listen_on: ADDRESS port { $$ = draft_endpoint(d, @1, $1, @2, $2); }

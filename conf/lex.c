@@ -25,6 +25,7 @@ static const struct lex_entry words[] = {
     {T_ASSOCIATIONS, "associations"},
     {T_AT, "at"},
     {T_CALLED, "called"},
+    {T_CALLERS, "callers"},
     {T_CALLING, "calling"},
     {T_CHECKPOINT, "checkpoint"},
     {T_COMMON_NAME, "common-name"},
@@ -107,6 +108,7 @@ static const struct lex_entry words[] = {
     {T_URGENT, "urgent"},
     {T_VIA, "via"},
     {T_WINDOW, "window"},
+    {T_WITHIN, "within"},
     {T_WITHOUT, "without"},
     {T_X121, "x121"},
 };

@@ -153,6 +153,9 @@ void print_stack(struct printer *p, const struct conf_stack *s) {
         put(p, "    listen on ");
         put_host(p, &s->listen);
         put(p, "\n");
+        putf(p, "    callers at most %u per address %u", s->callers_max, s->callers_per_address);
+        put_time(p, " within ", s->bind_within_ms);
+        put(p, "\n");
     }
     put(p, "   ");
     put_selectors(p, &s->selectors, true);

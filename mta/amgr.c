@@ -37,6 +37,7 @@ static void link_free(struct link *l) {
     p->n_opening -= l->outgoing && !l->open;
     loop_timer_free(l->timer);
     held_conf_unref(l->held);
+    held_conf_unref(l->held_by_listener);
     mem_free(l);
 }
 

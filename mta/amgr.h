@@ -23,7 +23,8 @@ struct link {
     LIST_ENTRY(link) of_peer;
     struct mta *m;
     struct peer *peer;
-    struct held_conf *held; // that the association was made with
+    struct held_conf *held;             // that the association was made with
+    struct held_conf *held_by_listener; // that the stack which it came over was made with; NULL: outgoing
     struct assoc *assoc;
     char id[16]; // "A17", for logs and commands
     bool outgoing, open, closing;

@@ -91,6 +91,7 @@ static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
     }
     note_call(n, b->remote, "accepted");
     l->assoc = as;
+    l->held_by_listener = held_conf_ref(n->held);
     if (assoc_accept(as, id.peer, &answerer, l) != ERR_OK)
         return;
     link_up(l);
@@ -158,7 +159,9 @@ static void on_listen_retry(void *arg) {
 
 static void listen_now(struct listening *n) {
     static const struct assoc_listener_user user = {on_bind, on_caller_failed, on_accept_failed};
-    static const struct assoc_listener_options options = {0};
+    struct assoc_listener_options options = {.max_unbound = n->conf->callers_max,
+                                             .max_unbound_per_address = n->conf->callers_per_address,
+                                             .open_timeout_ms = n->conf->bind_within_ms};
     n->listener = assoc_listen(&n->a->m->env, n->conf, &options, &user, n, on_ready, n->error);
     if (n->listener == NULL)
         listen_failed(n);

@@ -199,7 +199,7 @@ static const struct event_def catalogue[EV_EVENTS] = {
          "Nothing once; when it repeats with the same message, ask the peer's operator with the text."},
     [EV_CALLER_FAILED] =
         {20104, EVENT_NOTICE, "caller-failed", "Stack {stack}: a call from {remote} ended at the step {step}: {what}",
-         "stack remote", "A caller did not come as far as its bind, or went away before it was answered.",
+         "stack remote step", "A caller did not come as far as its bind, or went away before it was answered.",
          "A port scan; a monitoring probe; a called selector that this stack does not have; a peer of another mode or "
          "dialogue; a caller that said nothing for 60 s; more than 16 callers of one address, or 256 in all, that have "
          "not bound yet.",
