@@ -31,7 +31,7 @@ static enum spool_kind kind_of(const struct p1_envelope *e) {
 static void finish(struct admitting *ad, int err, const char *text) {
     struct opened *o = ad->a.opened;
     if (err != ERR_OK && ad->a.content.file[0] != 0)
-        content_delete(ad->m->files, &ad->a.content);
+        mta_content_delete(ad->m, &ad->a.content);
     if (ad->a.done != NULL)
         ad->a.done(ad->a.arg, err, ad->mts_id, text);
     mem_free(ad);
@@ -293,24 +293,29 @@ void admit(struct mta *m, const struct admission *a) {
     finish(ad, r, err_text(r));
 }
 
-struct item *admit_report(struct mta *m, struct opened *report, const struct content_ref *returned,
-                          struct spool_batch *b) {
+int admit_report(struct mta *m, struct opened *report, const struct content_ref *returned, struct spool_batch *b,
+                 struct item **item) {
     struct admitting ad = {.m = m, .a = {.opened = report, .uid = -1}};
     if (returned != NULL)
         ad.a.content = *returned;
     struct buf head = {0};
     struct spool_message sm;
-    struct item *item = NULL;
-    if (add_trace(m, &report->arena, report->env) == ERR_OK && describe(m, report, &ad.a, &sm, &head) == ERR_OK &&
-        route_all(&ad, &sm, NULL) == ERR_OK) {
-        if (ad.n_fates > 0)
-            EVENT_RAISE(m->events, mta_event(EV_NO_REPORT), {"mts_id", sm.mts_id},
-                        {"recipient", sm.recipients[0].address}, {"what", ad.fates[0].text});
-        else if ((item = item_new(&sm)) != NULL)
-            spool_batch_message(b, &sm);
-    }
+    *item = NULL;
+    int r = add_trace(m, &report->arena, report->env);
+    if (r == ERR_OK)
+        r = describe(m, report, &ad.a, &sm, &head);
+    if (r == ERR_OK)
+        r = route_all(&ad, &sm, NULL);
+    if (r == ERR_OK && ad.n_fates > 0) {
+        EVENT_RAISE(m->events, mta_event(EV_NO_REPORT), {"mts_id", sm.mts_id}, {"recipient", sm.recipients[0].address},
+                    {"what", ad.fates[0].text});
+        r = ERR_ABSENT;
+    } else if (r == ERR_OK && (*item = item_new(&sm)) == NULL)
+        r = ERR_NOMEM;
+    else if (r == ERR_OK)
+        spool_batch_message(b, &sm);
     buf_free(&head);
-    return item;
+    return r;
 }
 
 // ---- routing again ----

@@ -22,10 +22,10 @@ struct admission {
 // The admission is copied. Calls done once, later or at once.
 void admit(struct mta *m, const struct admission *a);
 
-// For settle: adds a report made here to the batch. NULL when it has nowhere to go (an event says so) or memory is
-// short; after the commit of the batch queue_add the item.
-struct item *admit_report(struct mta *m, struct opened *report, const struct content_ref *returned,
-                          struct spool_batch *b);
+// For settle: adds a report made here to the batch; after its commit queue_add the item. ERR_ABSENT: it has nowhere to
+// go, which an event tells; ERR_NOMEM.
+int admit_report(struct mta *m, struct opened *report, const struct content_ref *returned, struct spool_batch *b,
+                 struct item **item);
 
 // At the start and after a reload: routes again every recipient that has no next hop, or one that is configured no
 // more, and finishes what has no open recipient.

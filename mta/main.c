@@ -347,6 +347,7 @@ static void on_terminate(void *arg) {
     m->stopping = true;
     EVENT_RAISE(m->events, mta_event(EV_STOPPING), {"what", "a signal"});
     loop_timer_in(d->stop, STOP_MS);
+    local_stop(m->local);
     amgr_stop(m->amgr, on_released, d);
 }
 
@@ -365,6 +366,7 @@ static void tear_down(struct daemon *d) {
     amgr_free(m->amgr);
     housekeeping_free(d->housekeeping);
     file_thread_free(m->files); // runs what is queued; its callbacks may still commit
+    m->files = NULL;
     spool_close(m->spool);
     local_free(m->local);
     queue_free(m->queue);

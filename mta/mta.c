@@ -86,6 +86,11 @@ struct trace_element mta_trace_element(const struct mta *m, int64_t arrival) {
         .domain = m->domain, .arrival = p1_time_of(arrival), .routing = TRACE_RELAYED, .mta_name = {0}};
 }
 
+void mta_content_delete(struct mta *m, const struct content_ref *content) {
+    if (m->files != NULL && content->file[0] != 0)
+        content_delete(m->files, content);
+}
+
 const char *mta_orname_text(struct arena *a, struct bytes name) {
     struct or_address address;
     const char *why;

@@ -70,6 +70,10 @@ struct bytes mta_identifier(struct mta *m, struct arena *a);
 // Its own trace element for something that arrived at `arrival` (seconds UTC).
 struct trace_element mta_trace_element(const struct mta *m, int64_t arrival);
 
+// The file of a content that no row names any more goes, soon; while stopping it is left to the next start, which
+// sweeps.
+void mta_content_delete(struct mta *m, const struct content_ref *content);
+
 const char *mta_orname_text(struct arena *a, struct bytes name); // "/C=GB/…/"; "(unreadable)"; never NULL
 const char *mta_kind_text(enum spool_kind k);                    // "message", "probe", "report"
 const char *mta_priority_text(int priority);                     // "normal", "non-urgent", "urgent"

@@ -141,7 +141,7 @@ static void on_committed(void *arg, const struct spool_result *r) {
     i->settling--;
     if (s->finishes) {
         if (i->content.file[0] != 0)
-            content_delete(m->files, &i->content);
+            mta_content_delete(m, &i->content);
         queue_remove(m->queue, i);
     } else if (i->n_open == 0 && i->settling == 0)
         settle(m, i, NULL, NULL, NULL, 0, NULL, NULL, NULL); // another one's fates were committed after its own
@@ -182,7 +182,7 @@ static int add_report(struct settling *s, struct spool_batch *b) {
         bool with_content = s->inline_content.n > 0 && report_returns_content(report->env, s->opened->env);
         if (with_content)
             digest_sha256(returned.octets, returned.sum);
-        s->report = admit_report(s->m, report, with_content ? &returned : NULL, b);
+        r = admit_report(s->m, report, with_content ? &returned : NULL, b, &s->report);
         mem_free(s->report_id);
         s->report_id = s->report == NULL ? NULL : mem_strdup(s->report->mts_id);
     }
