@@ -11,7 +11,8 @@
 
 #include "base/mem.h"
 
-enum { COUNT_MAX = 1000, WINDOW_MAX = 999, RESERVE_MAX = 90, SELECTOR_MAX = 64 };
+enum { COUNT_MAX = 1000, WINDOW_MAX = 999, RESERVE_MAX = 90 };
+enum { TSEL_MAX = 32, SSEL_MAX = 16, PSEL_MAX = 64 }; // octets that a call can carry; callers may show longer ones
 #define TIME_MAX (UINT64_C(366) * 86400 * 1000)
 #define CHECKPOINT_MAX (UINT64_C(1) << 30)
 #define CONTENT_MAX UINT64_C(2147483647) // X.411's bound of a content's length
@@ -274,8 +275,9 @@ void draft_selector(struct draft *d, struct lex_loc loc, const char *word, struc
                     struct bytes value) {
     if (*given)
         draft_error(d, loc, NULL, "%s is given twice", word);
-    if (value.n > SELECTOR_MAX)
-        draft_error(d, loc, NULL, "a selector may have %d octets, this has %zu", SELECTOR_MAX, value.n);
+    int most = word[0] == 't' ? TSEL_MAX : word[0] == 's' ? SSEL_MAX : PSEL_MAX;
+    if (value.n > (size_t)most)
+        draft_error(d, loc, NULL, "a %s may have %d octets, this has %zu", word, most, value.n);
     *to = value;
     *given = true;
 }

@@ -28,8 +28,31 @@ static enum spool_kind kind_of(const struct p1_envelope *e) {
     return e->type == P1_MESSAGE ? SPOOL_MESSAGE : e->type == P1_PROBE ? SPOOL_PROBE : SPOOL_REPORT;
 }
 
+static const char *identifier_text(struct arena *a, const struct p1_envelope *e) {
+    struct mts_id id;
+    const char *why, *text = mts_id_decode(e->identifier, &id, &why) == ERR_OK ? mts_id_print(a, &id) : NULL;
+    return text == NULL ? "(unreadable)" : text;
+}
+
+static void tell_refused(const struct admitting *ad, const char *text) {
+    const struct p1_envelope *e = ad->a.opened->env;
+    struct arena *a = &ad->a.opened->arena;
+    char size[24];
+    snprintf(size, sizeof size, "%llu", (unsigned long long)ad->a.content.length);
+    EVENT_RAISE(ad->m->events, mta_event(EV_REFUSED), {"kind", mta_kind_text(kind_of(e))},
+                {"mts_id", identifier_text(a, e)},
+                {"originator", e->type == P1_REPORT ? NULL : mta_orname_text(a, e->originator)},
+                {"recipient", e->type == P1_REPORT  ? mta_orname_text(a, e->originator)
+                              : e->n_recipients > 0 ? mta_orname_text(a, e->recipient[0].name)
+                                                    : NULL},
+                {"size", size}, {"priority", mta_priority_text(e->priority)}, {"peer", ad->a.from_peer},
+                {"association", ad->a.association}, {"local", ad->a.local}, {"remote", ad->a.remote}, {"what", text});
+}
+
 static void finish(struct admitting *ad, int err, const char *text) {
     struct opened *o = ad->a.opened;
+    if (err != ERR_OK && err != ERR_EXISTS)
+        tell_refused(ad, text);
     if (err != ERR_OK && ad->a.content.file[0] != 0)
         mta_content_delete(ad->m, &ad->a.content);
     if (ad->a.done != NULL)
@@ -172,8 +195,6 @@ static int route_all(struct admitting *ad, struct spool_message *sm, const char 
 static int describe(struct mta *m, struct opened *o, const struct admission *ad, struct spool_message *sm,
                     struct buf *head) {
     const struct p1_envelope *e = o->env;
-    struct mts_id id;
-    const char *why;
     *sm = (struct spool_message){.id = spool_new_id(m->spool),
                                  .kind = kind_of(e),
                                  .priority = (enum spool_priority)e->priority,
@@ -181,8 +202,8 @@ static int describe(struct mta *m, struct opened *o, const struct admission *ad,
                                  .from_uid = ad->uid,
                                  .content = ad->content,
                                  .arrived = clock_utc_ms()};
-    sm->mts_id = mts_id_decode(e->identifier, &id, &why) == ERR_OK ? mts_id_print(&o->arena, &id) : "(unreadable)";
-    sm->originator = e->type == P1_REPORT ? "" : mta_orname_text(&o->arena, e->originator);
+    sm->mts_id = identifier_text(&o->arena, e);
+    sm->originator = e->type == P1_REPORT ? NULL : mta_orname_text(&o->arena, e->originator);
     struct buf b = {0};
     if (p1_print_content_type(&b, &e->content_type) == ERR_OK && buf_cstr(&b) != NULL)
         sm->content_type = arena_strdup(&o->arena, buf_cstr(&b));
@@ -194,7 +215,7 @@ static int describe(struct mta *m, struct opened *o, const struct admission *ad,
     }
     int r = p1_encode(head, e);
     sm->envelope = buf_bytes(head);
-    return sm->mts_id == NULL ? ERR_NOMEM : r;
+    return r;
 }
 
 static void log_origin(const struct admitting *ad, enum mta_event ev, const char *what) {
