@@ -3,6 +3,7 @@
 // queue → sockets → listeners and calls. Stop, on SIGTERM: nothing new is taken, associations are released in order,
 // the spool is closed; after STOP_MS it is closed all the same. SIGHUP reloads and reopens the log.
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,9 +50,19 @@ static int usage(FILE *to) {
 
 // ---- telling the starting process ----
 
+// Whoever reads what the starting process writes would else wait for the end of the daemon.
+static void leave_terminal(void) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd <= 2 && null >= 0; fd++)
+        dup2(null, fd);
+    if (null > 2)
+        close(null);
+}
+
 static void tell_ready(struct daemon *d, char status) {
     if (d->ready_fd < 0)
         return;
+    leave_terminal();
     if (write(d->ready_fd, &status, 1) < 0)
         d->exit_status = 1; // nobody waits any more
     close(d->ready_fd);

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Starting, waiting for a spool, reloading, stopping."""
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+
+from harness import BUILD, Mta, Refused, check, equal, ipm, user, wait_for
+from test_mail import non_delivery, wait_report
+from wire import Proxy, is_acknowledgement
+
+
+def twin(w, mta):
+    """Another daemon with the same spool and addresses, but its own log and configuration file."""
+    t = Mta(w, mta.name, mta.host, mta.prmd)
+    t.dir = os.path.join(w.dir, mta.name.lower() + "-twin")
+    os.makedirs(t.dir)
+    t.log, t.conf = os.path.join(t.dir, "events"), os.path.join(t.dir, "x400d.conf")
+    t.spool, t.delivered, t.delivers = mta.spool, mta.delivered, mta.delivers
+    t.peers, t.routes, t.socket_path = mta.peers, mta.routes, mta.socket_path
+    w.mtas.append(t)
+    return t
+
+
+def test_second_daemon_waits(w):
+    """It says who holds the spool, never opens it, and takes over when the first ends, in order or not."""
+    a, b = w.pair()
+    a.start(), b.start()
+    second = twin(w, b).start(wait=False)
+    e = second.wait_event(20014)[0]
+    check(str(b.pid) in e["what"], f"event 20014 names the process that holds it: {e['what']}")
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)
+    equal(len(second.events(20014)), 1, "told once")
+    b.kill()
+    second.wait_ready()
+    check(second.events(2219), "it was an unclean stop")
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(2)
+    third = twin_again(w, b)
+    third.wait_event(20014)
+    second.stop()
+    third.wait_ready()
+    check(not third.events(2219), "it was an orderly stop")
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(3)
+    a.wait_empty()
+
+
+def twin_again(w, mta):
+    t = Mta(w, mta.name, mta.host, mta.prmd)
+    t.dir = os.path.join(w.dir, mta.name.lower() + "-third")
+    os.makedirs(t.dir)
+    t.log, t.conf = os.path.join(t.dir, "events"), os.path.join(t.dir, "x400d.conf")
+    t.spool, t.delivered, t.delivers = mta.spool, mta.delivered, mta.delivers
+    t.peers, t.routes, t.socket_path = mta.peers, mta.routes, mta.socket_path
+    w.mtas.append(t)
+    return t.start(wait=False)
+
+
+def test_waiting_daemon_can_be_stopped(w):
+    a = w.mta("MTA-A").start()
+    second = twin(w, a).start(wait=False)
+    second.wait_event(20014)
+    check(second.stop() < 5, "stopped at once")
+    check(a.running(), "the first goes on")
+
+
+def test_newer_spool_is_refused(w):
+    a = w.mta("MTA-A").start()
+    a.stop()
+    database = next(os.path.join(a.spool, n) for n in os.listdir(a.spool) if n.endswith((".db", ".sqlite", "spool")))
+    with sqlite3.connect(database) as db:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        db.execute(f"PRAGMA user_version = {version + 1}")
+    a.start(wait=False)
+    equal(a.process.wait(10), 1, "the exit status")
+    e = a.events(9266)[0]
+    check("newer version" in e["text"] and str(version + 1) in e["text"], f"event 9266: {e['text']}")
+    with sqlite3.connect(database) as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    a.start()
+
+
+def test_bad_configuration_does_not_start(w):
+    a = w.mta("MTA-A")
+    a.mta_lines["wrong"] = "spoool \"x\""
+    a.write()
+    for options in (["-n"], ["-d"]):
+        p = subprocess.run([os.path.join(BUILD, "x400d"), *options, "-f", a.conf], capture_output=True, text=True)
+        equal(p.returncode, 1, "the exit status")
+        check("x400d.conf:" in p.stderr and "spool" in p.stderr, f"the message: {p.stderr}")
+
+
+def processes_of(mta):
+    """The daemons of this configuration file, which is this test's alone."""
+    found = subprocess.run(["pgrep", "-f", f"^{BUILD}/x400d -f {mta.conf}$"], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def test_background(w):
+    """The starting process ends when the daemon serves, or waits for its spool; its output ends then as well."""
+    a = w.mta("MTA-A")
+    w.closers.append(lambda: [os.kill(pid, signal.SIGKILL) for pid in processes_of(a)])
+    a.start(background=True)
+    command = [os.path.join(BUILD, "x400d"), "-f", a.conf]
+    p = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    equal(p.returncode, 0, "a second one waits in the background")
+    check(a.events(20014), "and says so in the log")
+    second = [pid for pid in processes_of(a) if pid != a.pid]
+    equal(len(second), 1, "waiting processes")
+    os.kill(second[0], signal.SIGTERM)
+    wait_for("the second ends", 5, lambda: processes_of(a) == [a.pid])
+    a.stop()
+    with open(a.conf, "a") as f:
+        f.write("stack \"second\" { listen on 127.0.0.1 port 0 }\n")
+    p = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    equal(p.returncode, 1, "the exit status of one that cannot start")
+
+
+def test_log_is_reopened(w):
+    """SIGHUP after the log was moved away: a new file, nothing lost."""
+    a = w.mta("MTA-A").start(background=True)
+    os.rename(a.log, a.log + ".1")
+    first = a.submit(user("One"))
+    wait_for("the delivery", 10, lambda: a.items())
+    a.process.send_signal(signal.SIGHUP)
+    wait_for("a new log", 10, lambda: os.path.exists(a.log))
+    a.wait_event(20010)
+    second = a.submit(user("Two"))
+    a.wait_event(20203, mts_id=second)
+    with open(a.log + ".1") as f:
+        old = f.read()
+    check(first in old and second not in old, "the old log has the old, and not the new")
+
+
+# ---- reload ----
+
+def reload(mta, **fields):
+    mta.write()
+    return mta.ask("reload", **fields)["changes"]
+
+
+def test_reload_with_errors(w):
+    a, b = w.pair()
+    a.start(), b.start()
+    good = a.text()
+    for text in (good.replace("route to", "rout to"), good.replace('via "mta-b"', 'via "mta-x"'), ""):
+        with open(a.conf, "w") as f:
+            f.write(text)
+        for dry in (False, True):
+            try:
+                a.ask("reload", dry_run=dry)
+                check(False, "a configuration with errors was taken")
+            except Refused as e:
+                check("x400d.conf" in str(e), f"the error names the file: {e}")
+    equal(len(a.events(20011)) > 0, True, "event 20011")
+    check(not a.events(20010), "nothing was loaded")
+    a.submit(user("Receiver", "BETA"))  # the running one is untouched
+    b.wait_items(1)
+    a.process.send_signal(signal.SIGHUP)
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(2)
+    a.write()
+    try:
+        a.mta_lines["spool"] = None
+        a.spool, spool = a.spool + "-other", a.spool
+        reload(a)
+        check(False, "another spool was taken")
+    except Refused as e:
+        check("spool" in str(e), f"what cannot change: {e}")
+    a.spool = spool
+
+
+def test_reload_adds_a_route(w):
+    a, b = w.pair()
+    c = w.mta("MTA-C")
+    a.start(), b.start()
+    id = a.submit(user("Receiver", "GAMMA"))
+    non_delivery(a, id, "unable-to-transfer", "unrecognised-OR-name")
+    w.link(a, c)
+    c.start()
+    changes = reload(a, dry_run=True)
+    check("mta-c" in changes, f"the dry run shows what would change: {changes}")
+    id = a.submit(user("Receiver", "GAMMA"))
+    non_delivery(a, id, "unable-to-transfer", "unrecognised-OR-name")
+    equal(len(a.ask("show", what="peers")), 1, "a dry run changes nothing")
+    reload(a)
+    check(a.events(20010) and a.events(20019), "events 20010 and, with the operator's uid, 20019")
+    a.submit(user("Receiver", "GAMMA"))
+    c.wait_items(1)
+    equal(reload(a), "", "nothing more to change")
+
+
+def test_reload_removes_a_peer(w):
+    """What waited for it takes another route, or is returned when there is none."""
+    a, b = w.pair()
+    c = w.mta("MTA-C")
+    w.link(a, c)
+    b.start()
+    a.start()
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)  # an association is open
+    b.kill()
+    there = a.submit(user("Receiver", "GAMMA"))
+    nowhere = a.submit(user("Receiver", "BETA"))
+    both = a.submit([user("Receiver", "BETA"), user("Receiver", "GAMMA")])
+    wait_for("three wait", 5, lambda: len(a.queue()) == 3)
+    del a.peers["mta-b"]
+    a.routes = [r for r in a.routes if "mta-b" not in r]
+    reload(a)
+    non_delivery(a, nowhere, "unable-to-transfer", "unrecognised-OR-name")
+    non_delivery(a, both, "unable-to-transfer", "unrecognised-OR-name")
+    equal({m["id"] for m in a.queue()}, {there, both}, "what still waits")
+    # now the other peer goes too, and a third takes its place
+    c.name, a.peers["mta-c"].name = c.name, "relay"
+    a.peers["relay"] = a.peers.pop("mta-c")
+    a.routes = [r.replace("mta-c", "relay") for r in a.routes]
+    reload(a)
+    c.start()
+    c.wait_items(2)
+    a.wait_empty()
+    equal(a.recipient_states(there), ["transferred"], "over the new peer")
+
+
+def test_reload_changes_a_peer_under_traffic(w):
+    """Its associations are made anew between two transfers; nothing is lost or sent twice."""
+    a, b = w.pair()
+    a.start(), b.start()
+    for k in range(60):
+        a.submit(user("Receiver", "BETA"), ipm(octets=bytes(100_000)))
+        if k % 20 == 10:
+            a.peers["mta-b"].lines["window"] = f"checkpoint 10K window {k % 9 + 1}"
+            reload(a)
+    b.wait_items(60)
+    a.wait_empty()
+    equal(len(b.items()), 60, "items")
+    equal(len(b.events(20206)), 0, "repeated transfers")
+    check(len(b.events(20101)) >= 3, "new associations")
+    check(not a.events(1294) and not b.events(1294), "none was broken")
+
+
+def test_reload_changes_a_password(w):
+    a, b = w.pair()
+    b.peers["mta-a"].password_in = "another"
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"))
+    b.wait_event(51)
+    b.peers["mta-a"].password_in = a.peers["mta-b"].password_out
+    reload(b)
+    b.wait_items(1)
+
+
+def test_reload_moves_a_listener(w):
+    a, b = w.pair()
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)
+    b.stack_lines.append("callers per address 3")
+    for k in range(3):
+        b.stack_lines[-1] = f"callers per address {k + 3}"
+        reload(b)
+        equal([s["state"] for s in b.ask("show", what="stacks")], ["listening"], "the stack")
+        equal(len(b.ask("show", what="associations")), 1, "the association goes on")
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(2)
+
+
+# ---- stopping ----
+
+def test_stop_with_a_stalled_peer(w):
+    """A transfer is under way and its peer says nothing: SIGTERM ends within 30 s, and nothing is lost."""
+    a, b = w.pair()
+    stalled = []
+    proxy = Proxy(w, b.host, (b.host, w.port), a.host,
+                  lambda direction, octets: not (is_acknowledgement(octets) and not stalled.append(1)))
+    a.peers["mta-b"].host, a.peers["mta-b"].port = proxy.address
+    a.start(), b.start()
+    ids = [a.submit(user("Receiver", "BETA"), report="delivery") for _ in range(3)]
+    wait_for("the stall", 10, lambda: stalled)
+    seconds = a.stop(30)
+    check(a.events(20003), "event 20003")
+    equal(a.events(2219), [], "an orderly stop")
+    proxy.watch = lambda direction, octets: True
+    a.start()
+    check(not a.events(2219), "no recovery is needed")
+    b.wait_items(3)
+    for id in ids:
+        wait_report(a, id)
+    a.wait_empty()
+    equal(len(b.items()), 3, "items")
+    return f"ended in {seconds:.1f} s"
+
+
+def test_stop_under_traffic(w):
+    """Both are stopped and started again while messages pass: all arrive once, and the stops are orderly."""
+    a, b = w.pair()
+    a.start(), b.start()
+    ids, slowest = [], 0
+    for k in range(6):
+        ids += [a.submit(user("Receiver", "BETA"), ipm(octets=bytes(50_000)), report="delivery") for _ in range(30)]
+        victim = a if k % 2 else b
+        slowest = max(slowest, victim.stop(30))
+        victim.start()
+        check(not victim.events(2219), "the stop was orderly")
+    b.wait_items(len(ids), 60)
+    a.wait_empty(), b.wait_empty()
+    equal(len([i for i in b.items()]), len(ids), "items")
+    equal(len(b.events(20203)), len(ids), "deliveries")
+    return f"the slowest stop took {slowest:.1f} s"
+
+
+def test_stop_at_once_when_idle(w):
+    a, b = w.pair()
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)
+    time.sleep(0.2)
+    check(a.stop() < 3, "stopping an idle daemon with an open association")
+
+
+def test_interrupted_twice(w):
+    """SIGTERM twice: it hurries, but still closes its spool."""
+    a, b = w.pair()
+    stalled = []
+    proxy = Proxy(w, b.host, (b.host, w.port), a.host,
+                  lambda direction, octets: not (is_acknowledgement(octets) and not stalled.append(1)))
+    a.peers["mta-b"].host, a.peers["mta-b"].port = proxy.address
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"))
+    wait_for("the stall", 10, lambda: stalled)
+    a.process.terminate()
+    time.sleep(0.3)
+    check(a.stop() < 3, "at once")
+    check(a.events(20003), "event 20003")
