@@ -42,7 +42,7 @@ static const char *find_path(struct cli *c, const struct args *a, enum client_so
     if (path != NULL)
         return path;
     struct conf_errors errors;
-    struct conf *conf = conf_load(file != NULL ? file : X400D_SYSCONFDIR "/x400d.conf", &errors);
+    struct conf *conf = conf_load_public(file != NULL ? file : X400D_SYSCONFDIR "/x400d.conf", &errors);
     if (conf != NULL) {
         const struct conf_mta *m = &conf->mta;
         path = least == CLIENT_STATUS ? m->status.path : least == CLIENT_SUBMIT ? m->submit.path : m->control.path;

@@ -33,7 +33,7 @@ static void read_all(struct draft *d, const char *path) {
     draft_files_free(d);
 }
 
-struct conf *conf_load(const char *path, struct conf_errors *errors) {
+static struct conf *load(const char *path, bool without_secrets, struct conf_errors *errors) {
     conf_errors_init(errors);
     struct conf *c = mem_calloc(1, sizeof *c);
     struct draft *d = mem_calloc(1, sizeof *d); // what it points to lies in the configuration's arena
@@ -45,6 +45,7 @@ struct conf *conf_load(const char *path, struct conf_errors *errors) {
         mta_defaults(&c->mta);
         d->conf = c;
         d->errors = errors;
+        d->without_secrets = without_secrets;
         read_all(d, path);
     }
     mem_free(d);
@@ -52,6 +53,14 @@ struct conf *conf_load(const char *path, struct conf_errors *errors) {
         return c;
     conf_free(c);
     return NULL;
+}
+
+struct conf *conf_load(const char *path, struct conf_errors *errors) {
+    return load(path, false, errors);
+}
+
+struct conf *conf_load_public(const char *path, struct conf_errors *errors) {
+    return load(path, true, errors);
 }
 
 void conf_free(struct conf *c) {

@@ -161,6 +161,8 @@ struct conf {
 // Reads and checks the file and what it includes. NULL when there was an error. In either case *errors holds what
 // there is to say, warnings too; it is initialised here, and the caller ends it with conf_errors_free.
 struct conf *conf_load(const char *path, struct conf_errors *errors);
+// The same without opening the password files, which an ordinary user may not: for clients of the daemon.
+struct conf *conf_load_public(const char *path, struct conf_errors *errors);
 void conf_free(struct conf *c); // overwrites the passwords first; NULL is allowed
 
 // NULL when there is none of that name.

@@ -367,7 +367,7 @@ void draft_credentials(struct draft *d, struct lex_loc loc, int item, const char
     to->name = name;
     if (file != NULL) {
         to->file = draft_path(d, file);
-        if (to->file != NULL)
+        if (to->file != NULL && !d->without_secrets)
             draft_password_file(d, password_loc, remote, to);
         return;
     }

@@ -124,6 +124,7 @@ struct draft {
     struct lex_loc seen[DRAFT_ITEMS]; // of the open block; line 0: not yet
     bool broken;                      // a statement was lost: what seems to be missing may have stood there
     bool nomem;
+    bool without_secrets; // password files are not opened
 };
 
 // Memory of the configuration; NULL, with nomem noted, when there is none.

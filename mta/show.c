@@ -126,11 +126,11 @@ static json_t *show_item(const struct item *i) {
                                   json_pack("{s:s, s:o, s:i, s:o}", "address", x->address, "next_hop", text(x->hop),
                                             "attempts", (int)x->attempts, "last_error", text(x->error)));
     }
-    return json_pack("{s:I, s:o, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:b, s:i, s:o}", "message", (json_int_t)i->id, "id",
-                     text(i->mts_id), "kind", mta_kind_text(i->kind), "originator", text(i->originator), "from",
+    return json_pack("{s:I, s:o, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:i, s:o}", "message", (json_int_t)i->id,
+                     "id", text(i->mts_id), "kind", mta_kind_text(i->kind), "originator", text(i->originator), "from",
                      text(i->from), "priority", mta_priority_text(i->priority), "size", (json_int_t)i->content.length,
-                     "arrived", (json_int_t)i->arrived, "expires", (json_int_t)i->expires, "held", (int)i->held, "open",
-                     (int)i->n_open, "recipients", recipients);
+                     "arrived", (json_int_t)i->arrived, "expires", (json_int_t)i->expires, "deferred",
+                     (json_int_t)i->deferred, "held", (int)i->held, "open", (int)i->n_open, "recipients", recipients);
 }
 
 static json_t *show_hops(struct mta *m) {

@@ -315,6 +315,13 @@ static void password_files(void **state) {
     assert_int_equal(unlink(in_folder("them")), 0);
     snprintf(text, sizeof text, "cannot read \"%s\": No such file or directory", in_folder("them"));
     assert_fails(PEER_FILES, text);
+    struct conf_errors errors;
+    write_file("c.conf", PEER_FILES, 0600);
+    c = conf_load_public(in_folder("c.conf"), &errors); // a client of the daemon needs no password
+    assert_non_null(c);
+    assert_int_equal(c->peers[0].local.n_passwords, 0);
+    conf_errors_free(&errors);
+    conf_free(c);
     assert_int_equal(mkdir(in_folder("them"), 0700), 0);
     snprintf(text, sizeof text, "cannot read \"%s\": not a regular file", in_folder("them"));
     assert_fails(PEER_FILES, text);
