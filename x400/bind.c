@@ -119,21 +119,30 @@ static int decode_choice(struct p1_reader *r, const struct tlv *t, struct bytes 
     return p1_walk_set(r, value, table, out, NULL, NULL);
 }
 
-// The one element that `in` has to be, its header and contents; that of the wrapping when there is one.
+// The one element that `in` has to be, without octets after it.
 static int open_one(struct p1_reader *r, struct bytes in, struct tlv *t, struct bytes *value) {
-    struct tlv_limits limits = {.elements = 10000};
     struct cursor c = cursor_of(in);
-    uint64_t total;
-    int err = tlv_check(in, &limits, &total);
-    if (err == 0 && total != in.n)
-        return p1_fail(r, ERR_SYNTAX, "octets after its end");
-    return err < 0 ? p1_fail(r, err, "%s", err_text(err)) : tlv_next(&c, t, NULL, value);
-}
-
-static int open_wrapped(struct p1_reader *r, struct bytes wrapping, struct tlv *t, struct bytes *value) {
-    struct cursor c = cursor_of(wrapping);
     int err = tlv_next(&c, t, NULL, value);
     return err < 0 || cursor_left(&c) > 0 ? p1_fail(r, ERR_SYNTAX, "is not one element") : 0;
+}
+
+// The bare element, with the tag of its wrapping (0: there is none).
+static int open_bind(struct p1_reader *r, struct bytes in, bool wrapped, uint32_t *wrap, struct tlv *t,
+                     struct bytes *value) {
+    struct tlv_limits limits = {.elements = 10000};
+    uint64_t total;
+    r->fault->text[0] = '\0';
+    int err = tlv_check(in, &limits, &total);
+    if (err < 0)
+        return p1_fail(r, err, "%s", err_text(err));
+    if (total != in.n)
+        return p1_fail(r, ERR_SYNTAX, "octets after its end");
+    *wrap = 0;
+    if ((err = open_one(r, in, t, value)) < 0 || !wrapped || t->cls != TLV_CONTEXT || !t->constructed ||
+        t->tag < WRAP_ARGUMENT || t->tag > WRAP_ERROR)
+        return err;
+    *wrap = t->tag;
+    return open_one(r, *value, t, value);
 }
 
 int bind_argument_decode(struct arena *a, struct bytes in, bool wrapped, struct bind_info *out,
@@ -142,14 +151,11 @@ int bind_argument_decode(struct arena *a, struct bytes in, bool wrapped, struct 
     struct p1_reader r = {a, fault != NULL ? fault : &ignored};
     struct tlv t;
     struct bytes value;
-    r.fault->text[0] = '\0';
-    int err = open_one(&r, in, &t, &value);
-    if (err == 0 && wrapped) {
-        if (!tlv_is(&t, TLV_CONTEXT, WRAP_ARGUMENT) || !t.constructed)
-            err = p1_fail(&r, ERR_SYNTAX, "is not wrapped in [16]");
-        else
-            err = open_wrapped(&r, value, &t, &value);
-    }
+    uint32_t wrap;
+    *out = (struct bind_info){.form = BIND_NONE};
+    int err = open_bind(&r, in, wrapped, &wrap, &t, &value);
+    if (err == 0 && wrapped && wrap != WRAP_ARGUMENT)
+        err = p1_fail(&r, ERR_SYNTAX, "is not wrapped in [16]");
     if (err == 0)
         err = decode_choice(&r, &t, value, P1_TABLE(argument_members), out);
     return p1_at(&r, err, "MTABindArgument");
@@ -161,22 +167,17 @@ int bind_result_decode(struct arena *a, struct bytes in, bool wrapped, struct bi
     struct p1_reader r = {a, fault != NULL ? fault : &ignored};
     struct tlv t;
     struct bytes value;
-    r.fault->text[0] = '\0';
+    uint32_t wrap;
     *error = -1;
     *out = (struct bind_info){.form = BIND_NONE};
-    int err = open_one(&r, in, &t, &value);
-    if (err == 0 && wrapped) {
-        bool refused = tlv_is(&t, TLV_CONTEXT, WRAP_ERROR);
-        if ((!refused && !tlv_is(&t, TLV_CONTEXT, WRAP_RESULT)) || !t.constructed)
-            err = p1_fail(&r, ERR_SYNTAX, "is wrapped neither in [17] nor in [18]");
-        else
-            err = open_wrapped(&r, value, &t, &value);
-        if (err == 0 && refused) {
-            err = tlv_is(&t, TLV_UNIVERSAL, TLV_INTEGER) ? p1_get_code(&t, value, P1_UB_INTEGER_OPTIONS, error)
-                                                         : ERR_SYNTAX;
-            return p1_at(&r, err, "MTABindError");
-        }
+    int err = open_bind(&r, in, wrapped, &wrap, &t, &value);
+    if (err == 0 && wrap == WRAP_ERROR) {
+        err =
+            tlv_is(&t, TLV_UNIVERSAL, TLV_INTEGER) ? p1_get_code(&t, value, P1_UB_INTEGER_OPTIONS, error) : ERR_SYNTAX;
+        return p1_at(&r, err, "MTABindError");
     }
+    if (err == 0 && wrapped && wrap != WRAP_RESULT)
+        err = p1_fail(&r, ERR_SYNTAX, "is wrapped neither in [17] nor in [18]");
     if (err == 0)
         err = decode_choice(&r, &t, value, P1_TABLE(result_members), out);
     return p1_at(&r, err, "MTABindResult");

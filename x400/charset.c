@@ -3,11 +3,10 @@
 // T.61, BMPString and UniversalString. Everything that reads ISO 2022 (general text, T.61) is in charset_general.c.
 #include "x400/charset.h"
 
-#include <errno.h>
-#include <iconv.h>
 #include <string.h>
 
 #include "asn1/validate.h"
+#include "x400/charset_sets.h"
 
 enum { REPLACEMENT = 0xFFFD };
 
@@ -89,24 +88,30 @@ bool charset_is_teletex(const char *text) {
     return r == 0;
 }
 
+// One character in T.61: octets written to out, 0: it is not there. Some of ASCII's places are free or others' there.
+static size_t t61_octets(const struct charset_set *supplementary, uint32_t c, uint8_t out[2]) {
+    if (c < 0x80 && (c == 0 || strchr("#$\\^`{}~\x7F\x0E\x0F\x1B", (int)c) == NULL)) {
+        out[0] = (uint8_t)c;
+        return 1;
+    }
+    if ((out[0] = charset_set_octet(supplementary, c)) != 0)
+        return 1;
+    return charset_accent_of(c, &out[0], &out[1]) ? 2 : 0;
+}
+
 int charset_utf8_to_t61(const char *text, struct buf *out) {
-    size_t left = strlen(text), room = 2 * left; // a letter of two octets at least becomes two at most
-    if (charset_is_printable(text))
-        return buf_append(out, text, left); // the same octets in T.61
-    int r = buf_reserve(out, room);
+    const struct charset_set *supplementary = charset_set_find(103);
+    const char *end = text + strlen(text);
+    size_t before = out->len;
+    int r = 0;
+    while (r == 0 && text < end) {
+        uint8_t octets[2];
+        size_t n = t61_octets(supplementary, charset_utf8_next(&text, end), octets);
+        r = n == 0 ? ERR_SYNTAX : buf_append(out, octets, n);
+    }
     if (r != 0)
-        return r;
-    iconv_t cd = iconv_open("T.61-8BIT", "UTF-8");
-    if (cd == (iconv_t)-1)
-        return errno == ENOMEM ? ERR_NOMEM : ERR_SYNTAX;
-    char *in = (char *)(uintptr_t)text; // iconv's interface lacks the const
-    char *start = (char *)out->mem + out->off + out->len, *to = start;
-    bool done = iconv(cd, &in, &left, &to, &room) != (size_t)-1 && iconv(cd, NULL, NULL, &to, &room) != (size_t)-1;
-    iconv_close(cd);
-    if (!done)
-        return ERR_SYNTAX;
-    out->len += (size_t)(to - start);
-    return 0;
+        out->len = before;
+    return r;
 }
 
 int charset_utf8_to_ucs(const char *text, unsigned width, struct buf *out) {

@@ -2,7 +2,7 @@
 // Character sets of X.400 to UTF-8 and back. Octets that mean nothing in their set become U+FFFD, one each: they are
 // seen, never dropped. Sets are named by their numbers in the ISO international register of coded character sets, as in
 // general-text body parts: 1 (C0 controls), 6 (ASCII), 100, 101, 109, 110, 126, 127, 138, 144, 148 ... (the right
-// halves of ISO 8859-1, -2, -3, ...), 102 and 103 (T.61). Tables come from the C library's iconv.
+// halves of ISO 8859-1, -2, -3, ...), 102 and 103 (T.61).
 #ifndef X400_CHARSET_H
 #define X400_CHARSET_H
 
@@ -39,8 +39,6 @@ unsigned charset_smallest(struct bytes utf8);
 // General text in ASCII and one right half: with the escape sequence that designates it in front (ISO 2022), unless it
 // is 6. ERR_SYNTAX: a character that is not in it.
 int charset_general_encode(struct bytes utf8, unsigned registration, struct buf *out);
-// "ISO-8859-1" for 100, "US-ASCII" for 6, ...; NULL: not known here.
-const char *charset_name(unsigned registration);
 
 // ---- streams: bodies of any size, in pieces ----
 enum charset_kind {

@@ -12,140 +12,61 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "x400/charset_sets.h"
 
 enum { REPLACEMENT = 0xFFFD, ESC = 0x1B, NONE = 0 };
-
-struct set {
-    uint16_t registration;
-    char final;       // of its escape sequence
-    bool is96;        // A0 and FF are characters too
-    uint8_t width;    // octets a character
-    bool right;       // iconv knows it as octets with the high bit
-    const char *name; // iconv's
-};
-
-static const struct set sets[] = {
-    {6, 'B', false, 1, false, "US-ASCII"},    {2, '@', false, 1, false, "US-ASCII"},
-    {4, 'A', false, 1, false, "ISO-IR-4"},    {10, 'G', false, 1, false, "ISO-IR-10"},
-    {11, 'H', false, 1, false, "ISO-IR-11"},  {14, 'J', false, 1, false, "ISO-IR-14"},
-    {15, 'Y', false, 1, false, "ISO-IR-15"},  {16, 'L', false, 1, false, "ISO-IR-16"},
-    {17, 'Z', false, 1, false, "ISO-IR-17"},  {21, 'K', false, 1, false, "ISO-IR-21"},
-    {25, 'R', false, 1, false, "ISO-IR-25"},  {60, '`', false, 1, false, "ISO-IR-60"},
-    {69, 'f', false, 1, false, "ISO-IR-69"},  {84, 'g', false, 1, false, "ISO-IR-84"},
-    {85, 'h', false, 1, false, "ISO-IR-85"},  {86, 'i', false, 1, false, "ISO-IR-86"},
-    {102, 'u', false, 1, false, "T.61-8BIT"}, {103, 'v', false, 1, true, "T.61-8BIT"},
-    {100, 'A', true, 1, true, "ISO-8859-1"},  {101, 'B', true, 1, true, "ISO-8859-2"},
-    {109, 'C', true, 1, true, "ISO-8859-3"},  {110, 'D', true, 1, true, "ISO-8859-4"},
-    {144, 'L', true, 1, true, "ISO-8859-5"},  {127, 'G', true, 1, true, "ISO-8859-6"},
-    {126, 'F', true, 1, true, "ISO-8859-7"},  {138, 'H', true, 1, true, "ISO-8859-8"},
-    {148, 'M', true, 1, true, "ISO-8859-9"},  {157, 'V', true, 1, true, "ISO-8859-10"},
-    {166, 'T', true, 1, true, "ISO-8859-11"}, {179, 'Y', true, 1, true, "ISO-8859-13"},
-    {199, '_', true, 1, true, "ISO-8859-14"}, {203, 'b', true, 1, true, "ISO-8859-15"},
-    {226, 'f', true, 1, true, "ISO-8859-16"}, {156, 'R', true, 1, true, "ISO_6937"},
-    {42, '@', false, 2, true, "EUC-JP"},      {58, 'A', false, 2, true, "EUC-CN"},
-    {87, 'B', false, 2, true, "EUC-JP"},      {149, 'C', false, 2, true, "EUC-KR"},
-};
-enum { N_SETS = sizeof sets / sizeof *sets };
 
 // ISO 8859 in the order in which charset_smallest tries them: the parts that most systems know come first.
 static const unsigned right_halves[] = {100, 101, 148, 144, 126, 127, 138, 109, 110, 157, 166, 179, 199, 203, 226};
 
-static const struct set *set_find(unsigned registration) {
-    for (size_t i = 0; i < N_SETS; i++)
-        if (sets[i].registration == registration)
-            return &sets[i];
-    return NULL;
-}
-
-// A non-spacing accent, to be joined with the letter that follows it.
-static bool is_accent(const struct set *s, uint8_t octet) {
-    return (s->registration == 103 || s->registration == 156) && (octet & 0x7F) >= 0x41 && (octet & 0x7F) <= 0x4F;
-}
-
-// One character in the encoding of cd; NONE: there is none.
-static uint32_t convert_one(iconv_t cd, const uint8_t *octets, size_t n) {
+// One character of two octets in the encoding of cd; NONE: there is none.
+static uint32_t convert_wide(iconv_t cd, const uint8_t octets[2]) {
     uint8_t wide[8];
     char *in = (char *)(uintptr_t)octets, *to = (char *)wide; // iconv's interface lacks the const
-    size_t room = sizeof wide;
+    size_t n = 2, room = sizeof wide;
     iconv(cd, NULL, NULL, NULL, NULL);
     if (iconv(cd, &in, &n, &to, &room) == (size_t)-1 || iconv(cd, NULL, NULL, &to, &room) == (size_t)-1 || room != 4)
         return NONE;
     return (uint32_t)wide[0] << 24 | (uint32_t)wide[1] << 16 | (uint32_t)wide[2] << 8 | wide[3];
 }
 
-// The characters 20..7F of a set of one octet.
-static void set_map(const struct set *s, iconv_t cd, uint32_t map[96]) {
-    for (unsigned i = 0; i < 96; i++) {
-        uint8_t octet = (uint8_t)((s->right ? 0xA0 : 0x20) + i);
-        bool outside = !s->is96 && (i == 0 || i == 95);
-        map[i] = outside || cd == (iconv_t)-1 ? NONE : convert_one(cd, &octet, 1);
-        if (map[i] == NONE && s->registration == 102 && !outside)
-            map[i] = 0x20 + i; // positions that T.61 leaves free: senders mean ASCII
-    }
-    if (s->registration == 2)
-        map['$' - 0x20] = 0xA4;
-    if (s->registration == 126) // the euro, drachma and ypogegrammeni came in 2003 with another registration
-        map[0x04] = map[0x05] = map[0x0A] = NONE;
-}
-
 // ---- writing ----
 
-// The octet for a character in ASCII and a right half; 0: there is none.
-static uint8_t encode_one(const uint32_t map[96], uint32_t c) {
+// The octet for a character in ASCII and a right half (NULL: ASCII alone); 0: there is none.
+static uint8_t encode_one(const struct charset_set *s, uint32_t c) {
     if (c < 0x80)
         return c == ESC || c == 0x0E || c == 0x0F ? 0 : (uint8_t)c;
-    if (c < 0xA0)
-        return 0;
-    for (unsigned i = 0; i < 96; i++)
-        if (map[i] == c)
-            return (uint8_t)(0xA0 + i);
-    return 0;
+    return s == NULL || c < 0xA0 ? 0 : charset_set_octet(s, c);
 }
 
-static bool map_holds(const uint32_t map[96], struct bytes utf8) {
+static bool set_holds(const struct charset_set *s, struct bytes utf8) {
     const char *p = (const char *)utf8.p, *end = p + utf8.n;
     while (p < end)
-        if (encode_one(map, charset_utf8_next(&p, end)) == 0)
+        if (encode_one(s, charset_utf8_next(&p, end)) == 0)
             return false;
     return true;
 }
 
-static void map_load(unsigned registration, uint32_t map[96]) {
-    memset(map, 0, 96 * sizeof *map);
-    const struct set *s = set_find(registration);
-    if (s == NULL || !s->is96)
-        return;
-    iconv_t cd = iconv_open("UTF-32BE", s->name);
-    set_map(s, cd, map);
-    if (cd != (iconv_t)-1)
-        iconv_close(cd);
-}
-
 unsigned charset_smallest(struct bytes utf8) {
-    uint32_t map[96] = {0};
-    if (map_holds(map, utf8))
+    if (set_holds(NULL, utf8))
         return 6;
-    for (size_t i = 0; i < sizeof right_halves / sizeof *right_halves; i++) {
-        map_load(right_halves[i], map);
-        if (map_holds(map, utf8))
+    for (size_t i = 0; i < sizeof right_halves / sizeof *right_halves; i++)
+        if (set_holds(charset_set_find(right_halves[i]), utf8))
             return right_halves[i];
-    }
     return 0;
 }
 
 int charset_general_encode(struct bytes utf8, unsigned registration, struct buf *out) {
-    uint32_t map[96];
-    const struct set *s = set_find(registration);
-    if (s == NULL || (registration != 6 && !s->is96))
+    const struct charset_set *s = registration == 6 ? NULL : charset_set_find(registration);
+    if (registration != 6 && (s == NULL || !s->is96))
         return ERR_SYNTAX;
-    map_load(registration, map);
     const char *p = (const char *)utf8.p, *end = p + utf8.n;
     size_t before = out->len;
     int r = buf_reserve(out, utf8.n + 3);
-    if (r == 0 && registration != 6)
+    if (r == 0 && s != NULL)
         r = buf_append(out, (const uint8_t[]){ESC, '-', (uint8_t)s->final}, 3);
     while (r == 0 && p < end) {
-        uint8_t octet = encode_one(map, charset_utf8_next(&p, end));
+        uint8_t octet = encode_one(s, charset_utf8_next(&p, end));
         r = octet == 0 ? ERR_SYNTAX : buf_append_u8(out, octet);
     }
     if (r != 0)
@@ -153,30 +74,23 @@ int charset_general_encode(struct bytes utf8, unsigned registration, struct buf 
     return r;
 }
 
-const char *charset_name(unsigned registration) {
-    const struct set *s = set_find(registration);
-    return s == NULL ? NULL : s->name;
-}
-
 // ---- reading ----
-
-struct loaded {
-    iconv_t cd;
-    uint32_t map[96];
-};
 
 struct charset_decoder {
     enum charset_kind kind;
-    const struct set *g[4]; // designated; NULL: none, or one that is not known
-    uint8_t left, right;    // which of them is invoked where
-    uint8_t single;         // 2 or 3: for the next character only
-    bool utf8;              // switched by ESC % G
-    uint8_t accent;         // waits for its letter, as an octet of the right half
-    const struct set *accent_set;
-    uint8_t held[8]; // an escape sequence or a character in part
+    const struct charset_set *g[4]; // designated; NULL: none, or one that is not known
+    uint8_t left, right;            // which of them is invoked where
+    uint8_t single;                 // 2 or 3: for the next character only
+    bool utf8;                      // switched by ESC % G
+    uint8_t accent;                 // waits for its letter, as an octet of the right half
+    uint8_t held[8];                // an escape sequence or a character in part
     size_t n_held;
     unsigned long lost;
-    struct loaded *loaded[N_SETS]; // made at first use: a hostile text must not make us open tables all the time
+    struct {
+        const struct charset_set *set;
+        iconv_t cd;
+    } wide[CHARSET_WIDE_SETS]; // those that were met
+    size_t n_wide;
 };
 
 struct charset_decoder *charset_decoder_new(enum charset_kind kind, const unsigned *registrations, size_t n) {
@@ -186,13 +100,13 @@ struct charset_decoder *charset_decoder_new(enum charset_kind kind, const unsign
     d->kind = kind;
     d->right = 1;
     d->utf8 = kind == CHARSET_UTF8;
-    d->g[0] = set_find(kind == CHARSET_T61 ? 102 : 6);
-    d->g[1] = kind == CHARSET_T61 ? set_find(103) : NULL;
+    d->g[0] = charset_set_find(kind == CHARSET_T61 ? 102 : 6);
+    d->g[1] = kind == CHARSET_T61 ? charset_set_find(103) : NULL;
     bool ascii = false;
-    const struct set *national = NULL;
+    const struct charset_set *national = NULL;
     for (size_t i = 0; kind == CHARSET_GENERAL && i < n; i++) {
-        const struct set *s = set_find(registrations[i]);
-        if (s == NULL || s->width != 1)
+        const struct charset_set *s = charset_set_find(registrations[i]);
+        if (s == NULL || s->wide != NULL)
             continue;
         ascii = ascii || s->registration == 6;
         if (s->right && d->g[1] == NULL)
@@ -208,11 +122,9 @@ struct charset_decoder *charset_decoder_new(enum charset_kind kind, const unsign
 void charset_decoder_free(struct charset_decoder *d) {
     if (d == NULL)
         return;
-    for (size_t i = 0; i < N_SETS; i++) {
-        if (d->loaded[i] != NULL && d->loaded[i]->cd != (iconv_t)-1)
-            iconv_close(d->loaded[i]->cd);
-        mem_free(d->loaded[i]);
-    }
+    for (size_t i = 0; i < d->n_wide; i++)
+        if (d->wide[i].cd != (iconv_t)-1)
+            iconv_close(d->wide[i].cd);
     mem_free(d);
 }
 
@@ -220,14 +132,17 @@ unsigned long charset_decoder_lost(const struct charset_decoder *d) {
     return d->lost;
 }
 
-static struct loaded *load(struct charset_decoder *d, const struct set *s) {
-    struct loaded **slot = &d->loaded[s - sets];
-    if (*slot == NULL && (*slot = mem_calloc(1, sizeof **slot)) != NULL) {
-        (*slot)->cd = iconv_open("UTF-32BE", s->name);
-        if (s->width == 1)
-            set_map(s, (*slot)->cd, (*slot)->map);
+// The two octets held, in a set of that kind. What iconv opened stays open: a text may go to and fro between sets.
+static uint32_t wide_character(struct charset_decoder *d, const struct charset_set *s) {
+    size_t i = 0;
+    while (i < d->n_wide && d->wide[i].set != s)
+        i++;
+    if (i == d->n_wide) {
+        d->wide[i].set = s;
+        d->wide[i].cd = iconv_open("UTF-32BE", s->wide);
+        d->n_wide++;
     }
-    return *slot;
+    return d->wide[i].cd == (iconv_t)-1 ? NONE : convert_wide(d->wide[i].cd, d->held);
 }
 
 static int put(struct charset_decoder *d, uint32_t c, struct buf *out) {
@@ -248,11 +163,7 @@ static int flush_accent(struct charset_decoder *d, struct buf *out) {
 
 // The accent that waits, with the octet after it.
 static int put_accented(struct charset_decoder *d, uint8_t letter, struct buf *out) {
-    struct loaded *l = load(d, d->accent_set);
-    if (l == NULL)
-        return ERR_NOMEM;
-    uint8_t pair[2] = {d->accent, letter};
-    uint32_t c = l->cd == (iconv_t)-1 ? NONE : convert_one(l->cd, pair, 2);
+    uint32_t c = charset_accented(d->accent, letter);
     d->accent = 0;
     if (c != NONE)
         return put(d, c, out);
@@ -263,49 +174,30 @@ static int put_accented(struct charset_decoder *d, uint8_t letter, struct buf *o
 // A graphic octet, low or high, of the set that is invoked for it.
 static int put_graphic(struct charset_decoder *d, uint8_t octet, struct buf *out) {
     unsigned which = d->single != 0 ? d->single : octet < 0x80 ? d->left : d->right;
-    const struct set *s = d->g[which];
+    const struct charset_set *s = d->g[which];
     uint8_t low = octet & 0x7F;
-    if (s != NULL && s->width == 2) {
+    if (s != NULL && s->wide != NULL) {
         d->held[d->n_held++] = low | 0x80;
         if (d->n_held < 2)
             return 0;
         d->n_held = 0;
     }
     d->single = 0;
-    if (octet == 0x20 && (s == NULL || !s->is96)) {
-        int r = flush_accent(d, out);
-        return r != 0 ? r : put(d, ' ', out);
-    }
-    if (s == NULL) {
-        int r = flush_accent(d, out);
-        return r != 0 ? r : put(d, NONE, out);
-    }
-    if (is_accent(s, low)) {
-        int r = flush_accent(d, out);
-        d->accent = low | 0x80;
-        d->accent_set = s;
-        return r;
-    }
-    if (d->accent != 0 && low == octet && !s->is96 && s->width == 1)
+    bool blank = octet == 0x20 && (s == NULL || !s->is96);
+    if (d->accent != 0 && (blank || (s != NULL && low == octet && !s->is96 && s->wide == NULL)))
         return put_accented(d, octet, out);
     int r = flush_accent(d, out);
     if (r != 0)
         return r;
-    if (s->registration == 6)
-        return put(d, low == 0x7F ? NONE : low, out);
-    struct loaded *l = load(d, s);
-    if (l == NULL)
-        return ERR_NOMEM;
-    if (s->width == 2)
-        return put(d, l->cd == (iconv_t)-1 ? NONE : convert_one(l->cd, d->held, 2), out);
-    return put(d, l->map[low - 0x20], out);
-}
-
-static const struct set *set_designated(char final, bool is96, unsigned width) {
-    for (size_t i = 0; i < N_SETS; i++)
-        if (sets[i].final == final && sets[i].is96 == is96 && sets[i].width == width)
-            return &sets[i];
-    return NULL;
+    if (blank)
+        return put(d, ' ', out);
+    if (s == NULL)
+        return put(d, NONE, out);
+    if (charset_is_accent(s, low)) {
+        d->accent = low | 0x80;
+        return 0;
+    }
+    return put(d, s->wide != NULL ? wide_character(d, s) : charset_set_character(s, low), out);
 }
 
 // A whole escape sequence: held[0] is ESC, the last octet its final.
@@ -332,12 +224,12 @@ static int escape(struct charset_decoder *d, struct buf *out) {
     }
     if (kind == ' ' || kind == '!' || kind == '"' || kind == '&')
         return 0; // announcer, control sets, revision
-    unsigned width = kind == '$' ? 2 : 1;
-    uint8_t into = width == 1 ? kind : n == 3 ? '(' : e[2]; // ESC $ F is the old short form for G0
+    bool wide = kind == '$';
+    uint8_t into = !wide ? kind : n == 3 ? '(' : e[2]; // ESC $ F is the old short form for G0
     if (into >= '(' && into <= '+')
-        d->g[into - '('] = set_designated((char) final, false, width);
+        d->g[into - '('] = charset_set_designated((char) final, false, wide);
     else if (into >= '-' && into <= '/')
-        d->g[into - ','] = set_designated((char) final, true, width);
+        d->g[into - ','] = charset_set_designated((char) final, true, wide);
     else
         return put(d, NONE, out);
     return 0;

@@ -100,6 +100,8 @@ struct p1_history {
     size_t n;
 };
 int p1_history(struct arena *a, const struct p1_extensions *x, int type, struct p1_history *out);
+// The whole list, or one entry more. ERR_LIMIT: longer than X.411 allows.
+int p1_history_set(struct arena *a, struct p1_extensions *x, int type, const struct p1_history *h);
 int p1_history_add(struct arena *a, struct p1_extensions *x, int type, const struct p1_history_entry *e);
 
 #endif

@@ -184,18 +184,26 @@ static int put_entry(struct buf *b, int type, const struct p1_history_entry *e) 
     return err < 0 ? err : tlv_wrap(b, from, TLV_UNIVERSAL, true, TLV_SEQUENCE);
 }
 
+int p1_history_set(struct arena *a, struct p1_extensions *x, int type, const struct p1_history *h) {
+    struct buf b = {0};
+    if (h->n > P1_UB_REDIRECTIONS + (type == P1_EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY))
+        return ERR_LIMIT;
+    int err = 0;
+    for (size_t i = 0; i < h->n && err == 0; i++)
+        err = put_entry(&b, type, &h->entry[i]);
+    return set_list(a, x, type, &b, err);
+}
+
 int p1_history_add(struct arena *a, struct p1_extensions *x, int type, const struct p1_history_entry *e) {
     struct p1_history h = {NULL, 0};
-    struct buf b = {0};
     int err = p1_history(a, x, type, &h);
     if (err < 0 && err != ERR_ABSENT)
         return err;
-    if (h.n >= P1_UB_REDIRECTIONS + (type == P1_EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY))
-        return ERR_LIMIT;
-    err = 0;
-    for (size_t i = 0; i < h.n && err == 0; i++)
-        err = put_entry(&b, type, &h.entry[i]);
-    if (err == 0)
-        err = put_entry(&b, type, e);
-    return set_list(a, x, type, &b, err);
+    struct p1_history_entry *entry = arena_array(a, h.n + 1, sizeof *entry);
+    if (entry == NULL)
+        return ERR_NOMEM;
+    if (h.n > 0)
+        memcpy(entry, h.entry, h.n * sizeof *entry);
+    entry[h.n] = *e;
+    return p1_history_set(a, x, type, &(struct p1_history){entry, h.n + 1});
 }

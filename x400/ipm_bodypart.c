@@ -33,21 +33,24 @@ int ipm_graphic_encode(const char *utf8, struct buf *out) {
     return registration != 0 ? charset_general_encode(s, registration, out) : buf_append(out, s.p, s.n);
 }
 
-// All strings of a SEQUENCE OF GraphicString, joined; NULL: none, or memory is short.
+// All strings of a SEQUENCE OF GraphicString, joined, as far as they are readable and not absurdly long; NULL: none, or
+// memory is short.
 static const char *joined_strings(struct arena *a, struct bytes list, const char *between) {
     struct cursor c = cursor_of(list);
     struct tlv t;
     struct bytes value, s;
-    const char *all = NULL;
-    for (int n = 0; n < 64 && tlv_next(&c, &t, NULL, &value) == ERR_OK; n++) {
-        if (tlv_string(a, &t, value, STRING_MAX, &s) < 0)
-            return all;
+    struct buf all = {0};
+    int err = ERR_OK;
+    while (err == ERR_OK && all.len < STRING_MAX && tlv_next(&c, &t, NULL, &value) == ERR_OK &&
+           tlv_string(a, &t, value, STRING_MAX, &s) == ERR_OK) {
         const char *one = ipm_graphic_string(a, s);
-        if (one == NULL)
-            return all;
-        all = all == NULL ? one : arena_printf(a, "%s%s%s", all, between, one);
+        err = one == NULL ? ERR_NOMEM : buf_append_str(&all, all.len > 0 ? between : "");
+        if (err == ERR_OK)
+            err = buf_append_str(&all, one);
     }
-    return all;
+    const char *text = err == ERR_OK && all.len > 0 ? arena_strndup(a, buf_bytes(&all).p, all.len) : NULL;
+    buf_free(&all);
+    return text;
 }
 
 // ---- file transfer, reading ----

@@ -46,9 +46,10 @@ int or_hex_value(char c) {
 }
 
 int or_hex_put(struct buf *out, struct bytes in) {
-    int r = 0;
+    static const char digits[] = "0123456789ABCDEF";
+    int r = buf_reserve(out, 2 * in.n);
     for (size_t i = 0; r == 0 && i < in.n; i++)
-        r = buf_printf(out, "%02X", in.p[i]);
+        r = buf_append(out, (const char[]){digits[in.p[i] >> 4], digits[in.p[i] & 0x0F]}, 2);
     return r;
 }
 

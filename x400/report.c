@@ -74,12 +74,14 @@ static int report_destination(struct arena *a, const struct p1_envelope *subject
     if (err < 0 || lists.n == 0)
         return err == ERR_NOMEM ? err : 0;
     report->originator = lists.entry[lists.n - 1].name;
-    struct p1_history_entry first = {.name = subject->originator};
-    first.time = subject->trace.n > 0 ? subject->trace.element[0].arrival : lists.entry[0].time;
-    err = p1_history_add(a, &report->extensions, P1_EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY, &first);
-    for (size_t i = 0; i < lists.n && err == 0; i++)
-        err = p1_history_add(a, &report->extensions, P1_EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY, &lists.entry[i]);
-    return err;
+    struct p1_history_entry *chain = arena_array(a, lists.n + 1, sizeof *chain);
+    if (chain == NULL)
+        return ERR_NOMEM;
+    chain[0].name = subject->originator;
+    chain[0].time = subject->trace.n > 0 ? subject->trace.element[0].arrival : lists.entry[0].time;
+    memcpy(chain + 1, lists.entry, lists.n * sizeof *chain);
+    return p1_history_set(a, &report->extensions, P1_EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
+                          &(struct p1_history){chain, lists.n + 1});
 }
 
 static int report_trace(struct arena *a, const struct report_maker *m, struct p1_envelope *report) {

@@ -195,8 +195,24 @@ static void test_bounds(void **state) {
     text[65] = 0;
     h = (struct ipm_heading){.this_ipm = {.local = text}};
     assert_refused(h, ERR_LIMIT);
+    char why[VALIDATE_WHY_MAX];
+    assert_int_equal(ipm_heading_check(&h, why), ERR_LIMIT);
+    assert_string_equal(why, "user-relative-identifier has 65 characters, more than the 64 allowed");
+    struct ipm_recipient to = {.recipient = {.free_form_name = text}};
+    h = (struct ipm_heading){.this_ipm = {.local = "1"}, .copy = &to, .n_copy = 1};
+    assert_refused(h, ERR_LIMIT);
+    assert_int_equal(ipm_heading_check(&h, why), ERR_LIMIT);
+    assert_string_equal(why, "teletex free-form-name has 65 characters, more than the 64 allowed");
+    struct ipm_descriptor from = {.telephone_number = "+49 (0)30*1"};
+    h = (struct ipm_heading){.this_ipm = {.local = "1"}, .originator = &from};
+    assert_refused(h, ERR_SYNTAX);
+    const char *languages[] = {"en", "german"};
+    h = (struct ipm_heading){.this_ipm = {.local = "1"}, .languages = languages, .n_languages = 2};
+    assert_refused(h, ERR_LIMIT);
     h = (struct ipm_heading){0};
     assert_refused(h, ERR_SYNTAX); // this-IPM is mandatory
+    assert_int_equal(ipm_heading_check(&h, why), ERR_SYNTAX);
+    assert_string_equal(why, "this-IPM is missing");
 }
 
 // P2 of 1984: importance and sensitivity are INTEGERs under the same tags; members in another order; indefinite

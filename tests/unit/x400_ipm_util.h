@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "asn1/tlv.h"
+#include "asn1/validate.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "x400/ipm.h"

@@ -499,6 +499,20 @@ static void test_limits(void **state) {
     const char *why = NULL;
     assert_int_equal(or_name_decode(m, buf_bytes(&b), &a, &why), ERR_SYNTAX);
     assert_string_equal(why, "more than 256 extension attributes");
+    // 256 are taken, in memory in proportion to their number, and sorted
+    buf_clear(&b);
+    assert_int_equal(buf_append(&b, "\x30\x00\x31\x82\x09\x00", 6), 0);
+    for (unsigned i = 0; i < 256; i++) {
+        uint8_t attribute[9] = {0x30, 0x07, 0x80, 0x01, (uint8_t)(0x7F - i % 60), 0xA1, 0x02, 0x05, 0x00};
+        assert_int_equal(buf_append(&b, attribute, 9), 0);
+    }
+    assert_int_equal(buf_prepend(&b, (const uint8_t[]){0x60, 0x82, (uint8_t)(b.len >> 8), (uint8_t)b.len}, 4), 0);
+    arena_init(&small, 20000);
+    assert_int_equal(or_name_decode(&small, buf_bytes(&b), &a, &why), 0);
+    assert_int_equal(a.n_extensions, 256);
+    for (size_t i = 1; i < 256; i++)
+        assert_true(a.extensions[i - 1].type <= a.extensions[i].type);
+    arena_free(&small);
     buf_free(&b);
     struct bytes in = hex(m, golden[4].encoding);
     int r = ERR_NOMEM;

@@ -190,6 +190,29 @@ static void redirection_and_lists_lead_back(void **state) {
     arena_free(&a);
 }
 
+// The longest chain of lists costs memory in proportion to its length.
+static void many_lists_lead_back(void **state) {
+    (void)state;
+    struct arena a = {0}, small;
+    struct report_maker m = maker(&a);
+    struct report_item item = {.recipient = 0, .fate = failure};
+    struct p1_envelope *subject = sample(&a, P1_MESSAGE, P1_MTA_NON_DELIVERY_REPORT), *r;
+    struct p1_history lists = {arena_array(&a, P1_UB_REDIRECTIONS + 1, sizeof *lists.entry), P1_UB_REDIRECTIONS + 1}, h;
+    for (size_t i = 0; i < lists.n; i++)
+        lists.entry[i] = (struct p1_history_entry){.name = subject->recipient[0].name, .time = p1_time_of(NOW)};
+    assert_int_equal(p1_history_set(&a, &subject->extensions, P1_EXT_DL_EXPANSION_HISTORY, &lists), ERR_LIMIT);
+    lists.n--;
+    assert_int_equal(p1_history_set(&a, &subject->extensions, P1_EXT_DL_EXPANSION_HISTORY, &lists), 0);
+    arena_init(&small, 400 * 1024);
+    assert_int_equal(report_make(&small, subject, &m, &item, 1, &r), 0);
+    assert_int_equal(p1_history(&a, &r->extensions, P1_EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY, &h), 0);
+    assert_int_equal(h.n, P1_UB_REDIRECTIONS + 1);
+    assert_bytes(h.entry[0].name, subject->originator);
+    assert_bytes(h.entry[P1_UB_REDIRECTIONS].name, subject->recipient[0].name);
+    arena_free(&small);
+    arena_free(&a);
+}
+
 static void long_supplements_are_cut(void **state) {
     (void)state;
     struct arena a = {0};
@@ -242,6 +265,7 @@ int main(void) {
         cmocka_unit_test(an_audited_report_carries_the_trace),
         cmocka_unit_test(content_returns_only_when_asked_and_failed),
         cmocka_unit_test(redirection_and_lists_lead_back),
+        cmocka_unit_test(many_lists_lead_back),
         cmocka_unit_test(long_supplements_are_cut),
         cmocka_unit_test(every_code_has_its_name),
     };
