@@ -41,3 +41,8 @@ check-now: tests
 	@$(RUN) $(CHECKS)
 
 -include $(TEST_BINS:=.d) $(ERLANG_BINS:=.d)
+
+# make e2e [E2E="NAME ..."] [COUNT=10]: only the tests with real daemons.
+.PHONY: e2e
+e2e: all
+	BUILD=$(BUILD) python3 tests/e2e/run.py --count $(or $(COUNT),3) $(E2E)

@@ -132,6 +132,7 @@ class Mta:
         self.delivers = [(f'country "GB" admd "DEMO" prmd "{prmd}"', self.delivered)]
         self.mta_lines = {"reserve": "reserve 0% at least 1M"}
         self.stack_lines = []
+        self.modes = dict(control=600, submit=600, status=600)
         self.process = None
 
     # -- configuration --
@@ -150,8 +151,8 @@ class Mta:
 
     def text(self):
         mta = [f'domain country "GB" admd "DEMO" prmd "{self.prmd}"', f'spool "{self.spool}"',
-               f'events file "{self.log}" json'] + [f'{x} socket "{self.socket_path(x)}" mode 600'
-                                                    for x in ("control", "submit", "status")]
+               f'events file "{self.log}" json']
+        mta += [f'{x} socket "{self.socket_path(x)}" mode {mode}' for x, mode in self.modes.items()]
         text = f'mta "{self.name}" {{\n    ' + "\n    ".join(mta + [x for x in self.mta_lines.values() if x]) + "\n}\n"
         stack = [f'listen on {self.host} port {self.world.port} tsel "{self.tsel}"'] + self.stack_lines
         text += 'stack "net" {\n    ' + "\n    ".join(stack) + "\n}\n"

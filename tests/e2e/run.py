@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """End-to-end tests: real daemons on loopback. One line a test, and at the end `N passed, N failed`.
 
-    run.py [--count N] [--list] [--keep] [NAME ...]     names: of tests, or the beginning of them
+    run.py [-j N] [--count N] [--list] [--keep] [NAME ...]     names: of tests, or the beginning of them
 
+-j: so many at a time, each in a process of its own; most of them wait for timers.
 --count: rounds of the tests that repeat something (killing a daemon): 3, or 10 for the whole proof."""
 import argparse
+import concurrent.futures
 import importlib
 import os
+import subprocess
 import sys
 import time
 import traceback
@@ -57,24 +60,47 @@ def run(label, test, options):
             world.remove()
 
 
-def main():
+def run_apart(label, options):
+    """The same in a process of its own."""
+    command = [sys.executable, os.path.abspath(__file__), "--exact", "--count", str(options.count), label]
+    p = subprocess.run(command + (["--keep"] if options.keep else []), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       text=True, errors="replace")
+    lines = p.stdout.splitlines()
+    print("\n".join(lines[:-1]), flush=True)
+    first = next((line.split()[0] for line in lines if line.split() and line.split()[0] in ("ok", "FAIL", "skip")), "")
+    return {"ok": "passed", "skip": "skipped"}.get(first, "failed")
+
+
+def options_read():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("names", nargs="*", metavar="NAME")
+    p.add_argument("-j", type=int, default=4, metavar="N")
     p.add_argument("--count", type=int, default=3)
     p.add_argument("--list", action="store_true")
     p.add_argument("--keep", action="store_true", help="leave the folders of the tests")
-    options = p.parse_args()
+    p.add_argument("--exact", action="store_true", help=argparse.SUPPRESS)
+    return p.parse_args()
+
+
+def main():
+    options = options_read()
     tests = collect(options.names)
+    if options.exact:
+        tests = [(label, f) for label, f in tests if label == options.names[0]]
     if options.list:
         print("\n".join(label for label, _ in tests))
         return 0
     if not os.path.exists(os.path.join(BUILD, "x400d")):
         print(f"{BUILD}/x400d is not there: build first")
         return 1
-    results = [run(label, test, options) for label, test in tests]
+    if len(tests) == 1:
+        results = [run(*tests[0], options)]
+    else:
+        with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
+            results = list(pool.map(lambda t: run_apart(t[0], options), tests))
     passed, failed, skipped = (results.count(r) for r in ("passed", "failed", "skipped"))
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
-    return 0 if failed == 0 and passed > 0 else 1
+    return 0 if failed == 0 and passed + skipped > 0 else 1
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def test_background(w):
     command = [os.path.join(BUILD, "x400d"), "-f", a.conf]
     p = subprocess.run(command, capture_output=True, text=True, timeout=20)
     equal(p.returncode, 0, "a second one waits in the background")
-    check(a.events(20014), "and says so in the log")
+    a.wait_event(20014)
     second = [pid for pid in processes_of(a) if pid != a.pid]
     equal(len(second), 1, "waiting processes")
     os.kill(second[0], signal.SIGTERM)
