@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Bounds on text are those of memory, not of the standard: a string that is a little too long for X.411 is relayed
-// rather than refused, because its originator cannot be asked. The bounds on counts and numbers are enforced.
+// rather than refused, because its originator cannot be asked; p1_deviations (x400/p1_deviation.h) tells of it. The
+// bounds on counts and numbers are enforced.
 #include "x400/p1_walk.h"
 
 #include <stdarg.h>
