@@ -6,6 +6,7 @@
 #include "cli/dump.h"
 #include "x400/mtsid.h"
 #include "x400/oraddr.h"
+#include "x400/p1_deviation.h"
 #include "x400/p1_names.h"
 
 void dump_put_orname(const struct dump *d, json_t *o, const char *key, struct bytes name) {
@@ -238,6 +239,17 @@ static void put_report(const struct dump *d, json_t *o, const struct p1_report_c
     put_octets(o, "unknown_report_members", r->unknown, r->n_unknown);
 }
 
+// Where X.411's bounds and character sets are broken: relayed all the same, but worth knowing when a peer refuses it.
+static json_t *deviations(const struct dump *d, const struct p1_envelope *e) {
+    json_t *list = json_array();
+    struct p1_deviation *found;
+    size_t n;
+    if (p1_deviations(d->c->arena, e, 0, &found, &n) == ERR_OK)
+        for (size_t k = 0; k < n; k++)
+            json_array_append_new(list, json_sprintf("%s: %s", found[k].field, found[k].reason));
+    return list;
+}
+
 json_t *dump_envelope(const struct dump *d, const struct p1_envelope *e) {
     json_t *o = json_object(), *recipients = json_array();
     struct buf type = {0};
@@ -265,5 +277,6 @@ json_t *dump_envelope(const struct dump *d, const struct p1_envelope *e) {
         json_array_append_new(recipients, recipient(d, e, &e->recipient[k]));
     dump_put_list(o, "recipient", recipients);
     put_octets(o, "unknown_members", e->unknown, e->n_unknown);
+    dump_put_list(o, "deviations", deviations(d, e));
     return o;
 }

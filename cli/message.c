@@ -2,6 +2,7 @@
 // Heading and bodies from the options, then the content into a file of ours that has no name. An attachment is read
 // piece by piece; only the text body is held, and limited.
 #include "cli/message.h"
+#include "asn1/validate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -291,6 +292,9 @@ static int keep_eits(const struct cli *c, const struct ipm_eits *e, struct conte
 static int write_parts(struct cli *c, const struct ipm_heading *h, const struct ipm_part_out *parts, size_t n,
                        struct content *out) {
     struct ipm_writer *w = NULL;
+    char why[VALIDATE_WHY_MAX];
+    if (ipm_heading_check(h, why) != ERR_OK)
+        return cli_fail(c, "the heading cannot be sent: %s", why);
     int err = ipm_writer_new(&w, h, parts, n);
     if (err != ERR_OK)
         return cli_fail(c, "the message cannot be encoded: %s", err_text(err));

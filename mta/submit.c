@@ -14,6 +14,7 @@
 #include "mta/control.h"
 #include "x400/mtsid.h"
 #include "x400/oraddr.h"
+#include "x400/p1_deviation.h"
 #include "x400/p1_names.h"
 
 struct submission {
@@ -145,6 +146,17 @@ static bool fill_content(const struct request *r, struct arena *a, struct p1_env
     return true;
 }
 
+// What we originate keeps every bound and character set of X.411.
+static bool conforms(struct opened *o, char why[400]) {
+    struct p1_deviation *list;
+    size_t n = 0;
+    if (p1_deviations(&o->arena, o->env, 1, &list, &n) != ERR_OK)
+        return false;
+    if (n > 0)
+        snprintf(why, 400, "%s: %s", list[0].field, list[0].reason);
+    return n == 0;
+}
+
 static bool fill(struct request *r, struct opened *o, char why[400]) {
     struct arena *a = &o->arena;
     const char *kind = request_text(r, "kind"), *priority = request_text(r, "priority"),
@@ -174,7 +186,8 @@ static bool fill(struct request *r, struct opened *o, char why[400]) {
         e->has_content_length = true;
         e->content_length = request_number(r, "content_length", 0);
     }
-    return true;
+    snprintf(why, 400, "memory is short");
+    return conforms(o, why);
 }
 
 void submit_command(struct request *r) {
