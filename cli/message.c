@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "asn1/tlv.h"
+#include "asn1/validate.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "cli/table.h"
