@@ -179,6 +179,7 @@ class Mta:
         else:
             self.process = process
         self.world.started.append(self.process)
+        self.seen = 0
         if wait:
             self.wait_ready()
         return self
@@ -288,8 +289,26 @@ class Mta:
 
     # -- what it did --
 
+    def settle_log(self):
+        """The log is written by a thread of its own: waits until it has what the daemon says that it raised."""
+        if not self.running():
+            return
+        try:
+            raised = self.ask("show", what="events", after=self.seen, timeout=5)
+        except (OSError, Refused):
+            return  # not serving yet, or no more
+        if raised:
+            self.seen = raised[-1]["seq"]
+            last = json.dumps(raised[-1]["time"]).encode()
+            wait_for("the log", 5, lambda: last in self.log_octets())
+
+    def log_octets(self):
+        with open(self.log, "rb") as f:
+            return f.read()
+
     def events(self, *ids, **fields):
         """The events of the log with one of these ids and these fields, oldest first."""
+        self.settle_log()
         found = []
         with open(self.log, "rb") as f:
             for line in f:
@@ -305,10 +324,6 @@ class Mta:
 
     def wait_event(self, id, seconds=20, **fields):
         return wait_for(f"event {id} {fields or ''} of {self.name}", seconds, lambda: self.events(id, **fields), 0.05)
-
-    def log_text(self):
-        with open(self.log, errors="replace") as f:
-            return f.read()
 
     def items(self, directory=None):
         new = os.path.join(directory or self.delivered, "new")

@@ -11,23 +11,24 @@ from test_mail import non_delivery, wait_report
 from wire import Proxy, is_acknowledgement
 
 
-def twin(w, mta):
-    """Another daemon with the same spool and addresses, but its own log and configuration file."""
+def twin(w, mta, name="twin"):
+    """Another daemon with the same spool, addresses and sockets, but its own log and configuration file."""
     t = Mta(w, mta.name, mta.host, mta.prmd)
-    t.dir = os.path.join(w.dir, mta.name.lower() + "-twin")
+    t.dir = f"{mta.dir}-{name}"
     os.makedirs(t.dir)
     t.log, t.conf = os.path.join(t.dir, "events"), os.path.join(t.dir, "x400d.conf")
     t.spool, t.delivered, t.delivers = mta.spool, mta.delivered, mta.delivers
     t.peers, t.routes, t.socket_path = mta.peers, mta.routes, mta.socket_path
+    t.settle_log = lambda: None  # while it waits, its sockets are the other's
     w.mtas.append(t)
-    return t
+    return t.start(wait=False)
 
 
 def test_second_daemon_waits(w):
     """It says who holds the spool, never opens it, and takes over when the first ends, in order or not."""
     a, b = w.pair()
     a.start(), b.start()
-    second = twin(w, b).start(wait=False)
+    second = twin(w, b)
     e = second.wait_event(20014)[0]
     check(str(b.pid) in e["what"], f"event 20014 names the process that holds it: {e['what']}")
     a.submit(user("Receiver", "BETA"))
@@ -35,10 +36,10 @@ def test_second_daemon_waits(w):
     equal(len(second.events(20014)), 1, "told once")
     b.kill()
     second.wait_ready()
-    check(second.events(2219), "it was an unclean stop")
+    second.wait_event(2219)  # it was an unclean stop
     a.submit(user("Receiver", "BETA"))
     b.wait_items(2)
-    third = twin_again(w, b)
+    third = twin(w, b, "third")
     third.wait_event(20014)
     second.stop()
     third.wait_ready()
@@ -48,20 +49,9 @@ def test_second_daemon_waits(w):
     a.wait_empty()
 
 
-def twin_again(w, mta):
-    t = Mta(w, mta.name, mta.host, mta.prmd)
-    t.dir = os.path.join(w.dir, mta.name.lower() + "-third")
-    os.makedirs(t.dir)
-    t.log, t.conf = os.path.join(t.dir, "events"), os.path.join(t.dir, "x400d.conf")
-    t.spool, t.delivered, t.delivers = mta.spool, mta.delivered, mta.delivers
-    t.peers, t.routes, t.socket_path = mta.peers, mta.routes, mta.socket_path
-    w.mtas.append(t)
-    return t.start(wait=False)
-
-
 def test_waiting_daemon_can_be_stopped(w):
     a = w.mta("MTA-A").start()
-    second = twin(w, a).start(wait=False)
+    second = twin(w, a)
     second.wait_event(20014)
     check(second.stop() < 5, "stopped at once")
     check(a.running(), "the first goes on")

@@ -45,9 +45,9 @@ def test_reserve(w):
     a.start(), b.start()
     for k in range(5):  # in the spool of B, waiting for C
         a.submit(user("Receiver", "GAMMA"), ipm(octets=bytes(200_000)))
-    b.submit(user("Local", "BETA"), ipm(f"local"))
+    b.submit(user("Local", "BETA"), ipm("local"))
     wait_for("five messages wait on B", 10, lambda: len(b.queue()) == 5)
-    local = len(b.items())
+    local = len(b.wait_items(1))
     b.ask("peer", name="mta-c", action="disable")
     fill(b.spool, 30 * MB)
     b.wait_event(20017, 10)
