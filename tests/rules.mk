@@ -46,3 +46,8 @@ check-now: tests
 .PHONY: e2e
 e2e: all
 	BUILD=$(BUILD) python3 tests/e2e/run.py --count $(or $(COUNT),3) $(E2E)
+
+# make bench [MB=100] [MESSAGES=1000]: a table of speeds, each beside what the machine gives a plain program.
+.PHONY: bench
+bench: all
+	@BUILD=$(BUILD) python3 tests/bench/run.py --mb $(or $(MB),100) --messages $(or $(MESSAGES),1000)
