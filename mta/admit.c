@@ -98,8 +98,13 @@ static int fingerprint(struct admitting *ad) {
     return r;
 }
 
+// The length of the content, or of the one that a probe asks about.
+static uint64_t length_of(const struct p1_envelope *e, const struct content_ref *content) {
+    return e->type == P1_PROBE && e->has_content_length ? (uint64_t)e->content_length : content->length;
+}
+
 // Where one recipient goes, or why it cannot. f is filled when it cannot.
-static const char *route_one(struct mta *m, struct arena *a, struct bytes name, const struct admission *ad,
+static const char *route_one(struct mta *m, struct arena *a, struct bytes name, uint64_t length,
                              const char **address_text, const char **key, struct fate *f) {
     struct or_address address;
     const char *why = "";
@@ -121,7 +126,7 @@ static const char *route_one(struct mta *m, struct arena *a, struct bytes name, 
         f->text = "no route and no delivery matches this address";
         return NULL;
     }
-    if (r.peer->size_limit != 0 && ad != NULL && ad->content.length > r.peer->size_limit) {
+    if (r.peer->size_limit != 0 && length > r.peer->size_limit) {
         f->diagnostic = CODE_CONTENT_TOO_LONG;
         f->text = arena_printf(a, "the content is longer than %s takes", r.peer->name);
         return NULL;
@@ -158,6 +163,7 @@ static int route_all(struct admitting *ad, struct spool_message *sm, const char 
     struct p1_envelope *e = ad->a.opened->env;
     struct arena *a = &ad->a.opened->arena;
     size_t n = e->type == P1_REPORT ? 1 : e->n_recipients;
+    uint64_t length = length_of(e, &ad->a.content);
     struct fate for_all;
     const char *all = verdict_on_all(ad, loop, &for_all);
     sm->recipients = arena_array(a, n, sizeof *sm->recipients);
@@ -171,7 +177,7 @@ static int route_all(struct admitting *ad, struct spool_message *sm, const char 
         struct fate f;
         *r =
             (struct spool_recipient){.number = (uint32_t)k + 1, .reason = -1, .diagnostic = -1, .changed = sm->arrived};
-        r->next_hop = route_one(ad->m, a, name, &ad->a, &r->address, &r->key, &f);
+        r->next_hop = route_one(ad->m, a, name, length, &r->address, &r->key, &f);
         if (r->address == NULL || r->key == NULL)
             return ERR_NOMEM;
         if (e->type != P1_REPORT && (e->recipient[k].indicators.set & P1_RESPONSIBILITY) == 0) {
@@ -357,7 +363,7 @@ static void on_reroute(void *arg, int err, const struct spool_message *sm) {
         EVENT_RAISE(m->events, mta_event(EV_SPOOL_DAMAGED), {"what", err != ERR_OK ? err_text(err) : fault.text});
         return;
     }
-    struct admission size = {.content = i->content};
+    uint64_t length = length_of(o->env, &i->content);
     struct fate *fates = arena_array(&o->arena, i->n_rcpts, sizeof *fates);
     size_t n = 0;
     for (size_t k = 0; k < i->n_rcpts && fates != NULL; k++) {
@@ -367,8 +373,8 @@ static void on_reroute(void *arg, int err, const struct spool_message *sm) {
         bool report = o->env->type == P1_REPORT;
         const char *address, *key;
         struct fate f;
-        const char *hop =
-            route_one(m, &o->arena, report ? o->env->originator : o->env->recipient[k].name, &size, &address, &key, &f);
+        const char *hop = route_one(m, &o->arena, report ? o->env->originator : o->env->recipient[k].name, length,
+                                    &address, &key, &f);
         f.rcpt = (uint32_t)k;
         if (hop == NULL)
             fates[n++] = f;

@@ -90,6 +90,9 @@ static void on_admitted(void *arg, int err, const char *mts_id, const char *text
 }
 
 static void submit_to_spool(struct transfer_in *t, const struct content_ref *content) {
+    const struct p1_envelope *e = t->opened->env;
+    if (e->type == P1_PROBE && t->limit != 0 && e->has_content_length && (uint64_t)e->content_length > t->limit)
+        t->too_long = true; // as the message that it stands for would be
     struct admission a = {.opened = t->opened,
                           .from_peer = t->link == NULL ? NULL : t->link->peer->name,
                           .uid = -1,

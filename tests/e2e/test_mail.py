@@ -105,6 +105,21 @@ def test_probe(w):
     non_delivery(a, bad, "unable-to-transfer", "unrecognised-OR-name")
 
 
+def test_probe_of_a_length(w):
+    """A probe is refused for its length where the message would be: by the sending MTA, and by the receiving one."""
+    a, b = w.pair()
+    a.peers["mta-b"].lines["size"] = "size limit 20K"
+    b.peers["mta-a"].lines["size"] = "size limit 10K"
+    a.start(), b.start()
+    for length, result in ((9_000, None), (15_000, b), (25_000, a)):
+        id = a.submit(user("Receiver", "BETA"), kind="probe", report="delivery", content_length=length)
+        if result is None:
+            equal([r["result"] for r in wait_report(a, id)], ["delivered"], "the report on a short one")
+        else:
+            non_delivery(a, id, "unable-to-transfer", "content-too-long")
+            check(result.events(290, mts_id=id), f"it was {result.name} that refused")
+
+
 def test_no_route(w):
     """At the first MTA, and at the second, which has no delivery for the address."""
     a, b = w.pair()
