@@ -101,7 +101,7 @@ class Peer:
 
     def __init__(self, mta, other, password_out, password_in):
         self.mta, self.name = mta, other.name.lower()
-        self.host, self.port, self.tsel = other.host, mta.world.port, other.tsel
+        self.host, self.port, self.tsel = other.host, other.port, other.tsel
         self.local, self.remote = mta.name, other.name
         self.password_out, self.password_in = password_out, password_in
         self.accept = other.host
@@ -111,7 +111,8 @@ class Peer:
     def block(self):
         out = self.mta.secret(f"{self.name}.us", self.password_out)
         into = self.mta.secret(f"{self.name}.them", self.password_in)
-        lines = [f"connect address {self.host} port {self.port}"] if self.calls else []
+        kind = "host" if self.host[-1].isalpha() else "address"
+        lines = [f"connect {kind} {self.host} port {self.port}"] if self.calls else []
         lines += [f"accept from {self.accept}", f'called tsel "{self.tsel}"',
                   f'local name "{self.local}" password file "{out}"',
                   f'remote name "{self.remote}" password file "{into}"']
@@ -121,6 +122,7 @@ class Peer:
 class Mta:
     def __init__(self, world, name, host, prmd):
         self.world, self.name, self.host, self.prmd = world, name, host, prmd
+        self.port = world.port
         self.tsel = name
         self.dir = os.path.join(world.dir, name.lower())
         os.makedirs(self.dir, exist_ok=True)
@@ -154,7 +156,7 @@ class Mta:
                f'events file "{self.log}" json']
         mta += [f'{x} socket "{self.socket_path(x)}" mode {mode}' for x, mode in self.modes.items()]
         text = f'mta "{self.name}" {{\n    ' + "\n    ".join(mta + [x for x in self.mta_lines.values() if x]) + "\n}\n"
-        stack = [f'listen on {self.host} port {self.world.port} tsel "{self.tsel}"'] + self.stack_lines
+        stack = [f'listen on {self.host} port {self.port} tsel "{self.tsel}"'] + self.stack_lines
         text += 'stack "net" {\n    ' + "\n    ".join(stack) + "\n}\n"
         text += "".join(p.block() for p in self.peers.values())
         text += "".join(r + "\n" for r in self.routes)

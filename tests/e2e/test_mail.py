@@ -2,8 +2,9 @@
 """Mail between two and three MTAs: delivery, reports, probes, and everything that ends in a non-delivery report."""
 import json
 import os
+import socket
 
-from harness import Refused, check, equal, ipm, user, wait_for
+from harness import Refused, Skip, check, equal, free_port, ipm, user, wait_for
 from wire import Caller, extension, message
 
 
@@ -244,3 +245,68 @@ def test_relay_and_priorities(w):
     equal([t["mta"] for t in e["internal_trace"]], ["MTA-A", "MTA-B", "MTA-C"], "the internal trace")
     equal([t["domain"].split("/")[1] for t in e["trace"]], ["PRMD=ALPHA", "PRMD=BETA", "PRMD=GAMMA"], "the trace")
     equal([r["result"] for r in wait_report(a, id)], ["delivered"], "the report")
+
+
+def test_ipv6(w):
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+    except OSError:
+        raise Skip("there is no IPv6 on loopback") from None
+    a, b = w.mta("MTA-A"), w.mta("MTA-B")
+    a.host = b.host = "::1"
+    while b.port == a.port:
+        b.port = free_port(w.HOSTS)
+    w.link(a, b)
+    a.start(), b.start()
+    id = a.submit(user("Receiver", "BETA"), report="delivery")
+    equal([r["result"] for r in wait_report(a, id)], ["delivered"], "the report")
+    check(b.events(20101)[0]["remote"].startswith("[::1]:"), "the address in the log")
+
+
+def test_host_name(w):
+    """A peer by name: the hosts file's addresses are tried until one works; a name that is none stops only its peer."""
+    a, b = w.pair()
+    c = w.mta("MTA-C")
+    w.link(a, c)
+    b.host = "127.0.0.1"
+    a.host = "127.0.0.1"
+    while b.port == a.port:
+        b.port = free_port(w.HOSTS + ["127.0.0.1"])
+    for mta, other in ((a, b), (b, a)):
+        p = mta.peers[other.name.lower()]
+        p.host, p.port, p.accept = "localhost", other.port, "127.0.0.1, ::1"
+    a.peers["mta-c"].host = "no-such-host.invalid"
+    a.start(), b.start()
+    a.submit([user("Receiver", "BETA"), user("Receiver", "GAMMA")])
+    b.wait_items(1)
+    e = a.wait_event(9318, peer="mta-c", step="resolve")[0]
+    check("no-such-host.invalid" in e["text"], f"event 9318 names the host: {e['text']}")
+
+
+def test_directory_that_cannot_be_written(w):
+    """Delivery waits and says so; once the directory is mended it goes on."""
+    a = w.mta("MTA-A")
+    with open(a.delivered, "w") as f:
+        f.write("not a directory")
+    a.start()
+    id = a.submit(user("Receiver"), report="delivery")
+    e = a.wait_event(20209, mts_id=id)[0]
+    check(a.delivered in e["text"], f"event 20209 names the directory: {e['text']}")
+    os.remove(a.delivered)
+    a.ask("queue", action="retry", all=True)
+    a.wait_items(1)
+    equal([r["result"] for r in wait_report(a, id)], ["delivered"], "the report")
+
+
+def test_peer_that_calls_is_called(w):
+    """A peer that was down and calls is there again: what waits for it does not wait for the timer."""
+    a, b = w.pair()
+    a.peers["mta-b"].lines["open"] = "open retry 100 times every 10m"
+    a.start()
+    a.submit(user("Receiver", "BETA"))
+    a.wait_event(301, peer="mta-b")
+    b.start()
+    b.submit(user("Receiver", "ALPHA"))
+    a.wait_items(1)
+    b.wait_items(1, 5)

@@ -81,7 +81,7 @@ class Caller:
         self.socket.settimeout(30 * SLOW)
         if source:
             self.socket.bind((source, 0))
-        self.socket.connect((mta.host, mta.world.port))
+        self.socket.connect((mta.host, mta.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.activity = 0
         mta.world.closers.append(self.close)
