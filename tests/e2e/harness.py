@@ -286,6 +286,11 @@ class Mta:
     def wait_empty(self, seconds=30):
         wait_for(f"the queue of {self.name} is empty", seconds, lambda: not self.queue(), 0.1)
 
+    def wait_queue(self, ids, seconds=20):
+        """Nothing but these messages waits any more."""
+        wait_for(f"only {ids} wait on {self.name}", seconds,
+                 lambda: sorted(m["id"] for m in self.queue()) == sorted(ids), 0.05)
+
     def peer_status(self, name):
         return next(p for p in self.ask("show", what="peers") if p["name"] == name)
 

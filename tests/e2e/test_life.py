@@ -202,7 +202,7 @@ def test_reload_removes_a_peer(w):
     reload(a)
     non_delivery(a, nowhere, "unable-to-transfer", "unrecognised-OR-name")
     non_delivery(a, both, "unable-to-transfer", "unrecognised-OR-name")
-    equal({m["id"] for m in a.queue()}, {there, both}, "what still waits")
+    a.wait_queue([there, both])
     # now the other peer goes too, and a third takes its place
     c.name, a.peers["mta-c"].name = c.name, "relay"
     a.peers["relay"] = a.peers.pop("mta-c")

@@ -210,7 +210,7 @@ def test_expiry(w):
     begun = {p: a.submit(user("Receiver", "BETA"), priority=p) for p in ("urgent", "normal", "non-urgent")}
     for p in ("urgent", "normal"):
         non_delivery(a, begun[p], "unable-to-transfer", "maximum-time-expired")
-    equal([m["id"] for m in a.queue()], [begun["non-urgent"]], "what still waits")
+    a.wait_queue([begun["non-urgent"]])
 
 
 def test_open_retries_used_up(w):

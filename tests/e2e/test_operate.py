@@ -68,7 +68,7 @@ def test_return(w):
     a, b, ids = waiting(w, 3)
     equal(queue(a, "return", ids=[ids[1]]), {"found": 1, "done": 1}, "return")
     non_delivery(a, ids[1], "unable-to-transfer", "unable-to-complete-transfer")
-    equal([m["id"] for m in a.queue()], [ids[0], ids[2]], "what still waits")
+    a.wait_queue([ids[0], ids[2]])
     b.start()
     b.wait_items(2)
     equal(len(b.items()), 2, "items")
@@ -207,6 +207,7 @@ def test_show(w):
     wait_report(a, done)
     failed = a.submit(user("Receiver", "NOWHERE"))
     wait_report(a, failed)
+    a.wait_empty()
     m = a.message(failed)
     equal((m["recipients"][0]["reason"], m["recipients"][0]["diagnostic"]),
           ("unable-to-transfer", "unrecognised-OR-name"), "why it failed")

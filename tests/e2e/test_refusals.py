@@ -40,7 +40,7 @@ def test_our_password_is_wrong(w):
     check("mta-a" in e["what"] and "password" in e["what"], f"event 51 says what differs: {e['what']}")
     check(not b.events(9301), "9301 is for callers that fit no peer")
     mail_to_c_goes_on(a, c)
-    equal([m["id"] for m in a.queue()], [id], "what waits")
+    a.wait_queue([id])
     # a repetition is not written again
     wait_for("three attempts", 10, lambda: len(a.events(301, peer="mta-b")) >= 3)
     equal(len(b.events(51)), 1, "events 51")
