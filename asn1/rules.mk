@@ -14,7 +14,7 @@ $(asn1c_GEN)/sources.mk: asn1/generate.sh $(wildcard asn1/*.asn asn1/patches/*.p
 endif
 
 # For goals that link tests, make makes the list of sources when it is missing or old, and starts again with it.
-ifneq ($(filter unit tests %-now $(BUILD)/tests/% $(ASN1C_LIB),$(MAKECMDGOALS)),)
+ifneq ($(filter unit tests check-now check-full-now $(BUILD)/tests/% $(ASN1C_LIB),$(MAKECMDGOALS)),)
 include $(asn1c_GEN)/sources.mk
 endif
 $(ASN1C_LIB): $(asn1_GEN_NAMES:%=$(BUILD)/asn1/gen/%.o) $(BUILD)/asn1/asn1c_util.o
