@@ -36,7 +36,7 @@ check: deps-check
 
 # Every entry is a command that says how it went in a way that tests/run knows.
 CHECKS := $(TEST_BINS) tests/lint.sh 'tests/ipm-tshark.sh $(BUILD)/tests/x400_ipm_sample_test' tests/p1-tshark.sh \
-	'python3 tests/e2e/run.py' 'tests/asn1-erlang.sh asn1c 5' 'tests/asn1-erlang.sh codecs 10' 'mandoc -T lint -W warning $(wildcard docs/*.[158])'
+	tests/demo-tshark.py	'python3 tests/e2e/run.py' 'tests/asn1-erlang.sh asn1c 5' 'tests/asn1-erlang.sh codecs 10' 'mandoc -T lint -W warning $(wildcard docs/*.[158])'
 check-now: tests
 	@$(RUN) $(CHECKS)
 
