@@ -41,6 +41,8 @@ done
 rm -f converter-sample.c Makefile.am.sample
 # Files of this folder include each other by quotes, so that users need no path into it.
 for h in *.h; do printf '/^#[ ]*include/s|<%s>|"%s"|\n' "$h" "$h"; done >../quotes.sed
+# Comments name the folders of this machine: the same output everywhere.
+printf '/^ \\*/{s|"%s/|"asn1/|;s|-S [^ ]*|-S skeletons|;}\n' "$here" >>../quotes.sed
 sed -i -f ../quotes.sed ./*.[ch]
 
 # Every type by name, for asn1_init.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-.PHONY: deps-build deps-demo deps-check deps-full demo demo-now
+.PHONY: deps-build deps-demo deps-check deps-full demo demo-now install dist
 deps-build deps-demo deps-check deps-full: deps-%:
 	@packaging/install-deps $*
 
@@ -8,3 +8,26 @@ demo: deps-demo
 	@$(MAKE) --no-print-directory demo-now
 demo-now: all
 	@BUILD=$(BUILD) packaging/demo $(if $(KEEP),--keep)
+
+# make install [DESTDIR=] [PREFIX=]: SYSCONFDIR is where x400d and x400 look, so it is given to `make` as well.
+DOCDIR := $(PREFIX)/share/doc/x400d
+install: all $(BUILD)/events.md
+	install -d '$(DESTDIR)$(SYSCONFDIR)'
+	install -D -m 755 $(BUILD)/x400d '$(DESTDIR)$(PREFIX)/sbin/x400d'
+	install -D -m 755 $(BUILD)/bin/x400 '$(DESTDIR)$(PREFIX)/bin/x400'
+	for page in docs/*.[158]; do \
+		install -D -m 644 -t '$(DESTDIR)$(PREFIX)'/share/man/man$${page##*.} $$page || exit 1; done
+	install -D -m 644 -t '$(DESTDIR)$(DOCDIR)' README.md LICENSE docs/*.md $(BUILD)/events.md
+	install -D -m 644 -t '$(DESTDIR)$(DOCDIR)/examples' conf/examples/*.conf
+
+# make dist: what git has, and the C that asn1c makes, so that nobody who builds it needs asn1c. The same commit gives the
+# same octets.
+DIST := x400d-$(VERSION)
+dist:
+	@git rev-parse --git-dir >/dev/null && { git diff --quiet HEAD || echo 'make dist: with changes that are not committed' >&2; }
+	@rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist/$(DIST) dist
+	@git ls-files -z | xargs -0 cp --parents -t $(BUILD)/dist/$(DIST)
+	@asn1/generate.sh $(abspath $(BUILD))/dist/$(DIST)/asn1/gen
+	@tar -C $(BUILD)/dist --sort=name --mtime=@$$(git log -1 --format=%ct) --owner=0 --group=0 --numeric-owner \
+		--mode=u+rw,go+rX,go-w --pax-option=delete=atime,delete=ctime -cf - $(DIST) | xz -9 -T 1 >dist/$(DIST).tar.xz
+	@rm -r $(BUILD)/dist && echo dist/$(DIST).tar.xz

@@ -17,7 +17,7 @@ $(ERLANG_BINS): $(BUILD)/tests/%: tests/%.c $(LIBS) $(ASN1C_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OUR_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -Wl,--start-group $(LIBS) $(ASN1C_LIB) -Wl,--end-group $(PKG_LIBS)
 
-.PHONY: tests unit lint check check-now check-full check-full-now
+.PHONY: tests unit lint check check-now check-full check-full-now tests-sanitized
 tests: all $(TEST_BINS) $(ERLANG_BINS)
 
 # make unit [ONLY=pattern]: build and run the unit tests.
@@ -34,11 +34,38 @@ lint:
 check: deps-check
 	@$(MAKE) --no-print-directory check-now
 
-# Every entry is a command that says how it went in a way that tests/run knows.
-CHECKS := $(TEST_BINS) tests/lint.sh 'tests/ipm-tshark.sh $(BUILD)/tests/x400_ipm_sample_test' tests/p1-tshark.sh \
-	tests/demo-tshark.py	'python3 tests/e2e/run.py' 'tests/asn1-erlang.sh asn1c 5' 'tests/asn1-erlang.sh codecs 10' 'mandoc -T lint -W warning $(wildcard docs/*.[158])'
+# Every entry is a command that says how it went in a way that tests/run knows; the long ones first.
+CHECKS = 'python3 tests/e2e/run.py -j 2' \
+	'tests/asn1-erlang.sh asn1c 5' 'tests/asn1-erlang.sh codecs 10' \
+	tests/demo-tshark.py tests/p1-tshark.sh 'tests/ipm-tshark.sh $(BUILD)/tests/x400_ipm_sample_test' \
+	tests/lint.sh 'mandoc -T lint -W warning $(wildcard docs/*.[158])' $(TEST_BINS)
 check-now: tests
 	@$(RUN) $(CHECKS)
+
+# make check-full [TIER="name ..."] [COUNT=n]: what takes longer. COUNT is that of rounds and values.
+#   sanitize      unit tests, and daemons end to end, with AddressSanitizer and UndefinedBehaviorSanitizer
+#   crash         kill -9 in the middle of transfers, 10 rounds
+#   differential  codecs against Erlang's, 100 values of each type
+#   release       the release archive: reproducible, and built and tested without asn1c
+TIERS := sanitize crash differential release
+TIER ?= $(TIERS)
+ifneq ($(filter-out $(TIERS),$(TIER)),)
+$(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
+endif
+SANITIZED := $(BUILD)-sanitize
+RUN_sanitize = $(TEST_BINS:$(BUILD)/%=$(SANITIZED)/%) \
+	'env BUILD=$(SANITIZED) E2E_SLOW=4 python3 tests/e2e/run.py --count $(or $(COUNT),3)'
+RUN_crash = 'python3 tests/e2e/run.py --count $(or $(COUNT),10) crash'
+RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-erlang.sh codecs $(or $(COUNT),100)'
+RUN_release = tests/release.sh
+
+check-full: deps-full
+	@$(MAKE) --no-print-directory check-full-now
+check-full-now: tests $(filter tests-sanitized,$(TIER:sanitize=tests-sanitized))
+	@$(RUN) -t 3600 $(foreach t,$(TIER),$(RUN_$(t)))
+tests-sanitized:
+	@$(MAKE) --no-print-directory BUILD=$(SANITIZED) tests \
+		CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 
 -include $(TEST_BINS:=.d) $(ERLANG_BINS:=.d)
 
