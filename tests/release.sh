@@ -46,12 +46,12 @@ step "there is no asn1c" has_no_asn1c
 step "make" without_asn1c make WERROR=1
 step "make unit" without_asn1c make unit
 step "make lint" without_asn1c make lint
-step "make install" without_asn1c make install DESTDIR="$dir/root" PREFIX=/usr
+step "make install" without_asn1c make install DESTDIR="$dir/installed" PREFIX=/usr
 for file in sbin/x400d bin/x400 share/man/man1/x400.1 share/man/man5/x400d.conf.5 share/man/man8/x400d.8 \
     share/doc/x400d/README.md share/doc/x400d/examples/x400d.conf; do
-    step "installed: $file" test -s "$dir/root/usr/$file"
+    step "installed: $file" test -s "$dir/installed/usr/$file"
 done
-step "x400 runs" "$dir/root/usr/bin/x400" --help
-step "x400d runs" "$dir/root/usr/sbin/x400d" -V
+step "x400 runs" "$dir/installed/usr/bin/x400" --help
+step "x400d runs" "$dir/installed/usr/sbin/x400d" -V
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
