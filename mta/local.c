@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "mta/local_internal.h"
 
-enum { AT_ONCE = 4 /* deliveries under way */, AGAIN_MS = 60 * 1000 /* when one could not begin */ };
+enum { AGAIN_MS = 60 * 1000 }; // when one could not begin
 
 bool local_stopping(struct local *l) {
     return l->m->stopping || atomic_load(&l->stop);
@@ -45,7 +45,7 @@ static struct hop *next_hop(struct local *l) {
 }
 
 void local_pump(struct local *l) {
-    for (struct hop *h; l->n_running < AT_ONCE && !local_stopping(l) && (h = next_hop(l)) != NULL;) {
+    for (struct hop *h; l->n_running < LOCAL_AT_ONCE && !local_stopping(l) && (h = next_hop(l)) != NULL;) {
         struct job *j = hop_take(h, false);
         if (j == NULL)
             return;
@@ -184,6 +184,17 @@ void local_start(struct local *l) {
 
 // ---- the outside ----
 
+static void on_note(void *arg) {
+    struct local *l = arg;
+    for (int k = 0; k < LOCAL_AT_ONCE; k++)
+        if (l->pool[k] != NULL)
+            file_thread_completions(l->pool[k]);
+}
+
+static void wake(void *arg) {
+    loop_notify(((struct local *)arg)->note);
+}
+
 struct local *local_new(struct mta *m) {
     struct local *l = mem_calloc(1, sizeof *l);
     if (l == NULL)
@@ -191,7 +202,21 @@ struct local *local_new(struct mta *m) {
     l->m = m;
     LIST_INIT(&l->deliveries);
     atomic_init(&l->stop, false);
-    return l;
+    bool whole = (l->note = loop_notifier_new(m->loop, on_note, l)) != NULL;
+    for (int k = 0; k < LOCAL_AT_ONCE && whole; k++)
+        whole = (l->pool[k] = file_thread_new(spool_dirfd(m->spool), wake, l)) != NULL;
+    if (whole)
+        return l;
+    local_finish(l);
+    local_free(l);
+    return NULL;
+}
+
+void local_finish(struct local *l) {
+    for (int k = 0; l != NULL && k < LOCAL_AT_ONCE; k++) {
+        file_thread_free(l->pool[k]);
+        l->pool[k] = NULL;
+    }
 }
 
 void local_stop(struct local *l) {
@@ -210,5 +235,6 @@ void local_free(struct local *l) {
     for (struct hop *h = l->m->queue == NULL ? NULL : queue_hops(l->m->queue); h != NULL; h = LIST_NEXT(h, link))
         if (h->owner == l)
             h->wake = NULL;
+    loop_notifier_free(l->note);
     mem_free(l);
 }

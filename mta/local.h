@@ -5,14 +5,14 @@
 // returned-content.ber when content came back.
 //
 // The order at the start: spool_open → local_recover → spool_load and queue_add → spool_start → local_start. At the
-// end: m->stopping is set, local_stop; when local_running says 0 (or all of it is to end anyhow) file_thread_free and
-// spool_close, in either order; then local_free; then queue_free.
+// end: m->stopping is set, local_stop; when local_running says 0 (or all of it is to end anyhow) local_finish,
+// file_thread_free, spool_close, local_free, queue_free.
 #ifndef MTA_LOCAL_H
 #define MTA_LOCAL_H
 
 #include "mta/queue.h"
 
-struct local *local_new(struct mta *m); // NULL: no memory
+struct local *local_new(struct mta *m); // after spool_open. NULL: no memory, or no thread
 // Before spool_start and before the queue is filled: notes the deliveries that were committed but perhaps not finished,
 // and removes what else is left over in the directories' tmp/. Blocking. An error of the spool, or ERR_NOMEM.
 int local_recover(struct local *l);
@@ -24,6 +24,8 @@ void local_reload(struct local *l); // the configuration has changed
 // one with it is finished at the next start.
 void local_stop(struct local *l);
 size_t local_running(const struct local *l); // deliveries under way, without those that wait to be tried again
-void local_free(struct local *l);            // NULL is allowed
+void local_finish(
+    struct local *l); // what its threads have begun is ended, and they with it. NULL is allowed, here and below
+void local_free(struct local *l);
 
 #endif

@@ -96,7 +96,7 @@ static int take_facts(struct delivery *d, const struct spool_message *sm) {
     d->facts = (struct item_facts){.env = d->opened->env,
                                    .mts_id = arena_strdup(a, sm->mts_id == NULL ? "" : sm->mts_id),
                                    .content = sm->content,
-                                   .spool_dirfd = file_thread_dirfd(d->l->m->files),
+                                   .spool_dirfd = file_thread_dirfd(d->thread),
                                    .dir = arena_strdup(a, delivery_directory(d)),
                                    .arrived = sm->arrived / 1000,
                                    .delivered = clock_utc_ms() / 1000};

@@ -39,6 +39,7 @@ struct delivery *delivery_new(struct local *l) {
     if (d == NULL)
         return NULL;
     d->l = l;
+    d->thread = l->pool[l->next++ % LOCAL_AT_ONCE];
     d->started = loop_now_ms(l->m->loop);
     LIST_INSERT_HEAD(&l->deliveries, d, link);
     l->n_running++;
@@ -194,7 +195,7 @@ void delivery_publish(struct delivery *d) {
     d->at = 0;
     d->file.run = publish_run;
     d->file.done = publish_done;
-    file_job_post(d->l->m->files, &d->file);
+    file_job_post(d->thread, &d->file);
 }
 
 // ---- intents ----
@@ -327,7 +328,7 @@ static void write_items(struct delivery *d) {
     d->at = 0;
     d->file.run = write_run;
     d->file.done = write_done;
-    file_job_post(d->l->m->files, &d->file);
+    file_job_post(d->thread, &d->file);
 }
 
 // ---- the beginning ----

@@ -107,6 +107,7 @@ struct target {
 
 struct delivery {
     struct file_job file; // first
+    struct file_thread *thread;
     LIST_ENTRY(delivery) link;
     struct local *l;
     int64_t message;
@@ -127,12 +128,19 @@ struct delivery {
     struct loop_timer *timer;
 };
 
+enum { LOCAL_AT_ONCE = 4 }; // deliveries under way
+
 struct local {
     struct mta *m;
     LIST_HEAD(, delivery) deliveries;
     size_t n_running;
     struct hop *last; // the one served last
-    atomic_bool stop; // seen by the file thread too
+    // File threads of its own, so that the syncs of several items are under way at once and none waits behind a large
+    // content on its way to or from a peer. A delivery stays with one.
+    struct file_thread *pool[LOCAL_AT_ONCE];
+    struct loop_notifier *note;
+    unsigned next;    // of the pool
+    atomic_bool stop; // seen by the file threads too
 };
 
 bool local_stopping(struct local *l);

@@ -376,6 +376,7 @@ static void tear_down(struct daemon *d) {
     control_free(m->control);
     amgr_free(m->amgr);
     housekeeping_free(d->housekeeping);
+    local_finish(m->local);
     file_thread_free(m->files); // runs what is queued; its callbacks may still commit
     m->files = NULL;
     spool_close(m->spool);

@@ -131,6 +131,7 @@ static inline void world_stop(struct world *w) {
         loop_run_for(m->loop, 5);
     if (w->serving)
         assert_int_equal(local_running(m->local), 0);
+    local_finish(m->local);
     file_thread_free(m->files);
     spool_close(m->spool);
     local_free(m->local);
