@@ -23,7 +23,7 @@
 #include "mta/settle.h"
 #include "x400/mtsid.h"
 
-enum { STOP_MS = 20000, QUIET_MS = 20, LOCK_WAIT_MS = 1000, LOAD_PAGE = 1000 };
+enum { STOP_MS = 13000, QUIET_MS = 20, LOCK_WAIT_MS = 1000, LOAD_PAGE = 1000 };
 
 struct daemon {
     struct mta m;

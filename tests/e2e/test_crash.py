@@ -122,3 +122,22 @@ def test_kill_while_nothing_is_sent(w):
     b.start()
     b.wait_items(20)
     wait_report(a, ids[-1])
+
+
+def test_kill_in_a_large_transfer(w):
+    """Either side dies while a content of 60 MB is on its way: it arrives once, and no half of it is left anywhere."""
+    a, b = w.pair()
+    a.start(), b.start()
+    for victim in (b, a, b):
+        before = len(b.items())
+        id = a.submit(user("Receiver", "BETA"), ipm(octets=os.urandom(1 << 20) * 60), report="delivery")
+        wait_for("it is being sent", 20, lambda: any(x["octets_out"] > 5 << 20 and x["sending"] == id
+                                                     for x in a.ask("show", what="associations")), 0.001)
+        victim.kill()
+        victim.start()
+        b.wait_items(before + 1, 60)
+        wait_report(a, id, 60)
+        a.wait_empty(), b.wait_empty()
+        equal(len(b.items()), before + 1, "items")
+    for m in (a, b):
+        wait_for("contents are removed", 10, lambda m=m: not os.listdir(os.path.join(m.spool, "content")))

@@ -8,7 +8,7 @@ import time
 
 from harness import BUILD, Mta, Refused, check, equal, ipm, user, wait_for
 from test_mail import non_delivery, wait_report
-from wire import Proxy, is_acknowledgement
+from wire import Caller, Proxy, is_acknowledgement, message
 
 
 def twin(w, mta, name="twin"):
@@ -324,3 +324,23 @@ def test_interrupted_twice(w):
     time.sleep(0.3)
     check(a.stop() < 3, "at once")
     check(a.events(20003), "event 20003")
+
+
+def test_stop_while_a_peer_sends(w):
+    """A peer that stops in the middle of its transfer, and others that have not bound: SIGTERM ends all the same."""
+    a, b = w.pair()
+    b.start()
+    password = a.peers["mta-b"].password_out
+    half = Caller(b, "MTA-A", password, source=a.host).open()
+    octets = half.data_octets(message("half", ipm(octets=bytes(100_000))))
+    half.send(half.start_octets() + octets[:50_000])
+    idle = Caller(b, "MTA-A", password, source=a.host).open()
+    unbound = Caller(b, "MTA-A", password, source=a.host)
+    unbound.transport()
+    wait_for("two associations", 5, lambda: len(b.ask("show", what="associations")) == 2)
+    seconds = b.stop(30)
+    check(idle.hung_up(1) and half.hung_up(1) and unbound.hung_up(1), "all are closed")
+    b.start()
+    check(not b.events(2219), "an orderly stop")
+    equal(os.listdir(os.path.join(b.spool, "content")), [], "contents left in the spool")
+    return f"ended in {seconds:.1f} s"
