@@ -242,6 +242,10 @@ static const struct event_def catalogue[EV_EVENTS] = {
          "A delivery directory cannot be written. Its messages stay in the queue.",
          "Its parent folder is missing; it belongs to another user; its disk is full.",
          "Mend the directory: the daemon's user must be able to write, and to make folders, in it."},
+    [EV_DELIVERED_BEFORE] = {20210, EVENT_NOTICE, "delivered-before",
+                             "{mts_id} is in {dir} already; it is not delivered a second time", NULL,
+                             "A message with the same identifier was delivered there to the same recipient before.",
+                             "It came on two ways, or was sent again after its duplicate record expired.", "Nothing."},
 };
 
 const struct event_def *mta_event(enum mta_event e) {

@@ -54,6 +54,7 @@ enum mta_event {
     EV_LOOP,             // 20207
     EV_NO_REPORT,        // 20208
     EV_DELIVERY_TROUBLE, // 20209
+    EV_DELIVERED_BEFORE, // 20210
     EV_EVENTS
 };
 

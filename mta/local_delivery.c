@@ -133,7 +133,8 @@ static void finish(struct delivery *d) {
     for (size_t k = 0; k < d->n && fates != NULL; k++) {
         fate_of(d, &d->target[k], &fates[k]);
         if (d->target[k].state == TARGET_PRESENT)
-            EVENT_RAISE(l->m->events, mta_event(EV_DUPLICATE), {"peer", d->item->from}, {"mts_id", d->item->mts_id});
+            EVENT_RAISE(l->m->events, mta_event(EV_DELIVERED_BEFORE), {"mts_id", d->item->mts_id},
+                        {"dir", delivery_directory(d)});
     }
     if (d->job == NULL && d->item != NULL)
         d->item->settling--; // see local_start
