@@ -77,15 +77,48 @@ static const char *field_value(const struct event_field *fields, size_t n, const
     return NULL;
 }
 
-// Control characters in a value (a peer's name, say) must not forge lines or drive a terminal.
-static int append_clean(struct buf *b, const char *s) {
-    for (; *s != 0; s++) {
-        unsigned char c = (unsigned char)*s;
-        int r = c < 0x20 || c == 0x7f ? buf_printf(b, "\\x%02x", c) : buf_append_u8(b, c);
-        if (r < 0)
-            return r;
+// The octets of the character that s begins with, 0: it is no UTF-8.
+static size_t utf8_length(const unsigned char *s, uint32_t *ch) {
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xC0 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF8 ? 4 : 0;
+    *ch = n < 2 ? s[0] : s[0] & (0x7Fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+        *ch = *ch << 6 | (s[i] & 0x3F);
     }
-    return ERR_OK;
+    return n > 1 && (*ch < least[n] || *ch > 0x10FFFF || (*ch >= 0xD800 && *ch < 0xE000)) ? 0 : n;
+}
+
+// Breaks lines, drives a terminal, or turns the direction of writing.
+static bool harmful(uint32_t ch) {
+    return ch < 0x20 || (ch >= 0x7F && ch < 0xA0) || (ch >= 0x200B && ch <= 0x200F) || (ch >= 0x2028 && ch <= 0x202E) ||
+           (ch >= 0x2066 && ch <= 0x2069);
+}
+
+// A value may be a peer's (its name, say): it must not forge lines, and whatever octets it has the event is written.
+static int append_clean(struct buf *b, const char *value) {
+    const unsigned char *s = (const unsigned char *)value;
+    int r = ERR_OK;
+    while (*s != 0 && r == ERR_OK) {
+        uint32_t ch;
+        size_t n = utf8_length(s, &ch);
+        if (n > 0 && !harmful(ch)) {
+            r = buf_append(b, s, n);
+            s += n;
+            continue;
+        }
+        for (size_t left = n > 0 ? n : 1; left > 0 && r == ERR_OK; left--)
+            r = buf_printf(b, "\\x%02x", *s++);
+    }
+    return r;
+}
+
+static char *taken(struct buf *b) {
+    const char *s = buf_cstr(b);
+    char *copy = s == NULL ? NULL : mem_strdup(s);
+    buf_free(b);
+    return copy;
 }
 
 char *event_text(const struct event_def *def, const struct event_field *fields, size_t n) {
@@ -102,10 +135,7 @@ char *event_text(const struct event_def *def, const struct event_field *fields, 
             goto fail;
         p = close;
     }
-    const char *s = buf_cstr(&b);
-    char *copy = s == NULL ? NULL : mem_strdup(s);
-    buf_free(&b);
-    return copy;
+    return taken(&b);
 fail:
     buf_free(&b);
     return NULL;
@@ -119,6 +149,15 @@ static void format_time(int64_t utc_ms, char out[32]) {
     snprintf(out + n, 32 - n, ".%03dZ", (int)(utc_ms % 1000));
 }
 
+static json_t *json_value(const char *value) {
+    json_t *v = json_string(value);
+    struct buf b = {0};
+    if (v == NULL && append_clean(&b, value) == ERR_OK && buf_cstr(&b) != NULL) // not UTF-8
+        v = json_string(buf_cstr(&b));
+    buf_free(&b);
+    return v;
+}
+
 static char *event_json(const struct event_def *def, const char *text, const struct event_field *fields, size_t n,
                         int64_t utc_ms) {
     char when[32];
@@ -126,10 +165,8 @@ static char *event_json(const struct event_def *def, const char *text, const str
     json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s}", "v", 1, "time", when, "id", (int)def->id, "level",
                           event_level_name(def->level), "event", def->name, "text", text);
     for (size_t i = 0; i < n && o != NULL; i++)
-        if (fields[i].value != NULL) {
-            json_t *v = json_string(fields[i].value);
-            json_object_set_new(o, fields[i].name, v != NULL ? v : json_string("(not UTF-8)"));
-        }
+        if (fields[i].value != NULL)
+            json_object_set_new(o, fields[i].name, json_value(fields[i].value));
     char *s = o == NULL ? NULL : json_dumps(o, JSON_COMPACT);
     json_decref(o);
     return s;
@@ -177,7 +214,7 @@ static void put_line(struct events *e, const struct event_def *def, int64_t utc_
         return;
     char when[32];
     format_time(utc_ms, when);
-    struct line *line = e->q.count > QUEUED_MAX ? NULL : mem_calloc(1, sizeof *line);
+    struct line *line = workq_count(&e->q) > QUEUED_MAX ? NULL : mem_calloc(1, sizeof *line);
     if (line == NULL) {
         e->dropped++;
         return;
@@ -216,10 +253,10 @@ static char *repeat_key(const struct event_def *def, const struct event_field *f
         r = buf_printf(&b, "\n%s", v == NULL ? "" : v);
         p += len + (p[len] == ' ');
     }
-    const char *s = r < 0 ? NULL : buf_cstr(&b);
-    char *copy = s == NULL ? NULL : mem_strdup(s);
+    if (r == 0)
+        return taken(&b);
     buf_free(&b);
-    return copy;
+    return NULL;
 }
 
 static void repeat_flush(struct events *e, struct repeat *r, uint64_t now_ms) {
@@ -305,6 +342,8 @@ void event_raise(struct events *e, const struct event_def *def, const struct eve
 }
 
 void events_tick(struct events *e, uint64_t now_ms) {
+    if (e == NULL)
+        return;
     for (struct repeat *r = TAILQ_FIRST(&e->repeats), *next; r != NULL; r = next) {
         next = TAILQ_NEXT(r, link);
         if (now_ms - r->written_ms < e->options.repeat_ms)

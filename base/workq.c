@@ -41,6 +41,13 @@ void workq_close(struct workq *q) {
     pthread_mutex_unlock(&q->lock);
 }
 
+size_t workq_count(struct workq *q) {
+    pthread_mutex_lock(&q->lock);
+    size_t n = q->count;
+    pthread_mutex_unlock(&q->lock);
+    return n;
+}
+
 static struct work *detach(struct workq *q) {
     struct work *all = q->head;
     q->head = NULL;

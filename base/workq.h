@@ -28,7 +28,8 @@ struct workq {
 int workq_init(struct workq *q, void (*notify)(void *arg), void *notify_arg);
 void workq_destroy(struct workq *q); // must be empty
 void workq_post(struct workq *q, struct work *w);
-void workq_close(struct workq *q); // wakes the waiter; what is queued is still taken
+size_t workq_count(struct workq *q); // posted and not taken
+void workq_close(struct workq *q);   // wakes the waiter; what is queued is still taken
 
 // Everything queued, oldest first, linked by `next`; NULL: nothing (take), or closed and nothing left (wait).
 struct work *workq_take(struct workq *q);

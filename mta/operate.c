@@ -60,15 +60,6 @@ static bool selection_empty(const struct selection *s) {
            s->arrived_before == 0 && !s->all;
 }
 
-static bool running(const struct item *i) {
-    const struct job *j;
-    TAILQ_FOREACH(j, &i->jobs, of_item) {
-        if (j->state == JOB_RUNNING)
-            return true;
-    }
-    return i->settling > 0;
-}
-
 static void hold(struct mta *m, struct item *i, bool held) {
     struct spool_batch *b = spool_batch_new(m->spool);
     if (b == NULL)
@@ -86,7 +77,7 @@ static bool act(struct mta *m, struct item *i, const char *action) {
         hold(m, i, false);
     else if (strcmp(action, "retry") == 0)
         item_hasten(m->queue, i);
-    else if (running(i))
+    else if (item_busy(i))
         return false;
     else if (strcmp(action, "return") == 0)
         settle_item(m, i,

@@ -10,11 +10,14 @@ struct queue {
     void (*expired)(struct mta *m, struct item *i);
     TAILQ_HEAD(, item) items;
     size_t n_items;
+    struct item **buckets; // by the low bits of the identifiers, which are numbers in a row
+    size_t n_buckets;      // a power of two
+    int64_t expires;       // nothing does before; 0: nothing at all
     LIST_HEAD(, hop) hops;
     struct loop_timer *timer;
 };
 
-enum { TICK_MS = 1000 }; // retries and expiries are looked at this often
+enum { TICK_MS = 1000, BUCKETS = 1024 }; // retries and expiries are looked at this often
 
 static char *dup_or_null(const char *s, bool *failed) {
     if (s == NULL)
@@ -115,14 +118,59 @@ size_t queue_items(const struct queue *q) {
     return q->n_items;
 }
 
-struct item *queue_find(struct queue *q, int64_t id) {
-    struct item *i;
+// ---- items ----
+
+static struct item **bucket_of(const struct queue *q, int64_t id) {
+    return &q->buckets[(uint64_t)id & (q->n_buckets - 1)];
+}
+
+// As many buckets as items, or a little slower when memory is short.
+static void buckets_grow(struct queue *q) {
+    struct item **more = mem_calloc(2 * q->n_buckets, sizeof *more), *i;
+    if (more == NULL)
+        return;
+    mem_free(q->buckets);
+    q->buckets = more;
+    q->n_buckets *= 2;
     TAILQ_FOREACH(i, &q->items, link) {
-        if (i->id == id)
-            break;
+        struct item **b = bucket_of(q, i->id);
+        i->by_id = *b;
+        *b = i;
     }
+}
+
+static void expect_expiry(struct queue *q, const struct item *i) {
+    if (i->expires != 0 && (q->expires == 0 || i->expires < q->expires))
+        q->expires = i->expires;
+}
+
+static void item_link(struct queue *q, struct item *i) {
+    struct item **b = bucket_of(q, i->id);
+    i->by_id = *b;
+    *b = i;
+    TAILQ_INSERT_TAIL(&q->items, i, link);
+    expect_expiry(q, i);
+    if (++q->n_items > q->n_buckets)
+        buckets_grow(q);
+}
+
+static void item_unlink(struct queue *q, struct item *i) {
+    struct item **b = bucket_of(q, i->id);
+    while (*b != i)
+        b = &(*b)->by_id;
+    *b = i->by_id;
+    TAILQ_REMOVE(&q->items, i, link);
+    q->n_items--;
+}
+
+struct item *queue_find(struct queue *q, int64_t id) {
+    struct item *i = *bucket_of(q, id);
+    while (i != NULL && i->id != id)
+        i = i->by_id;
     return i;
 }
+
+// ---- jobs ----
 
 static void job_link(struct job *j, uint64_t now) {
     struct hop *h = j->hop;
@@ -166,6 +214,8 @@ static void hop_wake(struct hop *h) {
 
 static void job_free(struct job *j) {
     job_unlink(j);
+    for (size_t k = 0; k < j->n; k++)
+        j->item->rcpt[j->rcpt[k]].queued = false;
     TAILQ_REMOVE(&j->item->jobs, j, of_item);
     mem_free(j->rcpt);
     mem_free(j);
@@ -201,21 +251,22 @@ int queue_add(struct queue *q, struct item *i) {
     bool known = i->link.tqe_prev != NULL;
     int r = ERR_OK;
     for (size_t k = 0; k < i->n_rcpts && r == ERR_OK; k++) {
-        if (i->rcpt[k].state != SPOOL_RCPT_WAITING || i->rcpt[k].hop == NULL)
+        struct item_recipient *x = &i->rcpt[k];
+        if (x->state != SPOOL_RCPT_WAITING || x->hop == NULL || x->queued)
             continue;
-        struct hop *h = queue_hop(q, i->rcpt[k].hop);
+        struct hop *h = queue_hop(q, x->hop);
         struct job *j = h == NULL ? NULL : new_job_of(i, h);
         if (h != NULL && j == NULL)
             j = job_new(q, i, h, i->n_rcpts - k);
         if (j == NULL)
             r = ERR_NOMEM;
-        else
+        else {
             j->rcpt[j->n++] = (uint32_t)k;
+            x->queued = true;
+        }
     }
-    if (!known) {
-        TAILQ_INSERT_TAIL(&q->items, i, link);
-        q->n_items++;
-    }
+    if (!known)
+        item_link(q, i);
     struct job *j;
     uint64_t now = loop_now_ms(q->m->loop);
     TAILQ_FOREACH(j, &i->jobs, of_item) {
@@ -232,8 +283,7 @@ int queue_add(struct queue *q, struct item *i) {
 void queue_remove(struct queue *q, struct item *i) {
     while (!TAILQ_EMPTY(&i->jobs))
         job_free(TAILQ_FIRST(&i->jobs));
-    TAILQ_REMOVE(&q->items, i, link);
-    q->n_items--;
+    item_unlink(q, i);
     item_free(i);
 }
 
@@ -327,18 +377,25 @@ static void release_due(struct hop *h, uint64_t now) {
     hop_wake(h);
 }
 
-// Everything that is not being worked on and has outlived its priority's time is returned.
+bool item_busy(const struct item *i) {
+    const struct job *j;
+    TAILQ_FOREACH(j, &i->jobs, of_item) {
+        if (j->state == JOB_RUNNING)
+            return true;
+    }
+    return i->settling > 0;
+}
+
+// Everything that is not being worked on and has outlived its priority's time is returned. The queue is gone through
+// only when something in it may have expired, and then it is learned when that is so again.
 static void expire(struct queue *q, int64_t utc) {
+    if (q->expires == 0 || q->expires > utc)
+        return;
+    q->expires = 0;
     for (struct item *i = TAILQ_FIRST(&q->items), *next; i != NULL; i = next) {
         next = TAILQ_NEXT(i, link);
-        if (i->expires == 0 || i->expires > utc || i->settling > 0)
-            continue;
-        struct job *j;
-        TAILQ_FOREACH(j, &i->jobs, of_item) {
-            if (j->state == JOB_RUNNING)
-                break;
-        }
-        if (j == NULL)
+        expect_expiry(q, i);
+        if (i->expires != 0 && i->expires <= utc && !item_busy(i))
             q->expired(q->m, i);
     }
 }
@@ -356,14 +413,19 @@ static void on_tick(void *arg) {
 
 struct queue *queue_new(struct mta *m, void (*expired)(struct mta *m, struct item *i)) {
     struct queue *q = mem_calloc(1, sizeof *q);
-    if (q == NULL || (q->timer = loop_timer_new(m->loop, on_tick, q)) == NULL) {
-        mem_free(q);
+    if (q == NULL)
         return NULL;
-    }
     q->m = m;
     q->expired = expired;
     TAILQ_INIT(&q->items);
     LIST_INIT(&q->hops);
+    q->n_buckets = BUCKETS;
+    q->buckets = mem_calloc(BUCKETS, sizeof *q->buckets);
+    q->timer = loop_timer_new(m->loop, on_tick, q);
+    if (q->buckets == NULL || q->timer == NULL) {
+        queue_free(q);
+        return NULL;
+    }
     loop_timer_in(q->timer, TICK_MS);
     return q;
 }
@@ -379,5 +441,6 @@ void queue_free(struct queue *q) {
         mem_free(h);
     }
     loop_timer_free(q->timer);
+    mem_free(q->buckets);
     mem_free(q);
 }

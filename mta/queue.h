@@ -14,6 +14,7 @@
 struct item_recipient {
     uint32_t number; // in the spool and the envelope's order, from 1
     enum spool_rcpt_state state;
+    bool queued; // a job has it
     uint32_t attempts;
     char *address;
     char *hop;   // of the next hop, see hop_name_local; NULL: not routed (yet)
@@ -24,6 +25,7 @@ struct item_recipient {
 struct job;
 struct item {
     TAILQ_ENTRY(item) link; // of all, oldest first
+    struct item *by_id;     // the next one in its bucket
     int64_t id;
     enum spool_kind kind;
     enum spool_priority priority;
@@ -72,8 +74,8 @@ void queue_free(struct queue *q);
 struct item *item_new(const struct spool_message *sm);
 void item_free(struct item *i);
 
-// Puts an item into the queue: a job for each hop among its recipients that wait. ERR_NOMEM: it stays in the spool, and
-// is taken up at the next start.
+// Puts an item into the queue: a job for each hop among its recipients that wait and have none yet. ERR_NOMEM: it stays
+// in the spool, and is taken up at the next start.
 int queue_add(struct queue *q, struct item *i);
 void queue_remove(struct queue *q, struct item *i); // with its jobs, none of them running; the item is freed
 struct item *queue_find(struct queue *q, int64_t id);
@@ -96,6 +98,7 @@ struct job *hop_take(struct hop *h, bool urgent_only);
 void job_retry(struct queue *q, struct job *j, uint64_t delay_ms); // back, after a failed attempt; 0: at once
 void job_done(struct queue *q, struct job *j);                     // its recipients are settled
 void queue_unroute(struct queue *q, struct hop *h); // takes back the jobs of a hop that is no more, save those running
+bool item_busy(const struct item *i); // it is being transferred or delivered, or a fate is on its way to the disk
 void item_hold(struct queue *q, struct item *i, bool held);
 void item_hasten(struct queue *q, struct item *i); // its waiting jobs are ready now, unless their delivery is deferred
 void hop_hasten(struct queue *q, struct hop *h);   // likewise all of a hop

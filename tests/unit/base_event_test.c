@@ -94,6 +94,37 @@ static bool collect(void *arg, const struct event_record *r) {
     return true;
 }
 
+// A value that is no UTF-8, or drives a terminal, takes nothing from the log: neither the text nor the JSON form is
+// lost.
+static void any_octets_are_written(void **state) {
+    (void)state;
+    static const struct {
+        const char *value, *text;
+    } cases[] = {
+        {"M\xfcnchen", "M\\xfcnchen"},
+        {"M\xc3\xbcnchen", "M\xc3\xbcnchen"},
+        {"\xe2\x82\xac \xf0\x9f\x98\x80", "\xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"cut \xe2\x82", "cut \\xe2\\x82"},
+        {"\xc2\x9b"
+         "2J",
+         "\\xc2\\x9b"
+         "2J"},
+        {"a\xe2\x80\xaeg", "a\\xe2\\x80\\xaeg"},
+        {"\xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80 \xff", "\\xc0\\xaf \\xed\\xa0\\x80 \\xf4\\x90\\x80\\x80 \\xff"}};
+    struct events *e = fresh(true);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char *text = event_text(&plain, &(struct event_field){"id", cases[k].value}, 1);
+        char wanted[100];
+        snprintf(wanted, sizeof wanted, "report for %s", cases[k].text);
+        assert_string_equal(text, wanted);
+        mem_free(text);
+        EVENT_RAISE(e, &plain, {"id", cases[k].value});
+    }
+    events_close(e);
+    assert_int_equal(count(slurp(), "report for"), sizeof cases / sizeof *cases);
+    unlink(path);
+}
+
 static void the_latest_are_kept(void **state) {
     (void)state;
     struct events *e = fresh(false);
@@ -129,6 +160,7 @@ int main(void) {
         cmocka_unit_test(a_repetition_is_counted_and_a_change_is_written),
         cmocka_unit_test(counts_are_written_when_due),
         cmocka_unit_test(values_cannot_forge_lines),
+        cmocka_unit_test(any_octets_are_written),
         cmocka_unit_test(the_latest_are_kept),
         cmocka_unit_test(a_log_that_cannot_be_opened_is_refused),
     };
