@@ -33,9 +33,11 @@ enum tp0_reason {
 const char *tp0_reason_text(uint8_t reason); // never NULL
 
 struct tp0_params {
-    uint16_t local_ref; // our reference, not 0
-    uint32_t tpdu_size; // the largest TPDU we propose or agree to, 128..65,531; 0: TP0_SIZE_DEFAULT
-    bool send_size;     // send the parameter; without it the peer assumes 65,531 (RFC 1006) and so do we
+    uint16_t local_ref;  // our reference, not 0
+    uint32_t tpdu_size;  // the largest TPDU we propose or agree to, 128..65,531; 0: TP0_SIZE_DEFAULT
+    bool send_size;      // send the parameter; without it the peer assumes 65,531 (RFC 1006) and so do we
+    bool send_preferred; // propose the preferred maximum size (0xF0) too, which knows every multiple of 128
+    uint32_t connect_ms; // wait for the CC, or as the called side for the CR; 0: for ever
     struct bytes calling_tsel, called_tsel; // for T-CONNECT request; p NULL: absent. They must outlive the tp0
 };
 
@@ -55,7 +57,8 @@ struct tp0_user {
     void (*connect_ind)(void *user, const struct tp0_connect *c); // answer: tp0_connect_rsp or tp0_disconnect_req
     void (*connect_cnf)(void *user, const struct tp0_connect *c);
     void (*data_ind)(void *user, struct bytes piece, bool last); // the TSDU as it arrives; the last piece may be empty
-    void (*disconnect_ind)(void *user, const struct tp0_disconnect *d); // at most once, nothing follows
+    // At most once, nothing follows. Also when a caller was refused or broke the protocol before its connect_ind.
+    void (*disconnect_ind)(void *user, const struct tp0_disconnect *d);
 };
 
 struct tp0 {
@@ -67,7 +70,9 @@ struct tp0 {
     struct tpkt tpkt;
     uint32_t size;       // TPDU size in force, octets of a TPDU
     uint16_t remote_ref; // the peer's reference
-    bool data_open;      // a TSDU is being received
+    uint32_t preferred;  // in WFCC: what we proposed with 0xF0, 0: nothing; in WFTRESP: what we agree to, or 0
+    bool sending;        // a TSDU is being sent in pieces
+    uint64_t deadline;   // of the wait for CR or CC, 0: none
     bool eot;            // the DT TPDU being received ends its TSDU
     uint8_t head[256];   // the header of the TPDU being received
     uint16_t n_head;     // octets of it that are here
@@ -83,10 +88,18 @@ void tp0_init(struct tp0 *t, const struct tp0_params *p, const struct tp0_user *
 int tp0_input(struct tp0 *t, struct bytes in);
 void tp0_network_closed(struct tp0 *t, const char *why); // the connection below is gone; why: words, or NULL
 
+// Time, for the waits of connect_ms. The first tick starts the wait; tp0_deadline (0: none) says when to come again.
+uint64_t tp0_deadline(const struct tp0 *t);
+void tp0_tick(struct tp0 *t, uint64_t now_ms);
+
 // Requests and responses: ERR_STATE when not allowed now, ERR_NOMEM (nothing was sent).
 int tp0_connect_req(struct tp0 *t);
 int tp0_connect_rsp(struct tp0 *t);
-int tp0_data_req(struct tp0 *t, struct buf *tsdu);           // segments and sends; the buffer is empty afterwards
+int tp0_data_req(struct tp0 *t, struct buf *tsdu); // segments and sends; the buffer is empty afterwards
+// A TSDU of any size in pieces: `head`, then `piece`, the two sent as one run of octets; both may be empty. The first
+// call begins the TSDU, the one with `last` ends it; between them tp0_data_req is refused with ERR_BUSY.
+int tp0_data_piece_req(struct tp0 *t, struct bytes head, struct bytes piece, bool last);
+bool tp0_sending(const struct tp0 *t);                       // a TSDU was begun and not ended
 int tp0_reserve(struct tp0 *t, size_t octets, size_t tsdus); // so that tp0_data_req of them cannot fail for memory
 int tp0_disconnect_req(struct tp0 *t, uint8_t reason);       // no indication follows
 

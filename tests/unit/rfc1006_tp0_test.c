@@ -248,12 +248,190 @@ static void test_classes(void **state) {
     assert_int_equal(feed(&b, "0300000b06e00000000940"), 0); // class 4 alone
     assert_out(&b, "0300000b06800009000082");
     assert_int_equal(b.indicated, 0);
+    assert_int_equal(b.disconnected, 1);
+    assert_string_equal(b.text, "transport: CR proposes class 4, class 0 is not offered");
     assert_true(tp0_over(&b.t));
     side_free(&b);
-    side_init(&b, &(struct tp0_params){.local_ref = 2});
-    assert_int_equal(feed(&b, "0300000e09e00000000940c70100"), 0); // class 4, or 0
-    assert_int_equal(b.indicated, 1);
+    static const struct {
+        const char *cr;
+        bool good;
+    } cases[] = {{"0300000e09e00000000940c70100", true},    // class 4, or 0
+                 {"0300000f0ae00000000920c7023110", false}, // class 2, or 3 or 1
+                 {"0300000f0ae00000000920c7023100", true},  // class 2, or 3 or 0
+                 {"0300000b06e00000000920", false},         // class 2 alone
+                 {"0300000b06e00000000910", true},          // class 1 alone: 0 will do
+                 {"0300000b06e00000000901", true},          // options are for other classes
+                 {"0300000d08e00000000920c700", false}};    // class 2, or none
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        side_init(&b, &(struct tp0_params){.local_ref = 2});
+        assert_int_equal(feed(&b, cases[i].cr), 0);
+        assert_int_equal(b.indicated, cases[i].good);
+        assert_int_equal(b.disconnected, !cases[i].good);
+        assert_out(&b, cases[i].good ? "0300000b06d00009000200" : "0300000b06800009000082");
+        side_free(&b);
+    }
+}
+
+// The preferred maximum size (0xF0): any multiple of 128, when both sides know it; else the codes.
+static void test_preferred(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t a, b;
+        bool preferred, answer;
+        uint32_t agreed;
+    } cases[] = {{30000, 65531, true, true, 29952}, {65531, 30000, true, true, 29952},
+                 {65531, 65531, true, true, 65408}, {128, 65531, true, true, 128},
+                 {65531, 130, true, true, 128},     {30000, 65531, true, false, 16384},
+                 {30000, 65531, false, true, 16384}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct side a, b;
+        side_init(
+            &a, &(struct tp0_params){
+                    .local_ref = 1, .tpdu_size = cases[i].a, .send_size = true, .send_preferred = cases[i].preferred});
+        side_init(&b, &(struct tp0_params){.local_ref = 2, .tpdu_size = cases[i].b, .send_size = cases[i].answer});
+        assert_int_equal(tp0_connect_req(&a.t), 0);
+        pump(&a, &b, 1);
+        assert_int_equal(a.connected, 1);
+        assert_int_equal(a.size, cases[i].agreed);
+        assert_int_equal(b.size, cases[i].agreed);
+        side_free(&a);
+        side_free(&b);
+    }
+    static const struct {
+        const char *cr;
+        uint32_t size; // 0: refused
+    } wire[] = {{"0300000e09e00000000900f00101", 128},
+                {"0300000f0ae00000000900f0020100", 32768},
+                {"030000110ce00000000900f00400000200", 65408}, // 65,536 is above what a TPKT carries
+                {"030000110ce00000000900f004ffffffff", 65408},
+                {"030000110ce00000000900c0010bf00110", 2048},
+                {"030000120de00000000900f0050000000001", 0},
+                {"0300000e09e00000000900f00100", 0},
+                {"0300000d08e00000000900f000", 0}};
+    for (size_t i = 0; i < sizeof wire / sizeof wire[0]; i++) {
+        struct side b;
+        side_init(&b, &(struct tp0_params){.local_ref = 2, .send_size = true});
+        assert_int_equal(feed(&b, wire[i].cr), wire[i].size ? 0 : ERR_SYNTAX);
+        assert_int_equal(b.indicated, wire[i].size != 0);
+        assert_int_equal(b.size, wire[i].size);
+        side_free(&b);
+    }
+    struct side a;
+    side_init(&a, &(struct tp0_params){.local_ref = 1, .tpdu_size = 40000, .send_size = true, .send_preferred = true});
+    assert_int_equal(tp0_connect_req(&a.t), 0);
+    assert_out(&a, "03000012"
+                   "0de00000000100"
+                   "c0010f"
+                   "f0020138");
+    assert_int_equal(feed(&a, "0300000b06d00001000900"), 0); // neither answered: the code stands
+    assert_int_equal(a.size, 32768);
+    side_free(&a);
+}
+
+// A TSDU sent in pieces arrives whole, whatever the pieces are; nothing else may be sent meanwhile.
+static void test_pieces(void **state) {
+    (void)state;
+    static const size_t pieces[][5] = {{0}, {1, 0}, {0, 1}, {125, 125, 0}, {124, 126, 1, 250, 3}, {5, 0, 5, 0, 0}};
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        struct side a, b;
+        struct buf d = {0}, whole = {0};
+        connect_pair(&a, &b, 128, 128);
+        for (int k = 0; k < 5; k++) {
+            uint8_t octets[300], head[3] = {(uint8_t)k, 'h', (uint8_t)i};
+            for (size_t n = 0; n < pieces[i][k]; n++)
+                octets[n] = (uint8_t)(n * 7 + (size_t)k);
+            struct bytes h = bytes_of(head, k == 0 ? sizeof head : 0), p = bytes_of(octets, pieces[i][k]);
+            buf_append(&whole, h.p, h.n);
+            buf_append(&whole, p.p, p.n);
+            assert_int_equal(tp0_data_piece_req(&a.t, h, p, k == 4), 0);
+            assert_int_equal(tp0_sending(&a.t), k < 4);
+            assert_int_equal(tp0_data_req(&a.t, &d), k < 4 ? ERR_BUSY : 0);
+            assert_int_equal(b.ended, 0);
+        }
+        pump(&a, &b, 9);
+        assert_int_equal(b.ended, 2); // and the empty one
+        assert_int_equal(b.in.len, whole.len);
+        assert_memory_equal(buf_bytes(&b.in).p, buf_bytes(&whole).p, whole.len);
+        buf_free(&whole);
+        side_free(&a);
+        side_free(&b);
+    }
+}
+
+// One TSDU of 200 MB through an output that never holds more than a piece and its headers.
+static void test_large_tsdu(void **state) {
+    (void)state;
+    enum { PIECE = 65536, PIECES = 3200 };
+    static uint8_t octets[PIECE];
+    struct side a, b;
+    size_t got = 0, most = 0;
+    connect_pair(&a, &b, 0, 0);
+    for (int i = 0; i < PIECES; i++) {
+        assert_int_equal(tp0_data_piece_req(&a.t, (struct bytes){0}, bytes_of(octets, PIECE), i == PIECES - 1), 0);
+        most = a.out.cap > most ? a.out.cap : most;
+        assert_int_equal(tp0_input(&b.t, buf_bytes(&a.out)), 0);
+        buf_clear(&a.out);
+        assert_int_equal(b.ended, i == PIECES - 1);
+        got += b.in.len;
+        buf_clear(&b.in);
+    }
+    assert_int_equal(got, (size_t)PIECE * PIECES);
+    assert_true(most < 4 * PIECE);
+    side_free(&a);
     side_free(&b);
+}
+
+static void test_timer(void **state) {
+    (void)state;
+    struct side a;
+    for (int called = 0; called < 2; called++) {
+        side_init(&a, &(struct tp0_params){.local_ref = 1, .connect_ms = 500});
+        if (!called)
+            assert_int_equal(tp0_connect_req(&a.t), 0);
+        assert_int_equal(tp0_deadline(&a.t), 1); // to be ticked, which starts it
+        tp0_tick(&a.t, 1000);
+        assert_int_equal(tp0_deadline(&a.t), 1500);
+        assert_int_equal(feed(&a, "0300"), 0); // half a header does not help
+        tp0_tick(&a.t, 1499);
+        assert_int_equal(a.disconnected, 0);
+        tp0_tick(&a.t, 1500);
+        assert_int_equal(a.disconnected, 1);
+        assert_string_equal(a.text, "transport: no connect TPDU from the peer within 500 ms");
+        assert_true(tp0_over(&a.t));
+        assert_int_equal(tp0_deadline(&a.t), 0);
+        side_free(&a);
+    }
+    side_init(&a, &(struct tp0_params){.local_ref = 1, .connect_ms = 500});
+    a.hold = true;
+    tp0_tick(&a.t, 1000);
+    assert_int_equal(feed(&a, "0300000b06e00000000900"), 0);
+    assert_int_equal(tp0_deadline(&a.t), 0); // now it is our user's turn
+    tp0_tick(&a.t, 9000);
+    assert_int_equal(tp0_connect_rsp(&a.t), 0);
+    tp0_tick(&a.t, 99000);
+    assert_int_equal(a.disconnected, 0);
+    side_free(&a);
+}
+
+// What is wrong before a caller is known is told too, so that its owner has words for it.
+static void test_garbage_first(void **state) {
+    (void)state;
+    static const struct {
+        const char *octets, *text;
+    } cases[] = {{"16030102", "tpkt: version 22 where 3 was expected"},
+                 {"03000006", "tpkt: length 6, less than the smallest packet of 7 octets"},
+                 {"0300000702f080", "transport: protocol error, DT in state CLOSED"},
+                 {"0300000b06a00000000900", "transport: TPDU code 0xA is not of class 0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct side b;
+        side_init(&b, &(struct tp0_params){.local_ref = 2});
+        assert_int_equal(feed(&b, cases[i].octets), ERR_SYNTAX);
+        assert_int_equal(b.disconnected, 1);
+        assert_false(b.by_peer);
+        assert_string_equal(b.text, cases[i].text);
+        assert_int_equal(b.out.len, 0);
+        side_free(&b);
+    }
 }
 
 static void test_unknown_parameters_ignored(void **state) {
@@ -261,7 +439,7 @@ static void test_unknown_parameters_ignored(void **state) {
     struct side b;
     side_init(&b, &(struct tp0_params){.local_ref = 2});
     assert_int_equal(feed(&b, "030000140fe00000000900"
-                              "f0020001"
+                              "e1020001"
                               "990141"
                               "c200"),
                      0);
@@ -392,7 +570,7 @@ static void test_walk(void **state) {
             int want = results[i][st] == 'E' ? ERR_SYNTAX : 0;
             if (feed(&s, tpdus[i]) != want)
                 fail_msg("state %d, TPDU %d", st, i);
-            assert_int_equal(s.disconnected, st != 0 && st != 4 && (want != 0 || i == 2 || i == 4));
+            assert_int_equal(s.disconnected, st != 4 && (want != 0 || i == 2 || i == 4));
             assert_true(want == 0 || tp0_over(&s.t));
             side_free(&s);
         }
@@ -422,6 +600,11 @@ int main(void) {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_selectors),
         cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_preferred),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_large_tsdu),
+        cmocka_unit_test(test_timer),
+        cmocka_unit_test(test_garbage_first),
         cmocka_unit_test(test_unknown_parameters_ignored),
         cmocka_unit_test(test_bad_lengths),
         cmocka_unit_test(test_not_tpkt),
