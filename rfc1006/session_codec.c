@@ -19,6 +19,8 @@ const char *spdu_name(uint8_t si, bool first) {
     case SI_RF: return "REFUSE (RF)";
     case SI_CN: return "CONNECT (CN)";
     case SI_AC: return "ACCEPT (AC)";
+    case SI_CDO: return "CONNECT DATA OVERFLOW (CDO)";
+    case SI_OA: return "OVERFLOW ACCEPT (OA)";
     case SI_GTC: return "GIVE TOKENS CONFIRM (GTC)";
     case SI_GTA: return "GIVE TOKENS ACK (GTA)";
     case SI_AB: return first ? "ABORT (AB)" : "ACTIVITY INTERRUPT (AI)";
@@ -113,6 +115,7 @@ static bool value_read(uint8_t si, uint8_t pi, struct bytes v, bool in_link, str
     case PI_TOKEN_ITEM: return u8_read(v, &s->token_item);
     case PI_TRANSPORT_DISCONNECT: return u8_read(v, &s->transport_disconnect);
     case PI_VERSION: return u8_read(v, &s->versions);
+    case PI_PROTOCOL_OPTIONS: return u8_read(v, &s->options);
     case PI_ENCLOSURE: return u8_read(v, &s->enclosure);
     case PI_TOKEN_SETTING: return u8_read(v, &s->token_setting);
     case PI_REQUIREMENTS: return u16_read(v, &s->requirements);
@@ -198,28 +201,47 @@ void spdu_group_end(struct spdu_out *o) {
         o->p[o->pgi] = (uint8_t)(o->n - o->pgi - 1);
 }
 
-// Identifier and length, prepended: room was made before, so this cannot fail.
-static void head_prepend(struct buf *b, uint8_t id, size_t n) {
-    const uint8_t h[4] = {id, 255, (uint8_t)(n >> 8), (uint8_t)n};
-    const uint8_t s[2] = {id, (uint8_t)n};
-    if (n > 254)
-        buf_prepend(b, h, sizeof h);
-    else
-        buf_prepend(b, s, sizeof s);
+static size_t put_head(uint8_t *p, uint8_t id, size_t n) {
+    p[0] = id;
+    if (n < 255) {
+        p[1] = (uint8_t)n;
+        return 2;
+    }
+    p[1] = 255;
+    p[2] = (uint8_t)(n >> 8);
+    p[3] = (uint8_t)n;
+    return 4;
 }
 
-int spdu_wrap(struct buf *ud, uint8_t si, const struct spdu_out *o, uint8_t data_pi, const uint8_t *prefix,
-              size_t n_prefix) {
-    size_t data = data_pi ? ud->len : 0, length = o->n;
-    if (data > 0)
-        length += data + (data > 254 ? 4 : 2);
-    if (length > SPDU_LENGTH_MAX)
-        return ERR_LIMIT;
-    if (buf_headroom(ud, SPDU_HEADER_ROOM) < 0)
-        return ERR_NOMEM;
-    if (data > 0)
-        head_prepend(ud, data_pi, data);
-    buf_prepend(ud, o->p, o->n);
-    head_prepend(ud, si, length);
-    return buf_prepend(ud, prefix, n_prefix);
+size_t spdu_head(uint8_t head[SPDU_HEAD_MAX], const struct spdu_tx *t, uint8_t enclosure, size_t n_data) {
+    bool segment = enclosure != SPDU_UNSEGMENTED, first = !segment || (enclosure & ENCLOSURE_BEGIN);
+    bool reason = first && t->reason != SPDU_NO_REASON;
+    size_t value = n_data + reason, params = (first ? t->out.n : 0) + (segment ? 3 : 0), n = 0;
+    size_t all = params + (value > 254 ? 4 : value > 0 ? 2 : 0) + value;
+    if (all > SPDU_LENGTH_MAX)
+        return 0;
+    if (t->prefix != 0)
+        n += put_head(head, t->prefix, 0);
+    n += put_head(head + n, t->si, all);
+    if (first) {
+        memcpy(head + n, t->out.p, t->out.n);
+        n += t->out.n;
+    }
+    if (segment) {
+        n += put_head(head + n, PI_ENCLOSURE, 1);
+        head[n++] = enclosure;
+    }
+    if (value > 0)
+        n += put_head(head + n, t->data_pi, value);
+    if (reason)
+        head[n++] = (uint8_t)t->reason;
+    return n;
+}
+
+size_t spdu_room(const struct spdu_tx *t, size_t tsdu_max, bool first) {
+    size_t params = (first ? t->out.n + (t->reason != SPDU_NO_REASON) : 0) + 3 + 4, head = 2 + 4 + params;
+    size_t room = SPDU_LENGTH_MAX - params;
+    if (tsdu_max != 0 && tsdu_max < room + head)
+        room = tsdu_max > head ? tsdu_max - head : 0;
+    return room;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // SPDUs: identifiers, parameters, encoding and decoding. Private to the session layer. Codes as in Wireshark's
-// packet-ses.h, checked against the captures.
+// packet-ses.h, checked against the captures; those of connect data in overflow (SI 15 and 16, PI 60) and the use of
+// the Enclosure Item there as in the X.225 stack of Wildboar Software.
 #ifndef RFC1006_SESSION_CODEC_H
 #define RFC1006_SESSION_CODEC_H
 
@@ -16,6 +17,8 @@ enum spdu_si { // some stand for two SPDUs: which one is told by what came befor
     SI_RF = 12,
     SI_CN = 13,
     SI_AC = 14,
+    SI_CDO = 15,
+    SI_OA = 16,
     SI_GTC = 21,
     SI_GTA = 22,
     SI_AB = 25, // as the first of a TSDU; else AI
@@ -58,6 +61,7 @@ enum spdu_pi {
     PI_REASON = 50,
     PI_CALLING_SSEL = 51,
     PI_CALLED_SSEL = 52,
+    PI_DATA_OVERFLOW = 60,
     PGI_USER_DATA = 193,
     PGI_EXTENDED_USER_DATA = 194,
 };
@@ -71,13 +75,16 @@ enum { // Transport Disconnect
     TD_RESTRICTION = 0x10,
 };
 enum {
-    SPDU_USER_DATA_V1 = 512,   // user data of most SPDUs in version 1, and of CN's User Data
-    SPDU_ABORT_DATA_V1 = 9,    // of AB in version 1
-    SPDU_CONNECT_DATA = 10240, // of CN's Extended User Data
-    SPDU_LENGTH_MAX = 65535,   // of the parameters of an SPDU
-    SPDU_HEADER_ROOM = 640,    // what spdu_wrap prepends at most
+    SPDU_USER_DATA_V1 = 512,                             // user data of most SPDUs in version 1, and of CN's User Data
+    SPDU_ABORT_DATA_V1 = 9,                              // of AB in version 1
+    SPDU_CONNECT_DATA = 10240,                           // of CN's Extended User Data
+    SPDU_LENGTH_MAX = 65535,                             // of the parameters of an SPDU
+    SPDU_PARAMS_MAX = 512,                               // of what we send, without user data
+    SPDU_HEAD_MAX = 2 + 4 + SPDU_PARAMS_MAX + 3 + 4 + 1, // all before the user data
     SPDU_SERIAL_MAX = 999999,
 };
+enum { SPDU_UNSEGMENTED = 255, SPDU_NO_REASON = -1 };
+enum { OPTION_EXTENDED_CONCATENATION = 1 };
 
 // The parameters of an SPDU, decoded. has: bit (PI number) set when it was there; octets: p NULL when absent.
 struct spdu {
@@ -86,7 +93,7 @@ struct spdu {
     struct bytes activity_id, old_activity_id, user_data;
     uint32_t serial, link_serial, initial_serial;
     uint16_t tsdu_to_responder, tsdu_to_initiator, requirements;
-    uint8_t versions, token_setting, token_item, transport_disconnect, sync_type, enclosure, reason;
+    uint8_t versions, token_setting, token_item, transport_disconnect, sync_type, enclosure, reason, options;
     bool link; // PGI_LINKING was there
 };
 static inline bool spdu_has(const struct spdu *s, enum spdu_pi pi) {
@@ -100,7 +107,7 @@ const char *spdu_name(uint8_t si, bool first); // "ACTIVITY START (AS)"; first o
 
 // Parameters to be sent, without user data. Everything put has a bound that its caller checked or is a number.
 struct spdu_out {
-    uint8_t p[512];
+    uint8_t p[SPDU_PARAMS_MAX];
     size_t n, pgi; // pgi: where the open group's length octet is
 };
 void spdu_put(struct spdu_out *o, uint8_t pi, struct bytes v);
@@ -110,9 +117,17 @@ void spdu_put_serial(struct spdu_out *o, uint8_t pi, uint32_t v); // ASCII digit
 void spdu_group_begin(struct spdu_out *o, uint8_t pgi);
 void spdu_group_end(struct spdu_out *o);
 
-// Makes of user data in `ud` the SPDU (or TSDU, with a category 0 SPDU in front): data_pi names the parameter they
-// go into, 0: none (they are the User Information field, or there are none). ERR_LIMIT, ERR_NOMEM: ud is unchanged.
-int spdu_wrap(struct buf *ud, uint8_t si, const struct spdu_out *o, uint8_t data_pi, const uint8_t *prefix,
-              size_t n_prefix);
+// An SPDU to be sent. REFUSE has its user data behind the reason, in one parameter.
+struct spdu_tx {
+    uint8_t si;
+    uint8_t data_pi; // the parameter that user data go into, 0: it has none
+    uint8_t prefix;  // SI_GT or SI_PT: in front as the category 0 SPDU of basic concatenation; 0: none
+    int reason;      // of REFUSE, else SPDU_NO_REASON
+    struct spdu_out out;
+};
+// Writes all that comes before `n_data` octets of user data. enclosure: SPDU_UNSEGMENTED, or the Enclosure Item of a
+// segment, of which the first alone has the parameters. 0 when it is longer than an SPDU may be.
+size_t spdu_head(uint8_t head[SPDU_HEAD_MAX], const struct spdu_tx *t, uint8_t enclosure, size_t n_data);
+size_t spdu_room(const struct spdu_tx *t, size_t tsdu_max, bool first); // user data for a segment; 0: none fit
 
 #endif

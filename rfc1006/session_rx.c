@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // TSDUs taken apart as they arrive. A TSDU is one SPDU of category 1, or one of category 0 (GIVE TOKENS, PLEASE
-// TOKENS) which may have one of category 2 behind it (basic concatenation; extended is declined at connect). User
-// information of DATA TRANSFER is passed on in pieces; all else is collected under a limit and handled when its TSDU
-// ends. Of two concatenated SPDUs the second acts first: the tokens it needs are given by the first afterwards.
+// TOKENS) which may have one of category 2 behind it, or, where we offered extended concatenation, several. User
+// information of DATA TRANSFER is passed on in pieces; all else is collected under a limit and handled when it is
+// complete, segments when their last has come. The SPDU of category 0 acts last: the tokens that the others need are
+// given away by it afterwards.
 #include "base/err.h"
 #include "rfc1006/session_fsm.h"
 
@@ -16,6 +17,8 @@ static uint8_t event_of(uint8_t si, bool first, const struct spdu *p) {
         case SI_DN: return EV_DN;
         case SI_RF: return EV_RF;
         case SI_CN: return EV_CN;
+        case SI_OA: return EV_OA;
+        case SI_CDO: return EV_CDO;
         case SI_AC: return EV_AC;
         case SI_GTC: return EV_GTC;
         case SI_GTA: return EV_GTA;
@@ -55,20 +58,102 @@ static bool spdu_decode(struct session *s, struct spdu *p) {
     return true;
 }
 
+// --- SSDUs in several SPDUs
+
+bool session_rx_keep(struct session *s, uint8_t event, struct bytes params, struct bytes data) {
+    struct session_rx *rx = &s->rx;
+    rx->seg_event = event;
+    if (rx->seg_data.len + data.n > s->params.collect_limit)
+        session_restriction(s, "user data of the peer are larger than the limit");
+    else if (buf_append(&rx->seg_params, params.p, params.n) < 0 || buf_append(&rx->seg_data, data.p, data.n) < 0)
+        session_restriction(s, "no memory for user data of the peer");
+    else
+        return true;
+    session_rx_forget(s);
+    return false;
+}
+
+bool session_rx_kept(struct session *s, uint8_t si, struct spdu *out) {
+    char why[80];
+    if (spdu_read(si, buf_bytes(&s->rx.seg_params), out, why, sizeof why) < 0)
+        return false; // it was read before
+    out->user_data = buf_bytes(&s->rx.seg_data);
+    out->enclosure = ENCLOSURE_BEGIN | ENCLOSURE_END;
+    return true;
+}
+
+void session_rx_forget(struct session *s) {
+    s->rx.seg_event = 0;
+    buf_free(&s->rx.seg_params);
+    buf_free(&s->rx.seg_data);
+}
+
+// What may come in the middle of a segmented SSDU: it ends that one.
+static bool breaks_in(uint8_t event) {
+    return event == EV_AB || event == EV_AI || event == EV_AD || event == EV_ED || event == EV_ER;
+}
+
+// SPDUs that can have user data; those of ACTIVITY INTERRUPT and DISCARD, which X.225 (1995) has, are not passed on.
+static bool segmentable(uint8_t event) {
+    switch (event) {
+    case EV_CN:
+    case EV_OA:
+    case EV_GT:
+    case EV_GTC:
+    case EV_GTA:
+    case EV_AA:
+    case EV_ER: return false;
+    default: return true;
+    }
+}
+
+// A segment of an SSDU. Its event comes with the last one.
+static void segment_dispatch(struct session *s, uint8_t ev, const struct spdu *p, bool first) {
+    struct session_rx *rx = &s->rx;
+    struct spdu whole;
+    bool begin = (p->enclosure & ENCLOSURE_BEGIN) != 0;
+    if (!(s->params.versions & SESSION_VERSION_2) || !segmentable(ev)) {
+        session_protocol_error(s, "%s in segments", spdu_name(rx->si, first));
+        return;
+    }
+    if (begin == (rx->seg_event != 0)) {
+        session_protocol_error(s, "%s: enclosure item %u out of order", spdu_name(rx->si, first), p->enclosure);
+        return;
+    }
+    struct bytes params = begin ? buf_bytes(&rx->params) : (struct bytes){0};
+    if (!session_rx_keep(s, ev, params, p->user_data) || !(p->enclosure & ENCLOSURE_END))
+        return;
+    if (session_rx_kept(s, rx->si, &whole)) {
+        rx->seg_event = 0;
+        fsm_step(&s->fsm, ev, &(struct session_ev){.spdu = &whole});
+    }
+    session_rx_forget(s);
+}
+
 // A complete SPDU other than DT.
 static void spdu_dispatch(struct session *s, bool first) {
     struct session_rx *rx = &s->rx;
     struct spdu p;
     if (!spdu_decode(s, &p))
         return;
-    uint8_t ev = event_of(rx->si, first, &p);
-    if (ev == SESSION_N_EVENTS)
+    uint8_t ev = event_of(rx->si, first, &p), kept = rx->seg_event == EV_CDO ? 0 : rx->seg_event;
+    if (ev == SESSION_N_EVENTS) {
         session_protocol_error(s, "SPDU with identifier %u %s is not of the functional units agreed", rx->si,
                                first ? "at the start of a TSDU" : "behind another one");
-    else if (p.enclosure != (ENCLOSURE_BEGIN | ENCLOSURE_END))
-        session_protocol_error(s, "%s in segments is not supported", spdu_name(rx->si, first));
-    else
+        return;
+    }
+    if (kept != 0 && kept != ev) {
+        if (!breaks_in(ev)) {
+            session_protocol_error(s, "%s inside an SSDU in segments", spdu_name(rx->si, first));
+            return;
+        }
+        session_rx_forget(s);
+        kept = 0;
+    }
+    if (ev == EV_CDO || (p.enclosure == (ENCLOSURE_BEGIN | ENCLOSURE_END) && kept == 0))
         fsm_step(&s->fsm, ev, &(struct session_ev){.spdu = &p});
+    else
+        segment_dispatch(s, ev, &p, first);
 }
 
 // The tokens of the category 0 SPDU that came in front.
@@ -83,6 +168,10 @@ static void dt_begin(struct session *s) {
     struct spdu p;
     if (!spdu_decode(s, &p))
         return;
+    if (rx->seg_event != 0 && rx->seg_event != EV_CDO) {
+        session_protocol_error(s, "%s inside an SSDU in segments", spdu_name(SI_DT, false));
+        return;
+    }
     rx->deliver = false;
     if (fsm_step(&s->fsm, EV_DT, &(struct session_ev){.spdu = &p}) < 0 || dead(s))
         return;
@@ -190,6 +279,18 @@ static void tsdu_end(struct session *s, bool data_ended) {
         rx->phase = RX_SI;
 }
 
+// Octets behind a complete SPDU: in extended concatenation another one of category 2.
+static void next_spdu(struct session *s) {
+    struct session_rx *rx = &s->rx;
+    if (rx->first || !s->params.extended_concatenation) {
+        session_protocol_error(s, "octets behind %s in one TSDU", spdu_name(rx->si, rx->first));
+        return;
+    }
+    spdu_dispatch(s, false);
+    if (!dead(s))
+        rx->phase = RX_SI;
+}
+
 void session_rx_input(struct session *s, struct bytes piece, bool last) {
     struct session_rx *rx = &s->rx;
     bool data_ended = false;
@@ -210,7 +311,7 @@ void session_rx_input(struct session *s, struct bytes piece, bool last) {
             data_ended = last;
             piece.n = 0;
             break;
-        default: session_protocol_error(s, "octets behind %s in one TSDU", spdu_name(rx->si, rx->first)); break;
+        default: next_spdu(s); break;
         }
     }
     if (last && s->fsm.state != STA_OVER)

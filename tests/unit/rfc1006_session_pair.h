@@ -24,6 +24,8 @@ struct end {
     struct session_connect answer; // of connect_ind, when auto_accept
     bool auto_accept, auto_ack, quiet;
     size_t n_data, n_aborts;
+    bool keep;     // user data of any primitive go to `data`, and ...
+    size_t n_told; // ... the primitives that may have some are counted
     bool tsel_wrong;
     const struct fsm_row *row; // of the last step seen by the trace
     size_t n_steps;
@@ -41,8 +43,15 @@ __attribute__((format(printf, 2, 3))) static inline void note(struct end *e, con
 
 #define DATA(b) (int)(b).n, (b).p ? (const char *)(b).p : ""
 
+static inline void keep(struct end *e, struct bytes ud) {
+    e->n_told++;
+    if (e->keep)
+        buf_append(&e->data, ud.p, ud.n);
+}
+
 static inline void on_connect_ind(void *user, const struct session_connect *c) {
     struct end *e = user;
+    keep(e, c->user_data);
     note(e, "connect_ind %#x v%u '%.*s'; ", c->requirements, c->version, DATA(c->user_data));
     if (e->auto_accept)
         assert_int_equal(session_connect_rsp(&e->s, &e->answer, NULL), 0);
@@ -50,6 +59,7 @@ static inline void on_connect_ind(void *user, const struct session_connect *c) {
 
 static inline void on_connect_cnf(void *user, const struct session_connect *c) {
     struct end *e = user;
+    keep(e, c->user_data);
     if (c->refused)
         note(e, "refused %u '%.*s' %s; ", c->reason, DATA(c->user_data), c->text);
     else
@@ -57,15 +67,18 @@ static inline void on_connect_cnf(void *user, const struct session_connect *c) {
 }
 
 static inline void on_release_ind(void *user, struct bytes ud) {
+    keep(user, ud);
     note(user, "release_ind '%.*s'; ", DATA(ud));
 }
 static inline void on_release_cnf(void *user, struct bytes ud) {
+    keep(user, ud);
     note(user, "release_cnf '%.*s'; ", DATA(ud));
 }
 
 static inline void on_u_abort_ind(void *user, struct bytes ud) {
     struct end *e = user;
     e->n_aborts++;
+    keep(e, ud);
     note(e, "u_abort_ind '%.*s'; ", DATA(ud));
 }
 
@@ -85,6 +98,7 @@ static inline void on_data_ind(void *user, struct bytes piece, bool last) {
 }
 
 static inline void on_token_please_ind(void *user, uint8_t tokens, struct bytes ud) {
+    keep(user, ud);
     note(user, "please %#x '%.*s'; ", tokens, DATA(ud));
 }
 static inline void on_token_give_ind(void *user, uint8_t tokens) {
@@ -96,20 +110,24 @@ static inline void on_control_give_ind(void *user) {
 
 static inline void on_sync_minor_ind(void *user, uint32_t serial, bool explicit_cnf, struct bytes ud) {
     struct end *e = user;
+    keep(e, ud);
     note(e, "minor_ind %u %s '%.*s'; ", serial, explicit_cnf ? "explicit" : "optional", DATA(ud));
     if (e->auto_ack)
         session_sync_minor_rsp(&e->s, serial, NULL);
 }
 
 static inline void on_sync_minor_cnf(void *user, uint32_t serial, struct bytes ud) {
+    keep(user, ud);
     note(user, "minor_cnf %u '%.*s'; ", serial, DATA(ud));
 }
 
 static inline void on_activity_start_ind(void *user, struct bytes id, struct bytes ud) {
+    keep(user, ud);
     note(user, "start '%.*s' '%.*s'; ", DATA(id), DATA(ud));
 }
 
 static inline void on_activity_resume_ind(void *user, const struct session_resume *r) {
+    keep(user, r->user_data);
     note(user, "resume '%.*s' of '%.*s' from %u %s '%.*s' '%.*s' '%.*s' '%.*s'; ", DATA(r->new_id), DATA(r->old_id),
          r->serial, r->same_connection ? "here" : "elsewhere", DATA(r->calling_ref), DATA(r->called_ref),
          DATA(r->common_ref), DATA(r->user_data));
@@ -130,16 +148,19 @@ static inline void on_activity_discard_cnf(void *user) {
 
 static inline void on_activity_end_ind(void *user, uint32_t serial, struct bytes ud) {
     struct end *e = user;
+    keep(e, ud);
     note(e, "end_ind %u '%.*s'; ", serial, DATA(ud));
     if (e->auto_ack)
         session_activity_end_rsp(&e->s, NULL);
 }
 
 static inline void on_activity_end_cnf(void *user, uint32_t serial, struct bytes ud) {
+    keep(user, ud);
     note(user, "end_cnf %u '%.*s'; ", serial, DATA(ud));
 }
 
 static inline void on_u_exception_ind(void *user, uint8_t reason, struct bytes ud) {
+    keep(user, ud);
     note(user, "u_exception %u '%.*s'; ", reason, DATA(ud));
 }
 static inline void on_p_exception_ind(void *user) {
@@ -240,6 +261,29 @@ static inline void pair_open(struct end *a, struct end *b, const struct session_
     a->log[0] = b->log[0] = 0;
     assert_string_equal(fsm_state_name(&a->s.fsm), "STA713 data transfer");
     assert_string_equal(fsm_state_name(&b->s.fsm), "STA713 data transfer");
+}
+
+static inline void connect_with(struct end *a, struct end *b, const struct session_connect *c, size_t n_data) {
+    struct buf d = {0};
+    for (size_t i = 0; i < n_data; i++)
+        buf_append_u8(&d, 'x');
+    assert_int_equal(session_connect_req(&a->s, c, n_data ? &d : NULL), 0);
+    assert_int_equal(d.len, 0);
+    pump(a, b, 7);
+    buf_free(&d);
+}
+
+// Two sides inside an activity, with this TSDU size.
+static inline void pair_in_activity(struct end *a, struct end *b, uint16_t tsdu_max) {
+    struct session_params p;
+    session_params_default(&p);
+    p.send_tsdu_max = tsdu_max != 0;
+    p.tsdu_max_send = p.tsdu_max_receive = tsdu_max;
+    p.answer_ms = 300;
+    pair_open(a, b, &p, &p, 64);
+    assert_int_equal(session_activity_start_req(&a->s, bytes_str("A"), NULL), 0);
+    pump(a, b, 64);
+    a->log[0] = b->log[0] = 0;
 }
 
 static inline size_t hex(const char *t, uint8_t *out) {

@@ -121,13 +121,15 @@ static void all_primitives(size_t slice) {
     assert_int_equal(session_u_exception_req(&b.s, SESSION_REASON_DEMAND_DATA_TOKEN, NULL), 0);
     pump(&a, &b, slice);
     told(&a, "u_exception 128 ''; ");
-    assert_int_equal(session_token_give_req(&a.s, SESSION_TOKEN_MINOR), ERR_STATE);
+    assert_int_equal(session_token_give_req(&a.s, SESSION_TOKEN_MINOR), 0); // that alone does not end the exception
+    assert_int_equal(session_sync_minor_rsp(&b.s, 1, NULL), ERR_STATE);
+    assert_int_equal(session_data_req(&a.s, NULL), ERR_STATE);
     assert_int_equal(session_token_give_req(&a.s, SESSION_TOKEN_DATA), 0);
     pump(&a, &b, slice);
-    told(&b, "start 'A5' ''; give 0x1; ");
-    assert_int_equal(session_token_give_req(&b.s, SESSION_TOKEN_DATA), 0);
+    told(&b, "start 'A5' ''; give 0x4; give 0x1; ");
+    assert_int_equal(session_token_give_req(&b.s, SESSION_TOKEN_DATA | SESSION_TOKEN_MINOR), 0);
     pump(&a, &b, slice);
-    told(&a, "give 0x1; ");
+    told(&a, "give 0x5; ");
     assert_int_equal(session_activity_end_req(&a.s, NULL, NULL), 0);
     pump(&a, &b, slice);
     assert_int_equal(session_activity_end_rsp(&b.s, NULL), 0);
@@ -158,16 +160,6 @@ static void test_all_primitives(void **state) {
     all_primitives(2);
     all_primitives(5);
     all_primitives(65536);
-}
-
-static void connect_with(struct end *a, struct end *b, const struct session_connect *c, size_t n_data) {
-    struct buf d = {0};
-    for (size_t i = 0; i < n_data; i++)
-        buf_append_u8(&d, 'x');
-    assert_int_equal(session_connect_req(&a->s, c, n_data ? &d : NULL), 0);
-    assert_int_equal(d.len, 0);
-    pump(a, b, 7);
-    buf_free(&d);
 }
 
 static void test_refused_by_user(void **state) {
@@ -263,48 +255,6 @@ static void test_without_activities(void **state) {
     buf_free(&d);
     end_free(&a);
     end_free(&b);
-}
-
-static void test_connect_data(void **state) {
-    (void)state;
-    static const size_t sizes[] = {1, 254, 255, 512, 513, 10240};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct end a, b;
-        end_init(&a, 1, NULL);
-        end_init(&b, 2, NULL);
-        b.quiet = true;
-        connect_with(&a, &b, &plain_connect, sizes[i]);
-        assert_string_equal(fsm_state_name(&b.s.fsm), "STA08 wait for S-CONNECT response");
-        struct buf d = {0};
-        for (size_t k = 0; k < 60000; k++)
-            buf_append_u8(&d, 'y');
-        assert_int_equal(session_connect_rsp(&b.s, &plain_connect, &d), 0);
-        a.quiet = true;
-        pump(&a, &b, 1000);
-        assert_string_equal(fsm_state_name(&a.s.fsm), "STA713 data transfer");
-        buf_free(&d);
-        end_free(&a);
-        end_free(&b);
-    }
-    struct end a;
-    struct session_params p;
-    struct buf d = {0};
-    for (size_t k = 0; k < 10241; k++)
-        buf_append_u8(&d, 'y');
-    end_init(&a, 1, NULL);
-    assert_int_equal(session_connect_req(&a.s, &plain_connect, &d), ERR_LIMIT);
-    assert_int_equal(d.len, 10241);
-    assert_int_equal(a.out.len, 0);
-    session_params_default(&p);
-    p.versions = SESSION_VERSION_1;
-    end_free(&a);
-    end_init(&a, 1, &p);
-    buf_consume(&d, 10241 - 513);
-    assert_int_equal(session_connect_req(&a.s, &plain_connect, &d), ERR_LIMIT);
-    buf_consume(&d, 1);
-    assert_int_equal(session_connect_req(&a.s, &plain_connect, &d), 0);
-    buf_free(&d);
-    end_free(&a);
 }
 
 static void test_wrong_tsel(void **state) {
@@ -414,73 +364,106 @@ static void test_timers(void **state) {
     end_free(&b);
 }
 
-static void segments(uint16_t max, size_t size) {
+// What the peer has to answer at once, and does not.
+static void test_answers_awaited(void **state) {
+    (void)state;
+    static const char *const asked[] = {"ACTIVITY INTERRUPT (AI)", "ACTIVITY DISCARD (AD)",
+                                        "GIVE TOKENS CONFIRM (GTC)"};
+    for (int i = 0; i < 3; i++) {
+        struct end a, b;
+        char want[200];
+        pair_in_activity(&a, &b, 0);
+        if (i == 2) {
+            b.auto_ack = true;
+            assert_int_equal(session_activity_end_req(&a.s, NULL, NULL), 0);
+            pump(&a, &b, 64);
+            a.log[0] = 0;
+        }
+        assert_int_equal(i == 0   ? session_activity_interrupt_req(&a.s, 0)
+                         : i == 1 ? session_activity_discard_req(&a.s, 0)
+                                  : session_control_give_req(&a.s),
+                         0);
+        session_tick(&a.s, 1000);
+        assert_int_equal(session_deadline(&a.s), 1300);
+        session_tick(&a.s, 1299);
+        told(&a, "");
+        session_tick(&a.s, 1300);
+        snprintf(want, sizeof want, "p_abort_ind 5 session: the peer did not answer %s within 300 ms; ", asked[i]);
+        told(&a, want);
+        end_free(&a);
+        end_free(&b);
+        pair_in_activity(&a, &b, 0); // answered: the timer is stopped
+        assert_int_equal(session_activity_interrupt_req(&a.s, 0), 0);
+        session_tick(&a.s, 1000);
+        pump(&a, &b, 64);
+        assert_int_equal(session_activity_interrupt_rsp(&b.s), 0);
+        pump(&a, &b, 64);
+        assert_int_equal(session_deadline(&a.s), 0);
+        end_free(&a);
+        end_free(&b);
+    }
+}
+
+// An interrupt that crosses the end of its activity: the peer, which has no activity any more, takes it all the same.
+static void test_crossing(void **state) {
+    (void)state;
     struct end a, b;
-    struct session_params p;
-    struct buf d = {0};
-    session_params_default(&p);
-    p.send_tsdu_max = true;
-    p.tsdu_max_send = p.tsdu_max_receive = max;
-    pair_open(&a, &b, &p, &p, 64);
-    assert_int_equal(a.s.tsdu_max, max);
-    assert_int_equal(b.s.tsdu_max_in, max);
-    assert_int_equal(session_activity_start_req(&a.s, bytes_str("A"), NULL), 0);
+    pair_in_activity(&a, &b, 0);
+    b.auto_ack = true;
+    assert_int_equal(session_activity_end_req(&a.s, NULL, NULL), 0);
+    assert_int_equal(tp0_input(&b.tp, buf_bytes(&a.out)), 0); // its ACK is on the way
+    buf_clear(&a.out);
+    assert_int_equal(session_activity_interrupt_req(&a.s, 3), 0);
+    pump(&a, &b, 7);
+    told(&b, "end_ind 1 ''; interrupt_ind 3; ");
+    told(&a, "");
+    assert_int_equal(session_activity_interrupt_rsp(&b.s), 0);
+    pump(&a, &b, 7);
+    told(&a, "interrupt_cnf; ");
+    assert_int_equal(a.s.tokens, 0x15);
+    assert_int_equal(b.s.tokens, 0);
+    assert_int_equal(a.n_aborts + b.n_aborts, 0);
+    end_free(&a);
+    end_free(&b);
+}
+
+// A peer that would keep the transport connection gets its answer and, when it goes on, the end of that connection.
+static void test_reuse_declined(void **state) {
+    (void)state;
+    struct end a, b;
+    pair_open(&a, &b, NULL, NULL, 64);
+    tsdu_hex(&b, "0903110100");
+    told(&b, "release_ind ''; ");
+    assert_int_equal(session_release_rsp(&b.s, NULL), 0);
+    assert_int_equal(b.out.len, 7 + 2); // DN
+    assert_false(tp0_over(&b.tp));
+    buf_clear(&b.out);
+    tsdu_hex(&b, "0d0c050613010016010214020249"); // the next session
+    told(&b, "");
+    assert_true(session_over(&b.s) && tp0_over(&b.tp));
+    end_free(&a);
+    end_free(&b);
+
+    pair_open(&a, &b, NULL, NULL, 64); // the side that was called may not ask for it
+    assert_int_equal(session_token_give_req(&a.s, 0x15), 0);
     pump(&a, &b, 64);
-    for (size_t i = 0; i < size; i++)
-        buf_append_u8(&d, (uint8_t)(i * 31 + i / 256));
-    assert_int_equal(session_data_req(&a.s, &d), 0);
-    size_t n_tsdus = size == 0 ? 1 : (size + max - 8) / (size_t)(max - 7);
-    assert_int_equal(a.out.len, size + n_tsdus * (7 + 7));
-    pump(&a, &b, 11);
-    assert_int_equal(b.n_data, 1);
-    assert_int_equal(b.data.len, size);
-    for (size_t i = 0; i < size; i++)
-        assert_int_equal(buf_bytes(&b.data).p[i], (uint8_t)(i * 31 + i / 256));
-    assert_int_equal(b.n_aborts, 0);
-    buf_free(&d);
+    tsdu_hex(&a, "0903110100");
+    assert_non_null(strstr(a.log, "p_abort_ind 2 session: protocol error, FINISH (FN) in state STA713"));
     end_free(&a);
     end_free(&b);
-}
 
-static void test_segments(void **state) {
-    (void)state;
-    static const size_t sizes[] = {0, 1, 56, 57, 58, 114, 115, 5000};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-        segments(64, sizes[i]);
-    segments(2041, 5000);
-}
+    pair_open(&a, &b, NULL, NULL, 64); // an abort that would keep it
+    tsdu_hex(&b, "1906110102c10178");
+    told(&b, "u_abort_ind 'x'; ");
+    assert_true(session_over(&b.s) && tp0_over(&b.tp));
+    end_free(&a);
+    end_free(&b);
 
-static void test_tsdu_max_negotiated(void **state) {
-    (void)state;
-    struct end a, b;
-    struct session_params pa, pb;
-    session_params_default(&pa);
-    session_params_default(&pb);
-    pa.send_tsdu_max = pb.send_tsdu_max = true;
-    pa.tsdu_max_send = 2041;
-    pa.tsdu_max_receive = 0;
-    pb.tsdu_max_send = 500;
-    pb.tsdu_max_receive = 1000;
-    pair_open(&a, &b, &pa, &pb, 64);
-    assert_int_equal(a.s.tsdu_max, 1000);
-    assert_int_equal(b.s.tsdu_max_in, 1000);
-    assert_int_equal(b.s.tsdu_max, 500);
-    assert_int_equal(a.s.tsdu_max_in, 500);
-    // What does not fit and cannot be segmented is refused to the user.
-    struct buf d = {0};
-    for (int i = 0; i < 1000; i++)
-        buf_append_u8(&d, 'x');
-    assert_int_equal(session_activity_start_req(&a.s, bytes_str("A"), &d), ERR_LIMIT);
-    assert_int_equal(d.len, 1000);
+    initiator_waiting(&a, NULL); // a refusal that would keep it
+    tsdu_hex(&a, "0c06110100320181");
+    told(&a, "refused 129 '' session: REFUSE, reason 'session selector unknown' (129); ");
+    assert_true(session_over(&a.s) && tp0_over(&a.tp));
     end_free(&a);
-    end_free(&b);
-    pb.send_tsdu_max = false; // the captured peer: no answer, no segmenting
-    pair_open(&a, &b, &pa, &pb, 64);
-    assert_int_equal(a.s.tsdu_max, 0);
-    assert_int_equal(b.s.tsdu_max, 0);
-    buf_free(&d);
-    end_free(&a);
-    end_free(&b);
 }
 
 // Whatever allocation fails: no crash and no leak; in the end none fails and the whole exchange goes through.
@@ -518,18 +501,12 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_primitives),
-        cmocka_unit_test(test_refused_by_user),
-        cmocka_unit_test(test_negotiation),
-        cmocka_unit_test(test_without_activities),
-        cmocka_unit_test(test_connect_data),
-        cmocka_unit_test(test_wrong_tsel),
-        cmocka_unit_test(test_u_abort),
-        cmocka_unit_test(test_transport_lost),
-        cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_segments),
-        cmocka_unit_test(test_tsdu_max_negotiated),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_all_primitives),  cmocka_unit_test(test_refused_by_user),
+        cmocka_unit_test(test_negotiation),     cmocka_unit_test(test_without_activities),
+        cmocka_unit_test(test_answers_awaited), cmocka_unit_test(test_crossing),
+        cmocka_unit_test(test_reuse_declined),  cmocka_unit_test(test_wrong_tsel),
+        cmocka_unit_test(test_u_abort),         cmocka_unit_test(test_transport_lost),
+        cmocka_unit_test(test_timers),          cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
