@@ -166,6 +166,10 @@ const struct tcp_user *assoc_tcp_user(void) {
 
 // ---- what the stack tells ----
 
+bool assoc_bind_wrapped(const struct assoc *a) {
+    return stack_negotiated(a->stack)->rtse.mode == RTSE_NORMAL;
+}
+
 static enum assoc_step step_of_layer(const struct assoc *a, enum stack_layer layer) {
     switch (layer) {
     case STACK_TRANSPORT: return ASSOC_TRANSPORT;
@@ -202,7 +206,12 @@ static void describe_layer(enum stack_layer layer, const struct stack_negotiated
                                    n->presentation.contexts[k].id, n->presentation.contexts[k].abstract_syntax,
                                    n->presentation.contexts[k].accepted ? "" : " (rejected)");
         break;
-    case STACK_ASSOCIATION: snprintf(out, size, "application context %s", n->association.application_context); break;
+    case STACK_ASSOCIATION:
+        if (n->rtse.mode == RTSE_X410)
+            snprintf(out, size, "X.410 mode, application protocol %d", n->rtse.protocol);
+        else
+            snprintf(out, size, "application context %s", n->association.application_context);
+        break;
     default:
         snprintf(out, size, "checkpoint %u K, window %u, %s", n->rtse.checkpoint, n->rtse.window,
                  n->rtse.dialogue == RTSE_MONOLOGUE ? "monologue" : "two-way alternate");
@@ -227,6 +236,9 @@ static void on_open_cnf(void *user, const struct stack_open_result *r) {
         return;
     }
     struct assoc_failure f;
+    if (!assoc_bind_wrapped(a) && r->failure.layer == STACK_RTSE && r->failure.by_peer &&
+        call_refused_bare(a, r->failure.reason))
+        return;
     failure_of_stack(a, &r->failure, &f);
     assoc_over(a, &f);
 }

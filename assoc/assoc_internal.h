@@ -61,12 +61,14 @@ void assoc_failure_set(struct assoc *a, struct assoc_failure *f, enum assoc_step
                        const char *cause);
 void assoc_drop_connection(struct assoc *a);
 void assoc_free(struct assoc *a);
+bool assoc_bind_wrapped(const struct assoc *a); // as the bind of remote operations; in X.410 mode it stands bare
 void assoc_step_done(struct assoc *a, enum assoc_step s, const char *detail);
 
 // call.c
 void call_connected(struct assoc *a);
 void call_opened(struct assoc *a, const struct stack_open_result *r);
-bool call_try_next(struct assoc *a); // false: nothing is left to try
+bool call_refused_bare(struct assoc *a, int reason); // X.410 mode: false when it is no word on the bind
+bool call_try_next(struct assoc *a);                 // false: nothing is left to try
 // listen.c
 void answer_open_ind(struct assoc *a, const struct stack_open *open);
 enum stack_answer answer_address(struct assoc *a, enum stack_layer layer, const struct stack_address *called);

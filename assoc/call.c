@@ -177,7 +177,7 @@ void call_connected(struct assoc *a) {
                                   .name = bytes_str(us->name),
                                   .password = us->n_passwords > 0 ? us->passwords[0].secret : bytes_of("", 0)};
     stack_params_of(a, &p);
-    int r = bind_argument_encode(&argument, &info, true);
+    int r = bind_argument_encode(&argument, &info, p.mode == RTSE_NORMAL);
     if (r == ERR_OK)
         r = assoc_start_stack(a, &p);
     if (r == ERR_OK)
@@ -241,12 +241,22 @@ static void bind_refused(struct assoc *a, int error) {
     assoc_over(a, &f);
 }
 
+// X.410 mode has the reasons of RTORJ in place of bind errors.
+bool call_refused_bare(struct assoc *a, int reason) {
+    switch (reason) {
+    case RTSE_REFUSE_BUSY: bind_refused(a, BIND_BUSY); return true;
+    case RTSE_REFUSE_VALIDATION_FAILURE: bind_refused(a, BIND_AUTHENTICATION_ERROR); return true;
+    case RTSE_REFUSE_DIALOGUE_MODE: bind_refused(a, BIND_UNACCEPTABLE_DIALOGUE_MODE); return true;
+    default: return false;
+    }
+}
+
 void call_opened(struct assoc *a, const struct stack_open_result *r) {
     struct bind_info info = {.form = BIND_NONE};
     struct p1_fault fault = {""};
     struct assoc_failure f;
     int error = -1;
-    if (bind_result_decode(&a->arena, r->user_data, true, &info, &error, &fault) != ERR_OK) {
+    if (bind_result_decode(&a->arena, r->user_data, assoc_bind_wrapped(a), &info, &error, &fault) != ERR_OK) {
         assoc_failure_set(a, &f, ASSOC_BIND, true, fault.text[0] ? fault.text : "the peer's bind result cannot be read",
                           "");
         stack_u_abort(a->stack, loop_now_ms(a->env->loop));

@@ -64,7 +64,7 @@ void answer_open_ind(struct assoc *a, const struct stack_open *open) {
     }
     struct bytes copy = arena_bytes(&a->arena, open->user_data);
     if (open->user_data.n == 0 || copy.p == NULL ||
-        bind_argument_decode(&a->arena, copy, true, &a->info, &fault) != ERR_OK) {
+        bind_argument_decode(&a->arena, copy, open->mode == RTSE_NORMAL, &a->info, &fault) != ERR_OK) {
         assoc_failure_set(a, &a->failure, ASSOC_BIND, true,
                           fault.text[0] ? fault.text : "the association request has no bind argument", "");
         a->failed = true;
@@ -91,7 +91,7 @@ int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct ass
     a->peer = peer;
     a->open = true;
     a->step = ASSOC_OPEN;
-    int r = bind_result_encode(&result, &info, true);
+    int r = bind_result_encode(&result, &info, assoc_bind_wrapped(a));
     stack_rt_open_limit(a->stack, peer->checkpoint_k, peer->window);
     if (r == ERR_OK)
         r = stack_rt_open_rsp(a->stack, loop_now_ms(a->env->loop), buf_bytes(&result));
@@ -104,10 +104,19 @@ int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct ass
     return r;
 }
 
+// The word of X.410 mode for a bind error.
+static enum rtse_refuse refuse_reason(enum bind_error e) {
+    return e == BIND_BUSY                         ? RTSE_REFUSE_BUSY
+           : e == BIND_UNACCEPTABLE_DIALOGUE_MODE ? RTSE_REFUSE_DIALOGUE_MODE
+                                                  : RTSE_REFUSE_VALIDATION_FAILURE;
+}
+
 void assoc_refuse(struct assoc *a, enum bind_error e) {
     struct buf error = {0};
     a->indicated = false; // its listener has dealt with it
-    if (bind_error_encode(&error, e, true) == ERR_OK)
+    if (!assoc_bind_wrapped(a))
+        stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, refuse_reason(e));
+    else if (bind_error_encode(&error, e, true) == ERR_OK)
         stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), buf_bytes(&error), RTSE_REFUSE_NONE);
     else
         stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_BUSY);

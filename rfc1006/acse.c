@@ -66,6 +66,9 @@ static int send_aarq(void *ctx, void *v) {
                              .implementation = as->implementation,
                              .user_context = as->user_context};
     a->context = -1;
+    a->x410 = as->presentation.x410;
+    if (a->x410)
+        return presentation_connect_req(a->presentation, &as->presentation, -1, arg->info);
     for (size_t i = 0; i < as->presentation.n_contexts; i++)
         if (bytes_equal(as->presentation.contexts[i].abstract_syntax, a->abstract_syntax))
             a->context = as->presentation.contexts[i].id;
@@ -86,13 +89,13 @@ static int send_aare(void *ctx, void *v) {
                              .diagnostic = as->diagnostic,
                              .user_context = as->user_context};
     c.refused = as->result != ACSE_ACCEPTED;
-    int err = acse_apdu_encode(arg->info, &aare);
+    int err = a->x410 ? ERR_OK : acse_apdu_encode(arg->info, &aare);
     return err == ERR_OK ? presentation_connect_rsp(a->presentation, &c, a->context, arg->info) : err;
 }
 
 static int send_release(struct acse *a, enum acse_kind kind) {
     struct buf b = {0};
-    int err = acse_apdu_encode(&b, &(struct acse_apdu){.kind = kind});
+    int err = a->x410 ? ERR_OK : acse_apdu_encode(&b, &(struct acse_apdu){.kind = kind});
     if (err == ERR_OK)
         err = kind == ACSE_RLRQ ? presentation_release_req(a->presentation, a->context, &b)
                                 : presentation_release_rsp(a->presentation, a->context, &b);
@@ -114,7 +117,9 @@ static int send_abrt(void *ctx, void *v) {
     struct acse *a = ctx;
     const struct arg *arg = v;
     struct buf none = {0}, *info = arg->info != NULL ? arg->info : &none;
-    int err = acse_apdu_encode(info, &(struct acse_apdu){.kind = ACSE_ABRT, .user_context = arg->user_context});
+    int err = a->x410
+                  ? ERR_OK
+                  : acse_apdu_encode(info, &(struct acse_apdu){.kind = ACSE_ABRT, .user_context = arg->user_context});
     err = presentation_u_abort_req(a->presentation, a->context, err == ERR_OK ? info : NULL);
     buf_free(&none);
     return err;
@@ -125,7 +130,7 @@ static void provider_abort(struct acse *a, const char *what) {
     struct buf b = {0};
     struct stack_failure f;
     a->fsm.state = STA0;
-    int err = acse_apdu_encode(&b, &(struct acse_apdu){.kind = ACSE_ABRT, .abort_source = 1});
+    int err = a->x410 ? ERR_STATE : acse_apdu_encode(&b, &(struct acse_apdu){.kind = ACSE_ABRT, .abort_source = 1});
     presentation_u_abort_req(a->presentation, a->context, err == ERR_OK ? &b : NULL);
     buf_free(&b);
     stack_failure_set(&f, STACK_ASSOCIATION, false, -1, "association: protocol error of the peer, %s", what);
@@ -277,9 +282,20 @@ int acse_abort_req(struct acse *a, int32_t user_context, struct buf *info) {
 
 // ---- from presentation ----
 
+// What stands for an APDU in X.410 mode.
+static struct acse_apdu bare(enum acse_kind kind, struct bytes user_information) {
+    return (struct acse_apdu){.kind = kind, .user_context = -1, .user_information = user_information};
+}
+
 static void on_connect_ind(void *user, const struct presentation_connect *c) {
     struct acse *a = user;
     struct acse_apdu apdu;
+    a->x410 = c->x410;
+    if (a->x410) {
+        apdu = bare(ACSE_AARQ, c->user_data);
+        fsm_step(&a->fsm, AARQ, &(struct arg){.connect = c, .apdu = &apdu});
+        return;
+    }
     a->context = (int32_t)c->context;
     if (a->context < 0)
         a->context = presentation_context_of(a->presentation, a->abstract_syntax);
@@ -293,8 +309,14 @@ static void on_connect_cnf(void *user, const struct presentation_connect *c) {
     struct acse *a = user;
     struct acse_apdu apdu;
     struct arg arg = {.connect = c, .apdu = &apdu};
-    bool readable = c->user_data.p != NULL && acse_apdu_decode(c->user_data, &apdu) == ERR_OK &&
-                    apdu.kind == ACSE_AARE && c->refused == (apdu.result != ACSE_ACCEPTED);
+    if (a->x410) {
+        apdu = bare(ACSE_AARE, c->user_data);
+        apdu.result = c->refused ? ACSE_REJECTED_PERMANENT : ACSE_ACCEPTED;
+        apdu.source = ACSE_SERVICE_USER;
+    }
+    bool readable = a->x410 ? c->user_data.p != NULL
+                            : c->user_data.p != NULL && acse_apdu_decode(c->user_data, &apdu) == ERR_OK &&
+                                  apdu.kind == ACSE_AARE && c->refused == (apdu.result != ACSE_ACCEPTED);
     if (readable)
         fsm_step(&a->fsm, c->refused ? AARE_REJECTED : AARE, &arg);
     else if (c->refused)
@@ -305,8 +327,10 @@ static void on_connect_cnf(void *user, const struct presentation_connect *c) {
 
 static void on_release(struct acse *a, struct bytes value, enum event e) {
     struct acse_apdu apdu;
-    // Release without an APDU, or with one that cannot be read, is still a release (its reason is all it would say).
-    if (value.p != NULL && acse_apdu_decode(value, &apdu) == ERR_OK && apdu.kind != (e == RLRQ ? ACSE_RLRQ : ACSE_RLRE))
+    // Release without an APDU (X.410 mode has none), or with one that cannot be read, is still a release (its reason is
+    // all it would say).
+    if (!a->x410 && value.p != NULL && acse_apdu_decode(value, &apdu) == ERR_OK &&
+        apdu.kind != (e == RLRQ ? ACSE_RLRQ : ACSE_RLRE))
         provider_abort(a, "another APDU where release was expected");
     else
         fsm_step(&a->fsm, (uint8_t)e, &(struct arg){.info = NULL});
@@ -322,7 +346,11 @@ static void on_release_cnf(void *user, struct bytes value) {
 static void on_u_abort_ind(void *user, struct bytes value) {
     struct acse *a = user;
     struct acse_apdu apdu;
-    bool readable = value.p != NULL && acse_apdu_decode(value, &apdu) == ERR_OK && apdu.kind == ACSE_ABRT;
+    bool readable = value.p != NULL && !a->x410 && acse_apdu_decode(value, &apdu) == ERR_OK && apdu.kind == ACSE_ABRT;
+    if (a->x410) {
+        apdu = bare(ACSE_ABRT, value);
+        readable = true;
+    }
     fsm_step(&a->fsm, ABRT, &(struct arg){.apdu = readable ? &apdu : NULL});
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Association Control Service Element (X.217 service, X.227 protocol): A-ASSOCIATE, A-RELEASE, A-ABORT for one user,
-// RTSE. Its APDUs travel as user data of P-CONNECT, P-RELEASE and P-U-ABORT. Not here: authentication, titles, X.410
-// mode.
+// RTSE. Its APDUs travel as user data of P-CONNECT, P-RELEASE and P-U-ABORT. In X.410 mode (presentation.x410 of the
+// associate) it has no APDUs: the user information is the user data, and a release has none. Not here:
+// authentication, titles.
 //
 // Requests take user information, one value of the user's context, in a struct buf (empty: none), which is empty
 // afterwards when the call succeeded. They return 0, ERR_STATE, ERR_LIMIT or ERR_NOMEM; a call that fails has sent
@@ -37,6 +38,7 @@ struct acse {
     const struct acse_user *up;
     void *user;
     struct presentation *presentation;
+    bool x410;       // the mode of the association
     int32_t context; // the ACSE's own, known once one is proposed
 };
 

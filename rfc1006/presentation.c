@@ -80,19 +80,24 @@ static void contexts_judge(struct presentation *p) {
 
 // ---- actions: requests of the users above ----
 
-static int user_data_wrap(struct buf *value, int32_t context) {
-    return value == NULL || value->len == 0 ? ERR_OK : pdv_wrap_user_data(value, context);
+static int user_data_wrap(const struct presentation *p, struct buf *value, int32_t context) {
+    return p->x410 || value == NULL || value->len == 0 ? ERR_OK : pdv_wrap_user_data(value, context);
 }
 
 static int send_cp(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
     struct presentation_ppdu cp = {.calling_psel = a->connect->calling_psel, .called_psel = a->connect->called_psel};
+    p->x410 = a->connect->x410;
+    if (p->x410) {
+        int wrapped = presentation_x410_connect_encode(a->buf);
+        return wrapped == ERR_OK ? session_connect_req(p->session, &a->connect->session, a->buf) : wrapped;
+    }
     int err = contexts_keep(p, a->connect->contexts, a->connect->n_contexts);
     cp.n_contexts = p->n_proposed = p->n_contexts;
     memcpy(cp.contexts, p->contexts, sizeof cp.contexts);
     if (err == ERR_OK)
-        err = user_data_wrap(a->buf, a->context);
+        err = user_data_wrap(p, a->buf, a->context);
     if (err == ERR_OK)
         err = presentation_cp_encode(a->buf, &cp);
     return err == ERR_OK ? session_connect_req(p->session, &a->connect->session, a->buf) : err;
@@ -107,8 +112,10 @@ static int send_cpa(void *ctx, void *v) {
     s.refused = a->connect->refused;
     s.reason = SESSION_REFUSED_WITH_DATA;
     cpa.provider_reason = -1;
-    int err = user_data_wrap(a->buf, a->context);
-    if (err == ERR_OK)
+    int err = user_data_wrap(p, a->buf, a->context);
+    if (err == ERR_OK && p->x410)
+        err = s.refused ? presentation_x410_encode(a->buf) : presentation_x410_connect_encode(a->buf);
+    else if (err == ERR_OK)
         err = s.refused ? presentation_cpr_encode(a->buf, &cpa) : presentation_cpa_encode(a->buf, &cpa);
     return err == ERR_OK ? session_connect_rsp(p->session, &s, a->buf) : err;
 }
@@ -116,23 +123,29 @@ static int send_cpa(void *ctx, void *v) {
 static int send_release(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
-    int err = user_data_wrap(a->buf, a->context);
+    int err = user_data_wrap(p, a->buf, a->context);
     return err == ERR_OK ? session_release_req(p->session, a->buf) : err;
 }
 
 static int send_release_response(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
-    int err = user_data_wrap(a->buf, a->context);
+    int err = user_data_wrap(p, a->buf, a->context);
     return err == ERR_OK ? session_release_rsp(p->session, a->buf) : err;
+}
+
+static int aru_wrap(const struct presentation *p, struct buf *b, int32_t context) {
+    if (p->x410)
+        return presentation_x410_encode(b);
+    int err = pdv_wrap_user_data(b, context);
+    return err == ERR_OK ? presentation_aru_encode(b, context) : err;
 }
 
 static int send_aru(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
     int err = ERR_LIMIT;
-    if (a->buf != NULL && a->buf->len > 0 && (err = pdv_wrap_user_data(a->buf, a->context)) == ERR_OK &&
-        (err = presentation_aru_encode(a->buf, a->context)) == ERR_OK)
+    if (a->buf != NULL && (a->buf->len > 0 || p->x410) && (err = aru_wrap(p, a->buf, a->context)) == ERR_OK)
         err = session_u_abort_req(p->session, a->buf);
     return err < 0 ? session_u_abort_req(p->session, NULL) : err; // session version 1 has room for 9 octets only
 }
@@ -140,7 +153,7 @@ static int send_aru(void *ctx, void *v) {
 static int send_data(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
-    int err = pdv_wrap_user_data(a->buf, a->context);
+    int err = p->x410 ? ERR_OK : pdv_wrap_user_data(a->buf, a->context);
     return err == ERR_OK ? session_data_req(p->session, a->buf) : err;
 }
 
@@ -177,7 +190,7 @@ void presentation_fault(struct presentation *p, int reason, int event, const cha
     struct buf b = {0};
     struct stack_failure f;
     p->fsm.state = IDLE;
-    if (presentation_arp_encode(&b, reason, event) < 0 || session_u_abort_req(p->session, &b) < 0)
+    if (p->x410 || presentation_arp_encode(&b, reason, event) < 0 || session_u_abort_req(p->session, &b) < 0)
         session_u_abort_req(p->session, NULL);
     buf_free(&b);
     stack_failure_set(&f, STACK_PRESENTATION, false, reason, "presentation: protocol error of the peer, %s", what);
@@ -224,9 +237,11 @@ static void connect_refuse_provider(struct presentation *p, struct presentation_
 // ---- actions: what the peer sent ----
 
 // The one value in the user data of a connect, release or abort. p NULL when there is none or it cannot be read.
-static struct bytes value_of(struct bytes user_data, int64_t *context) {
+static struct bytes value_of(const struct presentation *p, struct bytes user_data, int64_t *context) {
     struct bytes value = {NULL, 0};
     *context = PDV_NO_CONTEXT;
+    if (p->x410)
+        return user_data;
     if (user_data.p == NULL || user_data.n == 0 || pdv_first(user_data, context, &value) < 0)
         return bytes_of(NULL, 0);
     return value;
@@ -235,8 +250,15 @@ static struct bytes value_of(struct bytes user_data, int64_t *context) {
 static int indicate_connect(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
-    struct presentation_connect c = {
-        .session = *a->session_connect, .calling_psel = a->ppdu->calling_psel, .called_psel = a->ppdu->called_psel};
+    struct presentation_connect c = {.x410 = p->x410,
+                                     .session = *a->session_connect,
+                                     .calling_psel = a->ppdu->calling_psel,
+                                     .called_psel = a->ppdu->called_psel};
+    if (p->x410) {
+        c.user_data = value_of(p, a->ppdu->user_data, &c.context);
+        p->acse->connect_ind(p->acse_user, &c);
+        return ERR_OK;
+    }
     int refuse = p->params.accept_presentation == NULL
                      ? -1
                      : p->params.accept_presentation(p->params.accept_ctx, c.calling_psel, c.called_psel);
@@ -252,7 +274,7 @@ static int indicate_connect(void *ctx, void *v) {
         return ERR_OK;
     }
     contexts_judge(p);
-    c.user_data = value_of(a->ppdu->user_data, &c.context);
+    c.user_data = value_of(p, a->ppdu->user_data, &c.context);
     if (c.user_data.p == NULL || (c.context != PDV_NO_CONTEXT && !presentation_has_context(p, c.context))) {
         connect_refuse_provider(p, a->ppdu, CPR_USER_DATA_NOT_READABLE, "user data absent or in no accepted context");
         return ERR_OK;
@@ -266,9 +288,10 @@ static int indicate_connect(void *ctx, void *v) {
 // A CPA; or, with refused set, a CPR or a session refusal.
 static void confirm(struct presentation *p, const struct presentation_arg *a, struct presentation_connect *c) {
     c->session = *a->session_connect;
+    c->x410 = p->x410;
     if (a->ppdu != NULL) {
         c->called_psel = a->ppdu->called_psel;
-        c->user_data = value_of(a->ppdu->user_data, &c->context);
+        c->user_data = value_of(p, a->ppdu->user_data, &c->context);
     }
     c->n_contexts = p->n_contexts;
     memcpy(c->contexts, p->contexts, sizeof c->contexts);
@@ -279,7 +302,7 @@ static int confirm_accepted(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
     struct presentation_connect c = {.refused = false};
-    if (a->ppdu->n_contexts != p->n_contexts) {
+    if (!p->x410 && a->ppdu->n_contexts != p->n_contexts) {
         presentation_fault(p, ARP_INVALID_VALUE, 1, "CPA answers another number of contexts than were proposed");
         return ERR_OK;
     }
@@ -312,14 +335,14 @@ static int confirm_refused(void *ctx, void *v) {
 static int indicate_release(void *ctx, void *v) {
     struct presentation *p = ctx;
     int64_t context;
-    p->acse->release_ind(p->acse_user, value_of(((struct presentation_arg *)v)->octets, &context));
+    p->acse->release_ind(p->acse_user, value_of(p, ((struct presentation_arg *)v)->octets, &context));
     return ERR_OK;
 }
 
 static int confirm_release(void *ctx, void *v) {
     struct presentation *p = ctx;
     int64_t context;
-    p->acse->release_cnf(p->acse_user, value_of(((struct presentation_arg *)v)->octets, &context));
+    p->acse->release_cnf(p->acse_user, value_of(p, ((struct presentation_arg *)v)->octets, &context));
     return ERR_OK;
 }
 
@@ -327,7 +350,7 @@ static int indicate_u_abort(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
     int64_t context;
-    p->acse->u_abort_ind(p->acse_user, value_of(a->ppdu->user_data, &context));
+    p->acse->u_abort_ind(p->acse_user, value_of(p, a->ppdu->user_data, &context));
     return ERR_OK;
 }
 
@@ -337,9 +360,19 @@ static int indicate_p_abort(void *ctx, void *v) {
     return ERR_OK;
 }
 
+// X.410 mode: an SSDU is what RTSE gave the peer's presentation layer.
+static int pass_bare(struct presentation *p, struct bytes octets, bool last) {
+    int err = p->in_data ? ERR_OK : p->rtse->data_begin(p->rtse_user, PDV_NO_CONTEXT);
+    p->in_data = !last;
+    if (err == ERR_OK && octets.n > 0)
+        err = p->rtse->data(p->rtse_user, octets);
+    return err == ERR_OK && last ? p->rtse->data_end(p->rtse_user) : err;
+}
+
 static int pass_data(void *ctx, void *v) {
     struct presentation *p = ctx;
-    return pdv_stream_feed(&p->pdv, ((struct presentation_arg *)v)->octets);
+    const struct presentation_arg *a = v;
+    return p->x410 ? pass_bare(p, a->octets, a->last) : pdv_stream_feed(&p->pdv, a->octets);
 }
 
 static int pass_event(void *ctx, void *v) {

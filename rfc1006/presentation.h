@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The presentation layer (X.216 service, X.226 protocol), normal mode, kernel: contexts are defined at connection and
-// stay; BER is the one transfer syntax. Its service has two users above: ACSE (connect, release, abort) and RTSE (data
-// and what belongs to session, which passes through unchanged). Not here: context management, restoration, X.410 mode.
+// The presentation layer (X.216 service, X.226 protocol), kernel, in both modes. Normal mode: contexts are defined at
+// connection and stay; BER is the one transfer syntax. X.410 mode: user data of connect, refusal and abort are the
+// members of an APDU of RTSE, other user data pass through as they are, there are no contexts and no P-selectors.
+// Its service has two users above: ACSE (connect, release, abort) and RTSE (data and what belongs to session, which
+// passes through unchanged). Not here: context management, restoration.
 //
 // Requests take their user data, one ASN.1 value, in a struct buf, which is empty afterwards when the call succeeded.
 // They return 0, ERR_STATE, ERR_LIMIT or ERR_NOMEM; a call that fails has sent nothing.
@@ -15,6 +17,7 @@
 #include "rfc1006/stack_failure.h"
 
 struct presentation_connect {
+    bool x410;                                                   // the mode: request, indication
     struct session_connect session;                              // passed through, but for its user data
     struct bytes calling_psel, called_psel;                      // called: the responding one in response and confirm
     size_t n_contexts;                                           // of `contexts`
@@ -83,6 +86,8 @@ struct presentation {
     const struct presentation_rtse_user *rtse;
     void *rtse_user;
     struct session *session;
+    bool x410;        // the mode of the connection
+    bool in_data;     // X.410 mode: an SSDU has begun
     struct buf names; // the abstract syntaxes that `contexts` point into
     size_t n_contexts, n_proposed;
     struct presentation_context contexts[PRESENTATION_CONTEXTS]; // the defined context set, with results

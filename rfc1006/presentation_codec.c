@@ -121,12 +121,13 @@ static int connect_decode(struct bytes in, struct presentation_ppdu *out) {
         tlv_find(set, TLV_CONTEXT, 0, &t, &mode) != ERR_OK || tlv_find(mode, TLV_CONTEXT, 0, &t, &value) != ERR_OK ||
         int_of(value, &n) < 0)
         return ERR_SYNTAX;
-    out->normal_mode = n == 1;
-    if (!out->normal_mode)
-        return ERR_OK;
-    if (tlv_find(set, TLV_CONTEXT, 2, &t, &parameters) != ERR_OK || !t.constructed)
+    if (n > 1 || tlv_find(set, TLV_CONTEXT, n == 1 ? 2 : 1, &t, &parameters) != ERR_OK || !t.constructed)
         return ERR_SYNTAX;
-    return parameters_decode(parameters, out);
+    out->normal_mode = n == 1;
+    if (out->normal_mode)
+        return parameters_decode(parameters, out);
+    out->user_data = parameters;
+    return ERR_OK;
 }
 
 int presentation_cp_decode(struct bytes in, struct presentation_ppdu *out) {
@@ -143,8 +144,10 @@ int presentation_cpr_decode(struct bytes in, struct presentation_ppdu *out) {
     *out = (struct presentation_ppdu){.version_1 = true, .provider_reason = -1, .event = -1};
     if (tlv_check(in, NULL, NULL) < 0 || tlv_next(&c, &t, NULL, &list) != ERR_OK || !t.constructed)
         return ERR_SYNTAX;
-    if (tlv_is(&t, TLV_UNIVERSAL, TLV_SET))
-        return ERR_OK; // X.410 mode
+    if (tlv_is(&t, TLV_UNIVERSAL, TLV_SET)) { // X.410 mode
+        out->user_data = list;
+        return ERR_OK;
+    }
     out->normal_mode = true;
     return tlv_is(&t, TLV_UNIVERSAL, TLV_SEQUENCE) ? parameters_decode(list, out) : ERR_SYNTAX;
 }
@@ -158,6 +161,11 @@ int presentation_abort_decode(struct bytes in, enum presentation_abort_kind *kin
     if (tlv_check(in, NULL, NULL) < 0 || tlv_next(&c, &t, NULL, &list) != ERR_OK || !t.constructed)
         return ERR_SYNTAX;
     *kind = tlv_is(&t, TLV_UNIVERSAL, TLV_SEQUENCE) ? PRESENTATION_ARP : PRESENTATION_ARU;
+    if (tlv_is(&t, TLV_UNIVERSAL, TLV_SET)) { // X.410 mode
+        out->normal_mode = false;
+        out->user_data = list;
+        return ERR_OK;
+    }
     if (*kind == PRESENTATION_ARU && !tlv_is(&t, TLV_CONTEXT, 0))
         return ERR_SYNTAX;
     c = cursor_of(list);
@@ -275,6 +283,18 @@ int presentation_arp_encode(struct buf *b, int provider_reason, int event) {
     if (err == ERR_OK && event >= 0)
         err = tlv_put_int(&head, TLV_CONTEXT, 1, event);
     return enclose(b, &head, err, TLV_UNIVERSAL, TLV_SEQUENCE);
+}
+
+int presentation_x410_connect_encode(struct buf *b) {
+    static const uint8_t mode[] = {0xa0, 3, 0x80, 1, 0}; // x410-1984-mode
+    int err = tlv_wrap(b, 0, TLV_CONTEXT, true, 1);
+    if (err == ERR_OK)
+        err = buf_prepend(b, mode, sizeof mode);
+    return err == ERR_OK ? tlv_wrap(b, 0, TLV_UNIVERSAL, true, TLV_SET) : err;
+}
+
+int presentation_x410_encode(struct buf *b) {
+    return tlv_wrap(b, 0, TLV_UNIVERSAL, true, TLV_SET);
 }
 
 // ---- texts ----

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The PPDUs of normal mode that are carried by session connect, refuse and abort: CP, CPA, CPR, ARU, ARP (X.226).
-// They are small and held whole; their User-data stay encoded. Decoded octets point into the input.
-// Decoders return 0, ERR_SYNTAX or ERR_LIMIT; encoders 0 or ERR_NOMEM.
+// The PPDUs that are carried by session connect, refuse and abort: CP, CPA, CPR, ARU, ARP (X.226). They are small and
+// held whole; their User-data stay encoded. In X.410 mode they hold the members of an APDU of RTSE and nothing else
+// (CP, CPA: SET { mode, [1] SET { members } }; CPR, ARU: SET { members }), there is no ARP, and data have no PPDU at
+// all. Decoded octets point into the input. Decoders return 0, ERR_SYNTAX or ERR_LIMIT; encoders 0 or ERR_NOMEM.
 #ifndef RFC1006_PRESENTATION_CODEC_H
 #define RFC1006_PRESENTATION_CODEC_H
 
@@ -32,14 +33,14 @@ struct presentation_context {
 };
 
 struct presentation_ppdu {
-    bool normal_mode;
+    bool normal_mode;                       // else X.410 mode
     bool version_1;                         // protocol version 1 is proposed or chosen
     struct bytes calling_psel, called_psel; // p NULL: absent. In CPA and CPR called is the responding selector
     size_t n_contexts;                      // all that are on the list; those past PRESENTATION_CONTEXTS are not kept
     struct presentation_context contexts[PRESENTATION_CONTEXTS];
     int provider_reason;    // CPR, ARP: -1 when absent
     int event;              // ARP: event-identifier, -1 when absent
-    struct bytes user_data; // the User-data element; p NULL: absent
+    struct bytes user_data; // normal mode: the User-data element; X.410 mode: the members; p NULL: absent
 };
 
 int presentation_cp_decode(struct bytes in, struct presentation_ppdu *out);
@@ -56,6 +57,9 @@ int presentation_cpr_encode(struct buf *b, const struct presentation_ppdu *p);
 // ids: the contexts used in the user data, one here.
 int presentation_aru_encode(struct buf *b, int32_t context);
 int presentation_arp_encode(struct buf *b, int provider_reason, int event);
+// X.410 mode: a CP or CPA, a CPR or ARU, of the members that are in b.
+int presentation_x410_connect_encode(struct buf *b);
+int presentation_x410_encode(struct buf *b);
 
 const char *presentation_provider_reason_text(int reason); // of a CPR, never NULL
 const char *presentation_abort_text(int reason);           // of an ARP, never NULL

@@ -40,6 +40,7 @@ struct presentation_arg {
     int32_t context;
     struct buf *buf;
     struct bytes octets;
+    bool last; // octets end an SSDU
 };
 
 enum { ARP_UNRECOGNIZED_PPDU = 1, ARP_UNEXPECTED_PPDU = 2, ARP_UNEXPECTED_PRIMITIVE = 3, ARP_INVALID_VALUE = 6 };

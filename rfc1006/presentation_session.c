@@ -14,14 +14,13 @@ static void on_connect_ind(void *user, const struct session_connect *s) {
         presentation_refuse(p, refuse, NULL, &f);
         return;
     }
-    int err = presentation_cp_decode(s->user_data, &cp);
-    if (err < 0 || !cp.normal_mode) {
-        stack_failure_set(&f, STACK_PRESENTATION, false, -1, "presentation: connection refused, %s",
-                          err < 0 ? "its first PPDU is not a CP that can be read"
-                                  : "the peer calls in X.410 mode, only normal mode is available");
+    if (presentation_cp_decode(s->user_data, &cp) < 0) {
+        stack_failure_set(&f, STACK_PRESENTATION, false, -1,
+                          "presentation: connection refused, its first PPDU is not a CP that can be read");
         presentation_refuse(p, SESSION_REFUSED_BY_USER, NULL, &f);
         return;
     }
+    p->x410 = !cp.normal_mode;
     fsm_step(&p->fsm, CP, &(struct presentation_arg){.session_connect = s, .ppdu = &cp});
 }
 
@@ -35,8 +34,10 @@ static void on_connect_cnf(void *user, const struct session_connect *s) {
         fsm_step(&p->fsm, S_REFUSE, &a);
     } else if (s->refused) {
         fsm_step(&p->fsm, CPR, &a);
-    } else if (presentation_cpa_decode(s->user_data, &ppdu) < 0 || !ppdu.normal_mode) {
-        presentation_fault(p, ARP_UNRECOGNIZED_PPDU, -1, "its answer is not a CPA of normal mode that can be read");
+    } else if (presentation_cpa_decode(s->user_data, &ppdu) < 0 || ppdu.normal_mode == p->x410) {
+        presentation_fault(p, ARP_UNRECOGNIZED_PPDU, -1,
+                           p->x410 ? "its answer is not a CPA of X.410 mode that can be read"
+                                   : "its answer is not a CPA of normal mode that can be read");
     } else {
         fsm_step(&p->fsm, CPA, &a);
     }
@@ -82,8 +83,8 @@ static void on_data_ind(void *user, struct bytes piece, bool last) {
     struct presentation *p = user;
     if (p->fsm.state == IDLE)
         return;
-    int err = fsm_step(&p->fsm, DATA_IND, &(struct presentation_arg){.octets = piece});
-    if (err == ERR_OK && last)
+    int err = fsm_step(&p->fsm, DATA_IND, &(struct presentation_arg){.octets = piece, .last = last});
+    if (err == ERR_OK && last && !p->x410)
         err = pdv_stream_end(&p->pdv);
     if (err < 0 && p->fsm.state != IDLE)
         presentation_fault(p, ARP_INVALID_VALUE, 7, "P-DATA whose user data cannot be read");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Reliable Transfer Service Element (X.218, X.228), normal mode: the terms that its user meets. The machine itself is
+// Reliable Transfer Service Element (X.218, X.228), both modes: the terms that its user meets. The machine itself is
 // driven by `stack`, which is the only one to see all layers; users include rfc1006/stack.h.
 #ifndef RFC1006_RTSE_H
 #define RFC1006_RTSE_H
@@ -8,8 +8,13 @@
 
 #include "base/buf.h"
 
-// Reasons of an RTORJ-APDU (RefuseReason; values as in Wireshark's dissector); in normal mode a refusal by the user
-// carries user data instead.
+// How an association is made. X.410 mode is that of 1984, without presentation and association control; which protocol
+// is spoken over it is said by RTORQ's application protocol.
+enum rtse_mode { RTSE_NORMAL, RTSE_X410 };
+enum { RTSE_PROTOCOL_P1_1984 = 1, RTSE_PROTOCOL_P1_1988 = 12 };
+
+// Reasons of an RTORJ-APDU (RefuseReason; values as in Wireshark's dissector). In normal mode a refusal by the user
+// carries user data instead; in X.410 mode the reason is all there is.
 enum rtse_refuse {
     RTSE_REFUSE_BUSY = 0,
     RTSE_REFUSE_CANNOT_RECOVER = 1,

@@ -4,6 +4,7 @@
 #ifndef RFC1006_RTSE_ACTIONS_H
 #define RFC1006_RTSE_ACTIONS_H
 
+#include "rfc1006/rtse_codec.h"
 #include "rfc1006/rtse_pm.h"
 
 struct rtse_arg { // what an event carries, as far as it needs
@@ -46,6 +47,10 @@ int rtse_receive_skip_end(void *rtse, void *arg); // the same, after a refusal
 
 extern const struct tlv_stream_user rtse_rttr_user;
 extern const struct pdv_user rtse_external_user;
+
+// An APDU as user information: in X.410 mode its members alone. `kind` is what is expected there.
+int rtse_apdu_put(const struct rtse *r, struct buf *b, const struct rtse_apdu *a);
+int rtse_apdu_get(const struct rtse *r, enum rtse_kind kind, struct bytes in, struct rtse_apdu *out);
 
 void rtse_progress(struct rtse *r); // something moved: the transfer's timer starts anew
 // Ends the association for a fault of the peer, or, local, of our own; the user is told.

@@ -9,6 +9,17 @@ static int uint_of(struct bytes v, uint32_t *out) {
     return ERR_OK;
 }
 
+// Octets swapped: seen from an old peer, 0c 00 for 12.
+static int protocol_of(struct bytes v, int *out) {
+    uint32_t n;
+    if (uint_of(v, &n) < 0)
+        return ERR_SYNTAX;
+    if (v.n == 2 && (n & 0xff) == 0)
+        n >>= 8;
+    *out = n > INT32_MAX ? INT32_MAX : (int)n;
+    return ERR_OK;
+}
+
 // ConnectionData: open [0], with the user's data in it, or recover [1].
 static int connection_data(struct bytes choice, struct rtse_apdu *out) {
     struct cursor c = cursor_of(choice);
@@ -17,7 +28,7 @@ static int connection_data(struct bytes choice, struct rtse_apdu *out) {
     if (tlv_next(&c, &t, NULL, &v) != ERR_OK || t.cls != TLV_CONTEXT || t.tag > 1 || !t.constructed)
         return ERR_SYNTAX;
     out->recover = t.tag == 1;
-    out->user_data = out->recover ? bytes_of(NULL, 0) : v;
+    *(out->recover ? &out->session_id : &out->user_data) = v;
     return ERR_OK;
 }
 
@@ -35,7 +46,9 @@ static int member_decode(uint32_t tag, struct bytes v, struct rtse_apdu *out) {
         out->user_data = v;
         return ERR_OK;
     }
-    if (tag > 2 || (out->kind == RTSE_RTAB && tag == 1)) // application protocol, reflected parameter
+    if (out->kind == RTSE_RTORQ && tag == 4)
+        return protocol_of(v, &out->protocol);
+    if (tag > 2 || (out->kind == RTSE_RTAB && tag == 1)) // reflected parameter
         return ERR_OK;
     if (uint_of(v, &n) < 0)
         return ERR_SYNTAX;
@@ -48,19 +61,12 @@ static int member_decode(uint32_t tag, struct bytes v, struct rtse_apdu *out) {
     return ERR_OK;
 }
 
-int rtse_apdu_decode(struct bytes in, struct rtse_apdu *out) {
+int rtse_members_decode(enum rtse_kind kind, struct bytes in, struct rtse_apdu *out) {
     struct cursor c = cursor_of(in);
     struct tlv t;
-    struct bytes set, v;
+    struct bytes v;
     int err;
-    *out = (struct rtse_apdu){.window = 3, .reason = -1};
-    if (tlv_check(in, NULL, NULL) < 0 || tlv_next(&c, &t, NULL, &set) != ERR_OK || t.cls != TLV_CONTEXT ||
-        !t.constructed || (t.tag != RTSE_RTORQ && t.tag != RTSE_RTOAC && t.tag != RTSE_RTORJ && t.tag != RTSE_RTAB))
-        return ERR_SYNTAX;
-    out->kind = (enum rtse_kind)t.tag;
-    if (out->kind == RTSE_RTAB)
-        out->reason = 0;
-    c = cursor_of(set);
+    *out = (struct rtse_apdu){.kind = kind, .window = 3, .reason = kind == RTSE_RTAB ? 0 : -1};
     while ((err = tlv_next(&c, &t, NULL, &v)) == ERR_OK)
         if (t.cls != TLV_CONTEXT || member_decode(t.tag, v, out) < 0)
             return ERR_SYNTAX;
@@ -70,18 +76,28 @@ int rtse_apdu_decode(struct bytes in, struct rtse_apdu *out) {
     return opens && !out->recover && out->user_data.p == NULL ? ERR_SYNTAX : ERR_OK;
 }
 
+int rtse_apdu_decode(struct bytes in, struct rtse_apdu *out) {
+    struct cursor c = cursor_of(in);
+    struct tlv t;
+    struct bytes set;
+    if (tlv_check(in, NULL, NULL) < 0 || tlv_next(&c, &t, NULL, &set) != ERR_OK || t.cls != TLV_CONTEXT ||
+        !t.constructed || (t.tag != RTSE_RTORQ && t.tag != RTSE_RTOAC && t.tag != RTSE_RTORJ && t.tag != RTSE_RTAB))
+        return ERR_SYNTAX;
+    return rtse_members_decode((enum rtse_kind)t.tag, set, out);
+}
+
 // user data in an explicit tag; for connection data in two.
 static int put_user_data(struct buf *b, const struct rtse_apdu *a) {
     size_t from = b->len;
-    int err = buf_append(b, a->user_data.p, a->user_data.n);
+    struct bytes data = a->recover ? a->session_id : a->user_data;
+    int err = buf_append(b, data.p, data.n);
     if (err == ERR_OK && (a->kind == RTSE_RTORQ || a->kind == RTSE_RTOAC))
-        err = tlv_wrap(b, from, TLV_CONTEXT, true, 0);
+        err = tlv_wrap(b, from, TLV_CONTEXT, true, a->recover ? 1 : 0);
     uint32_t tag = a->kind == RTSE_RTORQ ? 3 : a->kind == RTSE_RTORJ ? 1 : 2;
     return err == ERR_OK ? tlv_wrap(b, from, TLV_CONTEXT, true, tag) : err;
 }
 
-int rtse_apdu_encode(struct buf *b, const struct rtse_apdu *a) {
-    size_t from = b->len;
+int rtse_members_encode(struct buf *b, const struct rtse_apdu *a) {
     int err = ERR_OK;
     if (a->kind == RTSE_RTORJ || a->kind == RTSE_RTAB) {
         if (a->reason >= 0 && !(a->kind == RTSE_RTAB && a->reason == 0))
@@ -94,7 +110,15 @@ int rtse_apdu_encode(struct buf *b, const struct rtse_apdu *a) {
         if (err == ERR_OK && a->kind == RTSE_RTORQ && a->dialogue != 0)
             err = tlv_put_int(b, TLV_CONTEXT, 2, a->dialogue);
     }
-    if (err == ERR_OK && a->user_data.p != NULL)
+    if (err == ERR_OK && (a->user_data.p != NULL || a->recover))
         err = put_user_data(b, a);
+    if (err == ERR_OK && a->kind == RTSE_RTORQ && a->protocol > 0)
+        err = tlv_put_int(b, TLV_CONTEXT, 4, a->protocol);
+    return err;
+}
+
+int rtse_apdu_encode(struct buf *b, const struct rtse_apdu *a) {
+    size_t from = b->len;
+    int err = rtse_members_encode(b, a);
     return err == ERR_OK ? tlv_wrap(b, from, TLV_CONTEXT, true, (uint32_t)a->kind) : err;
 }

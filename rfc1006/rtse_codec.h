@@ -14,11 +14,16 @@ struct rtse_apdu {
     uint32_t checkpoint, window; // RTORQ, RTOAC; their defaults are 0 and 3
     int dialogue;                // RTORQ: enum rtse_dialogue
     bool recover;                // RTORQ, RTOAC: connection data are `recover`
+    struct bytes session_id;     // ... the members of its SessionConnectionIdentifier
+    int protocol;                // RTORQ: applicationProtocol, 0: absent
     int reason;                  // RTORJ: -1 when absent; RTAB: default 0
     struct bytes user_data;      // p NULL: absent
 };
 
 int rtse_apdu_decode(struct bytes in, struct rtse_apdu *out);
 int rtse_apdu_encode(struct buf *b, const struct rtse_apdu *a); // appends
+// X.410 mode: the members alone, without the APDU's own tag.
+int rtse_members_decode(enum rtse_kind kind, struct bytes in, struct rtse_apdu *out);
+int rtse_members_encode(struct buf *b, const struct rtse_apdu *a);
 
 #endif

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "rfc1006/rtse_actions.h"
-#include "rfc1006/rtse_codec.h"
 
 enum state {
     CLOSED,
@@ -106,7 +105,9 @@ static const char *const event_names[] = {
 
 void rtse_send_rtab(struct rtse *r, int reason) {
     struct buf b = {0};
-    if (rtse_apdu_encode(&b, &(struct rtse_apdu){.kind = RTSE_RTAB, .reason = reason}) < 0)
+    if (r->x410 && (reason == RTSE_ABORT_PERMANENT_PROBLEM || reason == RTSE_ABORT_USER_ERROR))
+        reason = RTSE_ABORT_LOCAL_SYSTEM_PROBLEM; // those are of normal mode
+    if (rtse_apdu_put(r, &b, &(struct rtse_apdu){.kind = RTSE_RTAB, .reason = reason}) < 0)
         buf_clear(&b);
     acse_abort_req(r->acse, r->context, &b);
     buf_free(&b);
@@ -166,7 +167,7 @@ static int indicate_abort(void *ctx, void *v) {
     const struct rtse_arg *a = v;
     struct rtse_apdu rtab;
     struct stack_failure f = *a->failure;
-    if (a->octets.p != NULL && rtse_apdu_decode(a->octets, &rtab) == ERR_OK && rtab.kind == RTSE_RTAB)
+    if (rtse_apdu_get(r, RTSE_RTAB, a->octets, &rtab) == ERR_OK)
         stack_failure_set(&f, STACK_RTSE, true, rtab.reason, "rtse: RTAB, reason %d (%s)", rtab.reason,
                           rtse_abort_text(rtab.reason));
     rtse_ended(r, &f);
@@ -402,8 +403,10 @@ static int on_data(void *user, struct bytes piece) {
     if (!rtse_receiving(r))
         return ERR_OK; // skipped, or over
     rtse_progress(r);
-    size_t used;
-    int err = r->rttr.done ? ERR_SYNTAX : tlv_stream_feed(&r->rttr, piece, &used);
+    size_t used = piece.n;
+    int err = r->x410        ? rtse_external_user.data(r, piece)
+              : r->rttr.done ? ERR_SYNTAX
+                             : tlv_stream_feed(&r->rttr, piece, &used);
     if (err == ERR_OK && used < piece.n)
         err = ERR_SYNTAX;
     if (err < 0 && rtse_receiving(r))
@@ -415,7 +418,7 @@ static int on_data(void *user, struct bytes piece) {
 
 static int on_data_end(void *user) {
     struct rtse *r = user;
-    if (rtse_receiving(r) && !r->rttr.done)
+    if (rtse_receiving(r) && !r->x410 && !r->rttr.done)
         rtse_fault(r, RTSE_ABORT_PROTOCOL_ERROR, false, "an RTTR is cut short");
     return ERR_OK;
 }

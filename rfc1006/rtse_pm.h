@@ -22,6 +22,8 @@ struct rtse_open {
     bool accepted;               // confirm
     uint32_t checkpoint, window; // indication: proposed; confirm: agreed
     enum rtse_dialogue dialogue;
+    enum rtse_mode mode;
+    int protocol; // indication, X.410 mode: the application protocol, 0: not said
     struct bytes user_data;
     struct stack_failure failure; // confirm, not accepted
 };
@@ -49,6 +51,8 @@ struct rtse_user {
 struct rtse_params {
     struct bytes rtse_syntax, user_syntax,
         application_context;     // object identifiers, contents; must outlive the machine
+    enum rtse_mode mode;         // initiator: proposed
+    int protocol;                // initiator, X.410 mode: the application protocol
     uint32_t checkpoint, window; // proposed, or at most accepted
     uint32_t output_high;
     uint32_t transfer_timeout_ms;
@@ -64,6 +68,7 @@ struct rtse {
     const struct buf *output; // of the connection: how much waits there
     uint64_t now_ms, deadline;
     bool initiator;
+    bool x410;                     // the mode of the association
     bool opening;                  // RT-OPEN is not confirmed yet
     int32_t context, user_context; // presentation contexts
     uint32_t checkpoint, window;   // agreed; window is at least 1

@@ -42,7 +42,7 @@ int rtse_send_start(void *ctx, void *v) {
     struct buf id = {0};
     buf_clear(&r->slice);
     int err = buf_headroom(&r->slice, SLICE_HEADROOM);
-    if (err == ERR_OK)
+    if (err == ERR_OK && !r->x410)
         err = pdv_put_external_header(&r->slice, r->user_context, a->total);
     r->header = r->slice.len;
     if (r->checkpoint > 0)
@@ -87,7 +87,7 @@ size_t rtse_send_room(const struct rtse *r) {
 }
 
 static int slice_send(struct rtse *r, bool last) {
-    int err = tlv_wrap(&r->slice, 0, TLV_UNIVERSAL, false, TLV_OCTET_STRING);
+    int err = r->x410 ? ERR_OK : tlv_wrap(&r->slice, 0, TLV_UNIVERSAL, false, TLV_OCTET_STRING);
     if (err == ERR_OK)
         err = presentation_data_req(r->presentation, r->context, &r->slice);
     if (err == ERR_OK && !last && r->checkpoint > 0)
@@ -198,6 +198,8 @@ int rtse_receive_start(void *ctx, void *v) {
     r->timeout_ms = r->params.transfer_timeout_ms;
     activity_begin(r, ((struct rtse_arg *)v)->event->activity_id);
     pdv_stream_reset(&r->external);
+    if (r->x410)
+        r->up->transfer_begin(r->user, PDV_NO_CONTEXT);
     return ERR_OK;
 }
 
@@ -248,7 +250,7 @@ int rtse_receive_end(void *ctx, void *v) {
     struct rtse *r = ctx;
     (void)v;
     r->deadline = 0;
-    if (pdv_stream_end(&r->external) < 0)
+    if (!r->x410 && pdv_stream_end(&r->external) < 0)
         rtse_fault(r, RTSE_ABORT_PROTOCOL_ERROR, false,
                    "the activity ended in the middle of its APDU, after %llu octets", (unsigned long long)r->octets);
     else

@@ -88,8 +88,9 @@ static void note_presentation(struct stack *s, const struct presentation_connect
 static void note_association(struct stack *s, const struct acse_associate *as) {
     char *out = s->neg.association.implementation;
     size_t n = as->implementation.n, max = sizeof s->neg.association.implementation - 1;
-    oid_text(as->application_context, s->neg.association.application_context,
-             sizeof s->neg.association.application_context);
+    if (as->application_context.p != NULL)
+        oid_text(as->application_context, s->neg.association.application_context,
+                 sizeof s->neg.association.application_context);
     n = n < max ? n : max;
     for (size_t i = 0; i < n; i++)
         out[i] =
@@ -207,7 +208,9 @@ static void on_open_ind(void *user, const struct rtse_open *o) {
     s->open = true;
     s->open_deadline = 0;
     note_associate(s, o->associate);
-    struct stack_open open = {&s->neg, o->user_data, o->checkpoint, o->window, o->dialogue};
+    s->neg.rtse.mode = o->mode;
+    s->neg.rtse.protocol = o->protocol;
+    struct stack_open open = {&s->neg, o->mode, o->protocol, o->user_data, o->checkpoint, o->window, o->dialogue};
     s->up->rt_open_ind(s->ctx, &open);
 }
 
@@ -224,6 +227,8 @@ static void on_open_cnf(void *user, const struct rtse_open *o) {
     } else if (o->accepted) {
         s->open = true;
         note_associate(s, o->associate);
+        s->neg.rtse.mode = s->params.mode;
+        s->neg.rtse.protocol = s->params.mode == RTSE_X410 ? s->params.protocol : 0;
         s->neg.session.reference = (struct stack_reference){s->params.reference.user, s->params.reference.common,
                                                             s->params.reference.additional};
         all_up(s);
@@ -403,6 +408,7 @@ int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data) 
     for (size_t i = 0; i < STACK_N_SYNTAXES; i++)
         pc->contexts[i] = (struct presentation_context){.id = s->params.contexts[i].id,
                                                         .abstract_syntax = syntaxes[s->params.contexts[i].syntax]};
+    s->neg.rtse.mode = s->params.mode;
     s->neg.called = s->params.called;
     s->neg.calling = s->params.calling;
     enter(s, now_ms);

@@ -2,7 +2,7 @@
 // One transport connection with all that is above it up to RTSE: tpkt, tp0, session, presentation, ACSE, RTSE,
 // composed. No I/O and no clock: the owner moves octets between the stack and its socket and passes `now_ms`.
 //
-// 1988 normal mode, monologue: the initiator sends.
+// Monologue: the initiator sends. Normal mode and X.410 mode; a responder takes either and tells its user which.
 //   stack_input()               octets from the peer
 //   stack_output()              octets to the peer, to be drained by the owner
 //   stack_transport_closed()    the peer closed
@@ -50,7 +50,11 @@ struct stack_params {
         enum stack_syntax syntax;
     } contexts[STACK_N_SYNTAXES];
     struct bytes rtse_syntax, user_syntax, application_context; // object identifiers, contents octets
-    struct bytes implementation_information;                    // ACSE, GraphicString; absent: not sent
+    // Initiator. X.410 mode has no contexts, no application context and no P-selectors but the protocol,
+    // RTSE_PROTOCOL_*.
+    enum rtse_mode mode;
+    int protocol;
+    struct bytes implementation_information; // ACSE, GraphicString; absent: not sent
     uint32_t checkpoint; // K octets between checkpoints, 0: none. Initiator proposes; responder takes at most this
     uint32_t window;     // unconfirmed checkpoints, the same
     // Limits of what a peer can make us hold.
@@ -99,6 +103,8 @@ struct stack_negotiated {
         uint64_t at_ms;
         uint32_t checkpoint, window; // agreed
         enum rtse_dialogue dialogue;
+        enum rtse_mode mode;
+        int protocol; // X.410 mode, 0: not said
     } rtse;
 };
 
@@ -107,7 +113,9 @@ enum stack_answer { STACK_ACCEPT, STACK_UNKNOWN, STACK_NOT_ATTACHED, STACK_CONGE
 
 struct stack_open {
     const struct stack_negotiated *so_far;
-    struct bytes user_data;      // RTORQ user data, tag [16] and all
+    enum rtse_mode mode;         // so it has been made, and the answer will be
+    int protocol;                // X.410 mode: RTSE_PROTOCOL_*, or what else was said; 0: nothing
+    struct bytes user_data;      // RTORQ user data: normal mode, tag [16] and all; X.410 mode, the bare argument
     uint32_t checkpoint, window; // proposed
     enum rtse_dialogue dialogue; // proposed
 };
@@ -115,7 +123,7 @@ struct stack_open {
 struct stack_open_result {
     bool accepted;
     const struct stack_negotiated *so_far;
-    struct bytes user_data;       // accepted: [17]; refused by the user: [18] when there is one; else absent
+    struct bytes user_data;       // accepted: [17], or the bare result; refused by the user: [18], if any; else absent
     struct stack_failure failure; // refused: layer, reason, text. RTSE: reason is an enum rtse_refuse or -1
 };
 
@@ -176,12 +184,13 @@ uint64_t stack_deadline(const struct stack *s); // 0: none
 void stack_tick(struct stack *s, uint64_t now_ms);
 const struct stack_negotiated *stack_negotiated(const struct stack *s);
 
-// RT-OPEN. Initiator: call once TCP is connected; user_data is the bind argument with its tag [16].
+// RT-OPEN. Initiator: call once TCP is connected; user_data is the bind argument, in normal mode with its tag [16].
 int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data);
 // Responder, before the answer: takes at most these instead of what the params say, now that the caller is known.
 void stack_rt_open_limit(struct stack *s, uint32_t checkpoint, uint32_t window);
 int stack_rt_open_rsp(struct stack *s, uint64_t now_ms, struct bytes user_data); // [17]
-// Refuse with user data ([18], a bind error), or with a reason when user_data.p is NULL.
+// Normal mode: refuse with user data ([18], a bind error), or with a reason when user_data.p is NULL. X.410 mode: the
+// reason alone is sent; RTSE_REFUSE_NONE there means a validation failure.
 int stack_rt_open_refuse(struct stack *s, uint64_t now_ms, struct bytes user_data, enum rtse_refuse reason);
 
 // RT-TRANSFER of one APDU of `total` octets. timeout_ms 0: that of the params. Only the initiator of a monologue may.

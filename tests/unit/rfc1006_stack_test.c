@@ -155,6 +155,109 @@ static void test_refused_by_rtse(void **state) {
     pair_free(p);
 }
 
+static struct stack_params x410(int protocol) {
+    struct stack_params p = defaults();
+    p.mode = RTSE_X410;
+    p.protocol = protocol;
+    return p;
+}
+
+static void test_x410_mode(void **state) {
+    (void)state;
+    static const int protocols[] = {RTSE_PROTOCOL_P1_1988, RTSE_PROTOCOL_P1_1984, 0};
+    for (size_t i = 0; i < 3; i++) {
+        struct stack_params a = x410(protocols[i]), b = defaults();
+        a.checkpoint = 1;
+        struct pair *p = pair_new(&a, &b);
+        p->piece_max = 90;
+        pair_open(p);
+        assert_true(p->a.accepted);
+        assert_int_equal(p->b.mode, RTSE_X410);
+        assert_int_equal(p->b.protocol, protocols[i]);
+        for (int side = 0; side < 2; side++) {
+            const struct stack_negotiated *n = stack_negotiated(side ? p->b.s : p->a.s);
+            assert_int_equal(n->rtse.mode, RTSE_X410);
+            assert_int_equal(n->rtse.protocol, protocols[i]);
+            assert_int_equal(n->presentation.n_contexts, 0);
+            assert_string_equal(n->association.application_context, "");
+        }
+        assert_memory_equal(buf_bytes(&p->a.user_data).p, bind_result, sizeof bind_result);
+        assert_memory_equal(buf_bytes(&p->b.user_data).p, bind_argument, sizeof bind_argument);
+        static const uint64_t sizes[] = {0, 1, 12, 1023, 1024, 1025, 5000};
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+            p->a.cnf_ok = p->b.ends_ok = p->b.begins = p->b.checkpoints_ind = 0;
+            pair_transfer(p, sizes[k]);
+            assert_int_equal(p->a.cnf_ok, 1);
+            assert_int_equal(p->b.begins, 1);
+            assert_int_equal(p->b.received, sizes[k]);
+            assert_int_equal(p->b.checkpoints_ind, sizes[k] == 0 ? 0 : (sizes[k] - 1) / 1024);
+            assert_false(p->b.pattern_bad);
+        }
+        assert_int_equal(stack_rt_close_req(p->a.s, p->now), 0);
+        pair_run(p);
+        assert_int_equal(p->a.closes_cnf, 1);
+        assert_int_equal(p->a.aborts + p->b.aborts, 0);
+        assert_int_equal(p->a.closed + p->b.closed, 2);
+        pair_free(p);
+    }
+}
+
+// X.410 mode knows reasons only: a bind error becomes one.
+static void test_x410_refusals(void **state) {
+    (void)state;
+    static const char *const words[] = {"busy", "cannot recover", "validation failure", "dialogue mode"};
+    for (int reason = 0; reason < 5; reason++) {
+        struct stack_params a = x410(RTSE_PROTOCOL_P1_1984), b = defaults();
+        struct pair *p = pair_new(&a, &b);
+        p->b.refuse_open = reason < 4;
+        p->b.refuse_reason = (enum rtse_refuse)reason;
+        p->b.refuse_with_data = reason == 4;
+        expect_refused(p, STACK_RTSE, reason < 4 ? reason : RTSE_REFUSE_VALIDATION_FAILURE,
+                       words[reason < 4 ? reason : 2]);
+        assert_int_equal(p->a.user_data.len, 0);
+        pair_free(p);
+    }
+    static const enum stack_layer layers[] = {STACK_TRANSPORT, STACK_SESSION};
+    for (size_t i = 0; i < 2; i++) { // there are no P-selectors: they are not asked for
+        struct stack_params a = x410(RTSE_PROTOCOL_P1_1988), b = defaults();
+        struct pair *p = pair_new(&a, &b);
+        p->b.answer_t = layers[i] == STACK_TRANSPORT ? STACK_UNKNOWN : STACK_ACCEPT;
+        p->b.answer_s = STACK_UNKNOWN;
+        p->b.answer_p = STACK_UNKNOWN;
+        expect_refused(p, layers[i], layers[i] == STACK_TRANSPORT ? 3 : 129, "");
+        pair_free(p);
+    }
+}
+
+// RTAB in X.410 mode has no word for an abort by the user.
+static void test_x410_aborts(void **state) {
+    (void)state;
+    static const struct {
+        enum rtse_abort sent;
+        int heard;
+    } cases[] = {
+        {RTSE_ABORT_LOCAL_SYSTEM_PROBLEM, 0}, {RTSE_ABORT_TEMPORARY_PROBLEM, 3}, {RTSE_ABORT_PERMANENT_PROBLEM, 0},
+        {RTSE_ABORT_USER_ERROR, 0},           {RTSE_ABORT_PROTOCOL_ERROR, 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int by_b = 0; by_b < 2; by_b++) {
+            struct stack_params a = x410(RTSE_PROTOCOL_P1_1988), b = defaults();
+            struct pair *p = pair_new(&a, &b);
+            pair_open(p);
+            p->b.hold_end = true;
+            pair_transfer(p, 5000);
+            stack_p_abort(by_b ? p->b.s : p->a.s, p->now, cases[i].sent);
+            pair_run(p);
+            const struct side *heard = by_b ? &p->a : &p->b;
+            assert_int_equal(heard->aborts, 1);
+            assert_int_equal(heard->failure.layer, STACK_RTSE);
+            assert_int_equal(heard->failure.reason, cases[i].heard);
+            assert_true(heard->failure.by_peer);
+            assert_int_equal(p->a.closed + p->b.closed, 2);
+            pair_free(p);
+        }
+}
+
 static void test_other_contexts(void **state) {
     (void)state;
     static const uint8_t other[] = {0x56, 0x00, 0x02, 0x63};
@@ -477,6 +580,9 @@ int main(void) {
         cmocka_unit_test(test_open_and_close),
         cmocka_unit_test(test_wrong_selectors),
         cmocka_unit_test(test_refused_by_rtse),
+        cmocka_unit_test(test_x410_mode),
+        cmocka_unit_test(test_x410_refusals),
+        cmocka_unit_test(test_x410_aborts),
         cmocka_unit_test(test_other_contexts),
         cmocka_unit_test(test_contexts_in_any_order),
         cmocka_unit_test(test_transfer_sizes),

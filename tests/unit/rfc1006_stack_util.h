@@ -44,6 +44,8 @@ struct side {
     uint64_t received, sent, total;
     bool pattern_bad;
     uint32_t checkpoint, window; // as indicated
+    enum rtse_mode mode;
+    int protocol;
     struct buf user_data, apdu_received;
     size_t output_max;
 };
@@ -90,6 +92,8 @@ static inline void side_open_ind(void *user, const struct stack_open *o) {
     d->opens_ind++;
     d->checkpoint = o->checkpoint;
     d->window = o->window;
+    d->mode = o->mode;
+    d->protocol = o->protocol;
     buf_clear(&d->user_data);
     assert_true(buf_append(&d->user_data, o->user_data.p, o->user_data.n) == 0 || d->no_memory);
     if (d->hold_open)
