@@ -58,6 +58,10 @@ enum stack_answer answer_address(struct assoc *a, enum stack_layer layer, const 
 
 void answer_open_ind(struct assoc *a, const struct stack_open *open) {
     struct p1_fault fault = {""};
+    if (open->recover != NULL) { // nothing is kept here of associations that were lost
+        stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_CANNOT_RECOVER);
+        return;
+    }
     if (a->listener == NULL) { // no longer listening
         stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_BUSY);
         return;

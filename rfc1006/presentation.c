@@ -157,6 +157,17 @@ static int send_data(void *ctx, void *v) {
     return err == ERR_OK ? session_data_req(p->session, a->buf) : err;
 }
 
+static int send_resume(struct presentation *p, const struct presentation_event *e) {
+    struct session_resume s = *e->resume;
+    s.new_id = e->activity_id;
+    return session_activity_resume_req(p->session, &s, NULL);
+}
+
+static int send_token_please(struct presentation *p, const struct presentation_event *e) {
+    int err = user_data_wrap(p, e->value, e->context);
+    return err == ERR_OK ? session_token_please_req(p->session, e->tokens, e->value) : err;
+}
+
 static int send_passing(void *ctx, void *v) {
     struct presentation *p = ctx;
     struct presentation_event *e = ((struct presentation_arg *)v)->passing;
@@ -175,10 +186,10 @@ static int send_passing(void *ctx, void *v) {
         return e->response ? session_sync_minor_rsp(p->session, e->serial, NULL)
                            : session_sync_minor_req(p->session, e->explicit_cnf, &e->serial, NULL);
     case P_U_EXCEPTION_REPORT: return session_u_exception_req(p->session, e->reason, NULL);
-    case P_TOKEN_PLEASE: return session_token_please_req(p->session, e->tokens, NULL);
+    case P_TOKEN_PLEASE: return send_token_please(p, e);
     case P_TOKEN_GIVE: return session_token_give_req(p->session, e->tokens);
     case P_CONTROL_GIVE: return session_control_give_req(p->session);
-    case P_ACTIVITY_RESUME:
+    case P_ACTIVITY_RESUME: return send_resume(p, e);
     case P_P_EXCEPTION_REPORT: break;
     }
     return ERR_STATE;
@@ -236,8 +247,7 @@ static void connect_refuse_provider(struct presentation *p, struct presentation_
 
 // ---- actions: what the peer sent ----
 
-// The one value in the user data of a connect, release or abort. p NULL when there is none or it cannot be read.
-static struct bytes value_of(const struct presentation *p, struct bytes user_data, int64_t *context) {
+struct bytes presentation_value_of(const struct presentation *p, struct bytes user_data, int64_t *context) {
     struct bytes value = {NULL, 0};
     *context = PDV_NO_CONTEXT;
     if (p->x410)
@@ -255,7 +265,7 @@ static int indicate_connect(void *ctx, void *v) {
                                      .calling_psel = a->ppdu->calling_psel,
                                      .called_psel = a->ppdu->called_psel};
     if (p->x410) {
-        c.user_data = value_of(p, a->ppdu->user_data, &c.context);
+        c.user_data = presentation_value_of(p, a->ppdu->user_data, &c.context);
         p->acse->connect_ind(p->acse_user, &c);
         return ERR_OK;
     }
@@ -274,7 +284,7 @@ static int indicate_connect(void *ctx, void *v) {
         return ERR_OK;
     }
     contexts_judge(p);
-    c.user_data = value_of(p, a->ppdu->user_data, &c.context);
+    c.user_data = presentation_value_of(p, a->ppdu->user_data, &c.context);
     if (c.user_data.p == NULL || (c.context != PDV_NO_CONTEXT && !presentation_has_context(p, c.context))) {
         connect_refuse_provider(p, a->ppdu, CPR_USER_DATA_NOT_READABLE, "user data absent or in no accepted context");
         return ERR_OK;
@@ -291,7 +301,7 @@ static void confirm(struct presentation *p, const struct presentation_arg *a, st
     c->x410 = p->x410;
     if (a->ppdu != NULL) {
         c->called_psel = a->ppdu->called_psel;
-        c->user_data = value_of(p, a->ppdu->user_data, &c->context);
+        c->user_data = presentation_value_of(p, a->ppdu->user_data, &c->context);
     }
     c->n_contexts = p->n_contexts;
     memcpy(c->contexts, p->contexts, sizeof c->contexts);
@@ -335,14 +345,14 @@ static int confirm_refused(void *ctx, void *v) {
 static int indicate_release(void *ctx, void *v) {
     struct presentation *p = ctx;
     int64_t context;
-    p->acse->release_ind(p->acse_user, value_of(p, ((struct presentation_arg *)v)->octets, &context));
+    p->acse->release_ind(p->acse_user, presentation_value_of(p, ((struct presentation_arg *)v)->octets, &context));
     return ERR_OK;
 }
 
 static int confirm_release(void *ctx, void *v) {
     struct presentation *p = ctx;
     int64_t context;
-    p->acse->release_cnf(p->acse_user, value_of(p, ((struct presentation_arg *)v)->octets, &context));
+    p->acse->release_cnf(p->acse_user, presentation_value_of(p, ((struct presentation_arg *)v)->octets, &context));
     return ERR_OK;
 }
 
@@ -350,7 +360,7 @@ static int indicate_u_abort(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
     int64_t context;
-    p->acse->u_abort_ind(p->acse_user, value_of(p, a->ppdu->user_data, &context));
+    p->acse->u_abort_ind(p->acse_user, presentation_value_of(p, a->ppdu->user_data, &context));
     return ERR_OK;
 }
 

@@ -45,12 +45,16 @@ enum presentation_primitive {
 };
 struct presentation_event {
     enum presentation_primitive primitive;
-    bool response;            // response or confirm, else request or indication
-    struct bytes activity_id; // START; RESUME: the new one
-    uint32_t serial;          // SYNC_MINOR, END; in the request set by the call
-    uint8_t reason;           // INTERRUPT, DISCARD, U_EXCEPTION: enum session_exception
-    uint8_t tokens;           // PLEASE, GIVE
-    bool explicit_cnf;        // SYNC_MINOR request: a confirmation is asked for
+    bool response;                       // response or confirm, else request or indication
+    struct bytes activity_id;            // START; RESUME: the new one
+    const struct session_resume *resume; // RESUME: all but the new one
+    struct bytes user_data;              // TOKEN_PLEASE, indication: one value, p NULL: none
+    struct buf *value;                   // ... request, of `context`; empty afterwards
+    int32_t context;
+    uint32_t serial;   // SYNC_MINOR, END; in the request set by the call
+    uint8_t reason;    // INTERRUPT, DISCARD, U_EXCEPTION: enum session_exception
+    uint8_t tokens;    // PLEASE, GIVE
+    bool explicit_cnf; // SYNC_MINOR request: a confirmation is asked for
 };
 
 struct presentation_acse_user {

@@ -159,6 +159,61 @@ int pdv_stream_end(const struct pdv_stream *p) {
     return p->tlv.done ? ERR_OK : ERR_SHORT;
 }
 
+void pdv_stream_mark(const struct pdv_stream *p, struct pdv_mark *m) {
+    const struct tlv_stream *t = &p->tlv;
+    *m = (struct pdv_mark){.valid = t->err == ERR_OK && t->collect_depth == 0 && t->depth <= PDV_MARK_DEPTH &&
+                                    t->n_head <= PDV_MARK_HEAD,
+                           .had_value = p->had_value,
+                           .bits_begin = p->bits_begin,
+                           .raw_seen = p->raw_seen,
+                           .raw_open = p->raw_open,
+                           .in_primitive = t->in_primitive,
+                           .done = t->done,
+                           .form = p->form,
+                           .level = (uint8_t)p->level,
+                           .depth = (uint8_t)t->depth,
+                           .n_head = (uint8_t)t->n_head,
+                           .context = p->context,
+                           .offset = t->offset,
+                           .raw_from = p->raw_from,
+                           .elements = t->elements};
+    if (!m->valid)
+        return;
+    memcpy(m->head, t->head, m->n_head);
+    for (unsigned i = 0; i < t->depth; i++) {
+        m->end[i] = t->open[i].end;
+        m->indefinite |= (uint32_t)t->open[i].indefinite << i;
+    }
+}
+
+int pdv_stream_restore(struct pdv_stream *p, const struct pdv_mark *m) {
+    struct tlv_stream *t = &p->tlv;
+    if (!m->valid || m->depth > PDV_MARK_DEPTH || m->n_head > PDV_MARK_HEAD || m->form > PDV_FORM_NONE ||
+        m->level > 2 || (m->in_primitive && m->depth == 0) || (m->raw_open && m->raw_from != m->offset + m->n_head))
+        return ERR_SYNTAX;
+    pdv_stream_reset(p);
+    p->had_value = m->had_value;
+    p->bits_begin = m->bits_begin;
+    p->raw_seen = m->raw_seen;
+    p->raw_open = m->raw_open;
+    p->form = m->form;
+    p->level = m->level;
+    p->context = m->context;
+    p->raw_from = m->raw_from;
+    t->offset = m->offset;
+    t->elements = (unsigned long)m->elements;
+    t->depth = m->depth;
+    t->n_head = m->n_head;
+    t->in_primitive = m->in_primitive;
+    t->done = m->done;
+    memcpy(t->head, m->head, m->n_head);
+    for (unsigned i = 0; i < m->depth; i++) {
+        t->open[i].end = m->end[i];
+        t->open[i].indefinite = (m->indefinite >> i & 1) != 0;
+    }
+    return ERR_OK;
+}
+
 // The members of one PDV-list or EXTERNAL.
 static int members(struct bytes list, int64_t *context, struct bytes *value) {
     struct cursor c = cursor_of(list);

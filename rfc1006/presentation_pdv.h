@@ -7,6 +7,7 @@
 #define RFC1006_PRESENTATION_PDV_H
 
 #include "asn1/tlv.h"
+#include "rfc1006/pdv_mark.h"
 
 enum pdv_kind { PDV_USER_DATA, PDV_EXTERNAL };
 
@@ -38,6 +39,11 @@ void pdv_stream_reset(struct pdv_stream *p); // for another SSDU or APDU
 void pdv_stream_free(struct pdv_stream *p);
 int pdv_stream_feed(struct pdv_stream *p, struct bytes in); // also ERR_SYNTAX for octets after the end
 int pdv_stream_end(const struct pdv_stream *p);             // no more octets: 0 when it was complete
+
+// Between two pieces: where reading stands, and going on from there with what follows. The mark is invalid inside of
+// what is held whole (contexts, syntaxes), and deeper than PDV_MARK_DEPTH. ERR_SYNTAX: a mark that cannot be one.
+void pdv_stream_mark(const struct pdv_stream *p, struct pdv_mark *m);
+int pdv_stream_restore(struct pdv_stream *p, const struct pdv_mark *m);
 
 // User-data held in memory: the value of its first PDV-list, as in pdv_user.data. Octets in segments: ERR_SYNTAX.
 int pdv_first(struct bytes user_data, int64_t *context, struct bytes *value);

@@ -98,8 +98,10 @@ static void passing(void *user, struct presentation_event e) {
 }
 
 static void on_token_please(void *user, uint8_t tokens, struct bytes ud) {
-    (void)ud;
-    passing(user, (struct presentation_event){.primitive = P_TOKEN_PLEASE, .tokens = tokens});
+    int64_t context;
+    passing(user, (struct presentation_event){.primitive = P_TOKEN_PLEASE,
+                                              .tokens = tokens,
+                                              .user_data = presentation_value_of(user, ud, &context)});
 }
 static void on_token_give(void *user, uint8_t tokens) {
     passing(user, (struct presentation_event){.primitive = P_TOKEN_GIVE, .tokens = tokens});
@@ -121,7 +123,7 @@ static void on_activity_start(void *user, struct bytes id, struct bytes ud) {
     passing(user, (struct presentation_event){.primitive = P_ACTIVITY_START, .activity_id = id});
 }
 static void on_activity_resume(void *user, const struct session_resume *r) {
-    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_RESUME, .activity_id = r->new_id});
+    passing(user, (struct presentation_event){.primitive = P_ACTIVITY_RESUME, .activity_id = r->new_id, .resume = r});
 }
 static void on_interrupt_ind(void *user, uint8_t reason) {
     passing(user, (struct presentation_event){.primitive = P_ACTIVITY_INTERRUPT, .reason = reason});

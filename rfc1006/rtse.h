@@ -4,9 +4,11 @@
 #ifndef RFC1006_RTSE_H
 #define RFC1006_RTSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "rfc1006/pdv_mark.h"
 
 // How an association is made. X.410 mode is that of 1984, without presentation and association control; which protocol
 // is spoken over it is said by RTORQ's application protocol.
@@ -44,20 +46,44 @@ enum rtse_exception {
     RTSE_EXCEPTION_UNRECOVERABLE_PROCEDURE_ERROR = 6,
 };
 
+// Why a receiver cannot resume a transfer: it does not know the activity, or not so far; or it has all of it already,
+// and took responsibility.
+enum rtse_no_resume { RTSE_RESUME_UNKNOWN, RTSE_RESUME_COMPLETED };
+
 enum rtse_dialogue { RTSE_MONOLOGUE = 0, RTSE_TWO_WAY_ALTERNATE = 1 };
 
-// What one side must keep to resume an interrupted transfer on a later association. Plain octets, so that an owner can
-// store it. Nothing here resumes by itself.
-struct rtse_recovery {
-    // The session connection identifier of the association on which the activity started, as the parameters' contents
-    // were on the wire (in normal mode themselves BER).
-    uint8_t user_reference[64], common_reference[64], additional_reference[4];
-    uint8_t n_user_reference, n_common_reference, n_additional_reference;
-    uint8_t activity_id[6]; // as on the wire
-    uint8_t n_activity_id;
-    uint32_t serial;           // last confirmed minor synchronization point, 0: none
-    uint64_t octets_confirmed; // of the APDU's octets, those before that point
+// The session connection identifier: the parameters' contents as they were on the wire, themselves BER (user reference
+// T61String or OCTET STRING, common reference UTCTime, additional reference T61String).
+struct rtse_session_id {
+    uint8_t user[64], common[64], additional[4];
+    uint8_t n_user, n_common, n_additional;
 };
+
+enum { RTSE_POINTS = 80 }; // more than a window: points that a sender may go back to
+
+// What one side must keep to resume an interrupted transfer, on the same association or a later one. Nothing here
+// resumes by itself. A sender goes on behind the octets confirmed, a receiver has them in safety.
+struct rtse_recovery {
+    struct rtse_session_id session; // of the association on which the activity was started or last resumed
+    uint8_t activity_id[6];         // as on the wire
+    uint8_t n_activity_id;
+    enum rtse_mode mode;
+    uint32_t serial;           // last confirmed minor synchronization point, 0: none, and nothing to resume
+    uint64_t octets_confirmed; // of the APDU's octets
+    // RTSE's own. The stream is the APDU and, in normal mode, the EXTERNAL around it.
+    uint64_t stream;          // octets of it confirmed
+    uint64_t at[RTSE_POINTS]; // receiver: octets of it before a point, by serial modulo RTSE_POINTS
+    struct pdv_mark mark;     // receiver: how far the EXTERNAL is read
+};
+
+// The same as octets, to be stored: appended. ERR_NOMEM. Read back: ERR_SYNTAX, also for those of another version.
+int rtse_recovery_put(struct buf *b, const struct rtse_recovery *r);
+int rtse_recovery_get(struct bytes in, struct rtse_recovery *out);
+
+// Whether both name the same session connection, activity. T61String and OCTET STRING are not told apart: a peer may
+// write its reference in one way in CONNECT and in the other in RTORQ.
+bool rtse_same_session(const struct rtse_session_id *a, const struct rtse_session_id *b);
+bool rtse_same_activity(const struct rtse_recovery *a, const struct rtse_recovery *b);
 
 const char *rtse_refuse_text(int reason);    // never NULL
 const char *rtse_abort_text(int reason);     // never NULL

@@ -6,6 +6,7 @@
 #define RFC1006_RTSE_CODEC_H
 
 #include "asn1/tlv.h"
+#include "rfc1006/rtse.h"
 
 enum rtse_kind { RTSE_RTORQ = 16, RTSE_RTOAC = 17, RTSE_RTORJ = 18, RTSE_RTAB = 22 }; // the context tags
 
@@ -25,5 +26,8 @@ int rtse_apdu_encode(struct buf *b, const struct rtse_apdu *a); // appends
 // X.410 mode: the members alone, without the APDU's own tag.
 int rtse_members_decode(enum rtse_kind kind, struct bytes in, struct rtse_apdu *out);
 int rtse_members_encode(struct buf *b, const struct rtse_apdu *a);
+// The members of a SessionConnectionIdentifier. ERR_SYNTAX, ERR_LIMIT.
+int rtse_session_id_encode(struct buf *b, const struct rtse_session_id *id);
+int rtse_session_id_decode(struct bytes in, struct rtse_session_id *out);
 
 #endif

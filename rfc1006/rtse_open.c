@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// RT-OPEN: RTORQ, RTOAC and RTORJ travel as user information of A-ASSOCIATE. Two-way alternate and recovery are refused
-// as the standard provides: RTORJ with their reason.
+// RT-OPEN: RTORQ, RTOAC and RTORJ travel as user information of A-ASSOCIATE. An RTORQ that recovers a lost association
+// names it by its session connection identifier and has no user data: there is no bind again.
 #include "rfc1006/rtse_actions.h"
 
 int rtse_apdu_put(const struct rtse *r, struct buf *b, const struct rtse_apdu *a) {
@@ -22,11 +22,21 @@ static void keep_reference(uint8_t *to, uint8_t *n, size_t size, struct bytes fr
 
 // The session connection identifier: user reference is the calling one, by which both sides know the connection.
 static void keep_references(struct rtse *r, const struct session_connect *s) {
-    struct rtse_recovery *k = &r->recovery;
-    keep_reference(k->user_reference, &k->n_user_reference, sizeof k->user_reference, s->calling_ref);
-    keep_reference(k->common_reference, &k->n_common_reference, sizeof k->common_reference, s->common_ref);
-    keep_reference(k->additional_reference, &k->n_additional_reference, sizeof k->additional_reference,
-                   s->additional_ref);
+    struct rtse_session_id *k = &r->session;
+    keep_reference(k->user, &k->n_user, sizeof k->user, s->calling_ref);
+    keep_reference(k->common, &k->n_common, sizeof k->common, s->common_ref);
+    keep_reference(k->additional, &k->n_additional, sizeof k->additional, s->additional_ref);
+    r->recovery.mode = r->x410 ? RTSE_X410 : RTSE_NORMAL;
+}
+
+// Whose the tokens are by a Token Setting Item: data, synchronize-minor and major/activity must be in one hand, since
+// only all of them are the turn. What is left to choose is the initiator's. False: they are split.
+static bool turn_of(struct rtse *r, uint8_t setting) {
+    unsigned responders = 0;
+    for (unsigned shift = 0; shift < 6; shift += 2)
+        responders += (setting >> shift & 3) == SESSION_SIDE_RESPONDER;
+    r->turn = r->initiator ? responders == 0 : responders == 3;
+    return responders == 0 || responders == 3;
 }
 
 // Smaller of the two proposals; 0 stands for no checkpoints, in which case there are none.
@@ -43,29 +53,36 @@ int rtse_open_send(void *ctx, void *v) {
     struct rtse *r = ctx;
     const struct rtse_arg *a = v;
     struct acse_associate as = *a->associate;
-    struct buf b = {0};
+    struct buf b = {0}, id = {0};
     r->x410 = as.presentation.x410 = r->params.mode == RTSE_X410;
+    r->protocol = r->params.protocol;
     r->context = r->user_context = -1;
     for (size_t i = 0; i < as.presentation.n_contexts; i++)
         if (bytes_equal(as.presentation.contexts[i].abstract_syntax, r->params.rtse_syntax))
             r->context = as.presentation.contexts[i].id;
     as.user_context = r->context;
     as.application_context = r->params.application_context;
-    int err = r->context < 0 && !r->x410
-                  ? ERR_STATE
-                  : rtse_apdu_put(r, &b,
-                                  &(struct rtse_apdu){.kind = RTSE_RTORQ,
-                                                      .checkpoint = r->params.checkpoint,
-                                                      .window = r->params.window,
-                                                      .dialogue = RTSE_MONOLOGUE,
-                                                      .protocol = r->x410 ? r->params.protocol : 0,
-                                                      .user_data = a->octets});
+    struct rtse_apdu rtorq = {.kind = RTSE_RTORQ,
+                              .checkpoint = r->params.checkpoint,
+                              .window = r->params.window,
+                              .dialogue = (int)r->params.dialogue,
+                              .protocol = r->x410 ? r->params.protocol : 0,
+                              .recover = a->session != NULL,
+                              .user_data = a->octets};
+    int err = r->context < 0 && !r->x410 ? ERR_STATE : ERR_OK;
+    if (err == ERR_OK && rtorq.recover)
+        err = rtse_session_id_encode(&id, a->session);
+    rtorq.session_id = buf_bytes(&id);
+    if (err == ERR_OK)
+        err = rtse_apdu_put(r, &b, &rtorq);
     if (err == ERR_OK)
         err = acse_associate_req(r->acse, &as, &b);
     if (err == ERR_OK) {
         r->opening = true;
+        r->recovering = rtorq.recover;
         keep_references(r, &as.presentation.session);
     }
+    buf_free(&id);
     buf_free(&b);
     return err;
 }
@@ -91,10 +108,18 @@ int rtse_open_accept(void *ctx, void *v) {
     const struct rtse_arg *a = v;
     r->checkpoint = agree_checkpoint(r->proposed_checkpoint, r->params.checkpoint);
     r->window = agree_window(r->proposed_window, r->params.window);
-    return answer_open(
-        r, a, ACSE_ACCEPTED, ACSE_DIAGNOSTIC_NULL,
-        &(struct rtse_apdu){
-            .kind = RTSE_RTOAC, .checkpoint = r->checkpoint, .window = r->window, .user_data = a->octets});
+    struct rtse_apdu rtoac = {.kind = RTSE_RTOAC,
+                              .checkpoint = r->checkpoint,
+                              .window = r->window,
+                              .recover = r->recovering,
+                              .user_data = a->octets};
+    struct buf id = {0};
+    int err = r->recovering ? rtse_session_id_encode(&id, &r->recovered) : ERR_OK;
+    rtoac.session_id = buf_bytes(&id);
+    if (err == ERR_OK)
+        err = answer_open(r, a, ACSE_ACCEPTED, ACSE_DIAGNOSTIC_NULL, &rtoac);
+    buf_free(&id);
+    return err;
 }
 
 int rtse_open_send_refusal(void *ctx, void *v) {
@@ -126,6 +151,27 @@ static void refuse_open(struct rtse *r, int diagnostic, int reason, const char *
     r->up->abort_ind(r->user, &f);
 }
 
+static void indicate(struct rtse *r, const struct acse_associate *as, const struct rtse_apdu *rtorq) {
+    r->proposed_checkpoint = rtorq->checkpoint;
+    r->proposed_window = rtorq->window;
+    r->two_way = rtorq->dialogue != RTSE_MONOLOGUE;
+    r->recovering = rtorq->recover;
+    r->protocol = rtorq->protocol;
+    if (r->x410 && r->protocol == 0)
+        r->protocol = RTSE_PROTOCOL_P1_1984; // the default of 1984
+    keep_references(r, &as->presentation.session);
+    struct rtse_open o = {.associate = as,
+                          .checkpoint = rtorq->checkpoint,
+                          .window = rtorq->window,
+                          .dialogue = (enum rtse_dialogue)rtorq->dialogue,
+                          .mode = r->x410 ? RTSE_X410 : RTSE_NORMAL,
+                          .protocol = rtorq->protocol,
+                          .turn = r->turn,
+                          .recover = r->recovering ? &r->recovered : NULL,
+                          .user_data = rtorq->user_data};
+    r->up->open_ind(r->user, &o);
+}
+
 int rtse_open_indicate(void *ctx, void *v) {
     struct rtse *r = ctx;
     const struct acse_associate *as = ((struct rtse_arg *)v)->associate;
@@ -140,23 +186,17 @@ int rtse_open_indicate(void *ctx, void *v) {
         refuse_open(r, ACSE_DIAGNOSTIC_NO_REASON, -1, "no presentation context for RTSE or its user was proposed");
     } else if (rtse_apdu_get(r, RTSE_RTORQ, as->user_information, &rtorq) < 0) {
         rtse_fault(r, RTSE_ABORT_PROTOCOL_ERROR, false, "A-ASSOCIATE without an RTORQ that can be read");
-    } else if (rtorq.recover) {
-        refuse_open(r, ACSE_DIAGNOSTIC_NO_REASON, RTSE_REFUSE_CANNOT_RECOVER, "recovery is not available");
-    } else if (rtorq.dialogue != RTSE_MONOLOGUE) {
+    } else if (!turn_of(r, as->presentation.session.token_setting)) {
+        rtse_fault(r, RTSE_ABORT_PROTOCOL_ERROR, false, "A-ASSOCIATE with its tokens in two hands");
+    } else if (rtorq.recover && rtse_session_id_decode(rtorq.session_id, &r->recovered) < 0) {
+        refuse_open(r, ACSE_DIAGNOSTIC_NO_REASON, RTSE_REFUSE_CANNOT_RECOVER,
+                    "the session connection to be recovered has no identifier that can be read");
+    } else if (rtorq.dialogue == RTSE_MONOLOGUE ? r->params.refuse_monologue : r->params.refuse_two_way_alternate) {
         refuse_open(r, ACSE_DIAGNOSTIC_NO_REASON, RTSE_REFUSE_DIALOGUE_MODE,
-                    "the peer wants two-way alternate dialogue");
+                    rtorq.dialogue == RTSE_MONOLOGUE ? "the peer wants a monologue"
+                                                     : "the peer wants two-way alternate dialogue");
     } else {
-        r->proposed_checkpoint = rtorq.checkpoint;
-        r->proposed_window = rtorq.window;
-        keep_references(r, &as->presentation.session);
-        struct rtse_open o = {.associate = as,
-                              .checkpoint = rtorq.checkpoint,
-                              .window = rtorq.window,
-                              .dialogue = RTSE_MONOLOGUE,
-                              .mode = r->x410 ? RTSE_X410 : RTSE_NORMAL,
-                              .protocol = rtorq.protocol,
-                              .user_data = rtorq.user_data};
-        r->up->open_ind(r->user, &o);
+        indicate(r, as, &rtorq);
     }
     return ERR_OK;
 }
@@ -175,19 +215,25 @@ int rtse_open_confirm(void *ctx, void *v) {
         rtse_ended(r, &f);
         return ERR_OK;
     }
-    if (rtse_apdu_get(r, RTSE_RTOAC, as->user_information, &rtoac) < 0 || rtoac.recover) {
+    if (rtse_apdu_get(r, RTSE_RTOAC, as->user_information, &rtoac) < 0 || (rtoac.recover && !r->recovering)) {
         rtse_fault(r, RTSE_ABORT_PROTOCOL_ERROR, false, "its answer holds no RTOAC that can be read");
         return ERR_OK;
     }
+    if (!turn_of(r, as->presentation.session.token_setting)) {
+        rtse_fault(r, RTSE_ABORT_PROTOCOL_ERROR, false, "its answer leaves the tokens in two hands");
+        return ERR_OK;
+    }
     r->opening = false;
+    r->two_way = r->params.dialogue != RTSE_MONOLOGUE;
     r->checkpoint = agree_checkpoint(rtoac.checkpoint, r->params.checkpoint);
     r->window = agree_window(rtoac.window, r->params.window);
     struct rtse_open o = {.associate = as,
                           .accepted = true,
                           .checkpoint = r->checkpoint,
                           .window = r->window,
-                          .dialogue = RTSE_MONOLOGUE,
+                          .dialogue = r->params.dialogue,
                           .mode = r->params.mode,
+                          .turn = r->turn,
                           .user_data = rtoac.user_data};
     r->up->open_cnf(r->user, &o);
     return ERR_OK;

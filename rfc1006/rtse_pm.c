@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// RTSE's state table, RT-OPEN, RT-CLOSE and aborts. RTORQ, RTOAC and RTORJ travel as user information of A-ASSOCIATE,
-// RTAB as that of A-ABORT. Two-way alternate and recovery are refused as the standard provides: RTORJ with their
-// reason.
+// RTSE's state table, the turn, RT-CLOSE, aborts and timers. The state tables of X.228 were not at hand: rows follow
+// the service, what was captured, and the standard's module; each says which. Who may send is the turn: it does not
+// change in a monologue.
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "rfc1006/rtse_actions.h"
 
 enum state {
@@ -13,9 +14,10 @@ enum state {
     AWAIT_RESPONSE, // responder: of its user
     OPEN,
     SENDING,
-    ENDING, // all is sent, the end of the activity is not confirmed
-    DISCARDING,
+    ENDING,    // all is sent, the end of the activity is not confirmed
+    GIVING_UP, // interrupt or discard are not confirmed
     RECEIVING,
+    RESUMING, // the user is asked whether it can; it answers at once
     RECEIVED, // the user has not taken responsibility yet
     SKIPPING, // an exception was reported, the sender has not reacted yet
     RELEASING,
@@ -27,12 +29,19 @@ enum event {
     OPEN_RSP,
     OPEN_REFUSE,
     TRANSFER_REQ,
+    RESUME_REQ,
     GIVE,
     ALL_GIVEN,
     DISCARD_REQ,
+    INTERRUPT_REQ,
     CHECKPOINT_RSP,
     TRANSFER_RSP,
     TRANSFER_REFUSE,
+    RESUME_RSP,
+    RESUME_REFUSE,
+    RESUME_COMPLETED,
+    TURN_PLEASE_REQ,
+    TURN_GIVE_REQ,
     CLOSE_REQ,
     CLOSE_RSP,
     ABORT_REQ, // ... here
@@ -52,7 +61,9 @@ enum event {
     GIVEN_UP_IND, // interrupt or discard
     GIVEN_UP_CNF,
     EXCEPTION_IND,
-    TOKEN_IND, // please, give, control give: only two-way alternate has them
+    TURN_PLEASE_IND,
+    TURN_GIVE_IND,
+    TOKEN_IND, // some tokens given: RTSE gives all or none
     N_EVENTS
 };
 
@@ -62,8 +73,9 @@ static const char *const state_names[] = {"closed",
                                           "open",
                                           "sending",
                                           "ending",
-                                          "discarding",
+                                          "giving up",
                                           "receiving",
+                                          "asked to resume",
                                           "received",
                                           "skipping",
                                           "releasing",
@@ -73,12 +85,19 @@ static const char *const event_names[] = {
     "RT-OPEN response+",
     "RT-OPEN response-",
     "RT-TRANSFER request",
+    "resumption request",
     "octets given",
     "all octets given",
     "discard request",
+    "interrupt request",
     "checkpoint response",
     "RT-TRANSFER response",
     "RT-TRANSFER refusal",
+    "resumption response",
+    "resumption refusal",
+    "resumption refusal, completed",
+    "RT-TURN-PLEASE request",
+    "RT-TURN-GIVE request",
     "RT-CLOSE request",
     "RT-CLOSE response",
     "abort request",
@@ -98,7 +117,9 @@ static const char *const event_names[] = {
     "P-ACTIVITY-INTERRUPT or -DISCARD indication",
     "P-ACTIVITY-INTERRUPT or -DISCARD confirm",
     "exception report indication",
-    "token indication",
+    "P-TOKEN-PLEASE indication",
+    "P-CONTROL-GIVE indication",
+    "P-TOKEN-GIVE indication",
 };
 
 // ---- ending ----
@@ -113,10 +134,14 @@ void rtse_send_rtab(struct rtse *r, int reason) {
     buf_free(&b);
 }
 
+void rtse_timers_stop(struct rtse *r) {
+    r->transfer_deadline = r->progress_deadline = 0;
+}
+
 void rtse_close(struct rtse *r) {
     r->fsm.state = CLOSED;
     r->opening = false;
-    r->deadline = 0;
+    rtse_timers_stop(r);
 }
 
 // The association is over: its user hears it as the answer to RT-OPEN when that is still open.
@@ -146,6 +171,11 @@ void rtse_fault(struct rtse *r, int reason, bool local, const char *fmt, ...) {
     rtse_ended(r, &f);
 }
 
+int rtse_local_fault(struct rtse *r, const char *what, int err) {
+    rtse_fault(r, RTSE_ABORT_LOCAL_SYSTEM_PROBLEM, true, "%s: %s", what, err_text(err));
+    return ERR_OK;
+}
+
 static int unlisted(void *ctx, uint8_t event, void *arg) {
     struct rtse *r = ctx;
     (void)arg;
@@ -162,14 +192,35 @@ static int request_abort(void *ctx, void *v) {
     return ERR_OK;
 }
 
+static bool read_rtab(struct rtse *r, struct bytes octets, struct stack_failure *f) {
+    struct rtse_apdu rtab;
+    if (rtse_apdu_get(r, RTSE_RTAB, octets, &rtab) < 0)
+        return false;
+    stack_failure_set(f, STACK_RTSE, true, rtab.reason, "rtse: RTAB, reason %d (%s)", rtab.reason,
+                      rtse_abort_text(rtab.reason));
+    f->cause = ""; // those known are of RTORJ
+    return rtab.reason == RTSE_ABORT_TRANSFER_COMPLETED;
+}
+
 static int indicate_abort(void *ctx, void *v) {
     struct rtse *r = ctx;
     const struct rtse_arg *a = v;
-    struct rtse_apdu rtab;
     struct stack_failure f = *a->failure;
-    if (rtse_apdu_get(r, RTSE_RTAB, a->octets, &rtab) == ERR_OK)
-        stack_failure_set(&f, STACK_RTSE, true, rtab.reason, "rtse: RTAB, reason %d (%s)", rtab.reason,
-                          rtse_abort_text(rtab.reason));
+    read_rtab(r, a->octets, &f);
+    rtse_ended(r, &f);
+    return ERR_OK;
+}
+
+// The receiver says that the transfer was complete: its confirmation was lost before.
+static int indicate_abort_sending(void *ctx, void *v) {
+    struct rtse *r = ctx;
+    const struct rtse_arg *a = v;
+    struct stack_failure f = *a->failure;
+    if (read_rtab(r, a->octets, &f) && (r->base_serial > 0 || r->octets == r->total)) {
+        r->kept = false;
+        rtse_timers_stop(r);
+        r->up->transfer_cnf(r->user, &(struct rtse_transfer_end){.ok = true, .octets = r->total});
+    }
     rtse_ended(r, &f);
     return ERR_OK;
 }
@@ -200,6 +251,53 @@ static int confirm_close(void *ctx, void *v) {
     return ERR_OK;
 }
 
+// ---- the turn ----
+
+// RTTP: the priority, an INTEGER; 0 is the highest, and what an absent one means.
+static int request_turn(void *ctx, void *v) {
+    struct rtse *r = ctx;
+    struct buf b = {0};
+    int err = tlv_put_int(&b, TLV_UNIVERSAL, TLV_INTEGER, ((struct rtse_arg *)v)->serial);
+    if (err == ERR_OK)
+        err = presentation_event_req(r->presentation, &(struct presentation_event){.primitive = P_TOKEN_PLEASE,
+                                                                                   .tokens = SESSION_TOKEN_DATA,
+                                                                                   .value = &b,
+                                                                                   .context = r->context});
+    buf_free(&b);
+    return err;
+}
+
+static int give_turn(void *ctx, void *v) {
+    struct rtse *r = ctx;
+    (void)v;
+    int err = rtse_pass(r, (struct presentation_event){.primitive = P_CONTROL_GIVE}, NULL);
+    if (err == ERR_OK)
+        r->turn = false;
+    return err;
+}
+
+static int indicate_turn_wanted(void *ctx, void *v) {
+    struct rtse *r = ctx;
+    struct cursor c = cursor_of(((struct rtse_arg *)v)->event->user_data);
+    struct tlv t;
+    struct bytes value;
+    int64_t priority;
+    if (tlv_expect(&c, TLV_UNIVERSAL, TLV_INTEGER, &t, &value) < 0 || tlv_get_int(value, &priority) < 0 ||
+        priority < 0 || priority > UINT32_MAX)
+        priority = 0;
+    if (r->turn) // else it crossed our giving it
+        r->up->turn_please_ind(r->user, (uint32_t)priority);
+    return ERR_OK;
+}
+
+static int indicate_turn(void *ctx, void *v) {
+    struct rtse *r = ctx;
+    (void)v;
+    r->turn = true;
+    r->up->turn_give_ind(r->user);
+    return ERR_OK;
+}
+
 // ---- the table ----
 
 static bool initiator(void *ctx, void *arg) {
@@ -209,13 +307,42 @@ static bool initiator(void *ctx, void *arg) {
 static bool responder(void *ctx, void *arg) {
     return !initiator(ctx, arg);
 }
+static bool turn(void *ctx, void *arg) {
+    (void)arg;
+    return ((struct rtse *)ctx)->turn;
+}
+static bool no_turn(void *ctx, void *arg) {
+    return !turn(ctx, arg);
+}
+static bool two_way(void *ctx, void *arg) {
+    (void)arg;
+    return ((struct rtse *)ctx)->two_way;
+}
+static bool may_please(void *ctx, void *arg) {
+    return two_way(ctx, arg) && no_turn(ctx, arg);
+}
+static bool may_give(void *ctx, void *arg) {
+    return two_way(ctx, arg) && turn(ctx, arg);
+}
+// The association's initiator, when it has the turn; in a monologue of the other side that never has it.
+static bool may_close(void *ctx, void *arg) {
+    const struct rtse *r = ctx;
+    return turn(ctx, arg) && (r->initiator || !r->two_way);
+}
 
 #define CAPTURE "capture"
 #define INFERRED "inferred from the service of X.218"
-#define ABORTS(s)                                                                                                      \
+#define OLD_STACK "an old open implementation"
+#define RTAB_7 "inferred from the reason transferCompleted of the standard's module"
+#define ABORTS_BY(s, heard)                                                                                            \
     {s, ABORT_REQ, NULL, request_abort, CLOSED, INFERRED}, {                                                           \
-        s, ABORT_IND, NULL, indicate_abort, CLOSED, INFERRED                                                           \
+        s, ABORT_IND, NULL, heard, CLOSED, INFERRED                                                                    \
     }
+#define ABORTS(s) ABORTS_BY(s, indicate_abort)
+#define PLEASE(s)                                                                                                      \
+    { s, TURN_PLEASE_REQ, may_please, request_turn, FSM_SAME, INFERRED }
+#define WANTED(s)                                                                                                      \
+    { s, TURN_PLEASE_IND, two_way, indicate_turn_wanted, FSM_SAME, INFERRED }
 static const struct fsm_row rows[] = {
     {CLOSED, OPEN_REQ, initiator, rtse_open_send, AWAIT_CONFIRM, CAPTURE},
     {CLOSED, ASSOCIATE_IND, responder, rtse_open_indicate, AWAIT_RESPONSE, CAPTURE},
@@ -226,46 +353,70 @@ static const struct fsm_row rows[] = {
     {AWAIT_RESPONSE, OPEN_RSP, NULL, rtse_open_accept, OPEN, CAPTURE},
     {AWAIT_RESPONSE, OPEN_REFUSE, NULL, rtse_open_send_refusal, CLOSED, INFERRED},
     ABORTS(AWAIT_RESPONSE),
-    {OPEN, TRANSFER_REQ, initiator, rtse_send_start, SENDING, CAPTURE},
-    {OPEN, START_IND, responder, rtse_receive_start, RECEIVING, CAPTURE},
-    {OPEN, RESUME_IND, responder, rtse_receive_resume, SKIPPING, "an old open implementation"},
-    {OPEN, CLOSE_REQ, initiator, request_close, RELEASING, CAPTURE},
-    {OPEN, RELEASE_IND, responder, indicate_close, AWAIT_CLOSE, CAPTURE},
+
+    {OPEN, TRANSFER_REQ, turn, rtse_send_start, SENDING, CAPTURE},
+    {OPEN, RESUME_REQ, turn, rtse_send_resume, SENDING, INFERRED},
+    {OPEN, START_IND, no_turn, rtse_receive_start, RECEIVING, CAPTURE},
+    {OPEN, RESUME_IND, no_turn, rtse_receive_resume, RESUMING, INFERRED},
+    {OPEN, TURN_GIVE_REQ, may_give, give_turn, FSM_SAME, INFERRED},
+    {OPEN, TURN_GIVE_IND, may_please, indicate_turn, FSM_SAME, INFERRED},
+    PLEASE(OPEN),
+    WANTED(OPEN),
+    {OPEN, CLOSE_REQ, may_close, request_close, RELEASING, CAPTURE},
+    {OPEN, RELEASE_IND, no_turn, indicate_close, AWAIT_CLOSE, CAPTURE},
     ABORTS(OPEN),
+
     {SENDING, GIVE, NULL, rtse_send_octets, FSM_SAME, CAPTURE},
     {SENDING, ALL_GIVEN, NULL, NULL, ENDING, CAPTURE},
     {SENDING, SYNC_CNF, NULL, rtse_send_checkpoint_cnf, FSM_SAME, CAPTURE},
-    {SENDING, DISCARD_REQ, NULL, rtse_send_discard, DISCARDING, INFERRED},
-    {SENDING, EXCEPTION_IND, NULL, rtse_send_exception, DISCARDING, "an old open implementation"},
-    ABORTS(SENDING),
+    {SENDING, DISCARD_REQ, NULL, rtse_send_discard, GIVING_UP, INFERRED},
+    {SENDING, INTERRUPT_REQ, NULL, rtse_send_interrupt, GIVING_UP, INFERRED},
+    {SENDING, EXCEPTION_IND, NULL, rtse_send_exception, GIVING_UP, OLD_STACK},
+    WANTED(SENDING),
+    ABORTS_BY(SENDING, indicate_abort_sending),
     {ENDING, SYNC_CNF, NULL, rtse_send_checkpoint_cnf, FSM_SAME, CAPTURE},
     {ENDING, END_CNF, NULL, rtse_send_end_cnf, OPEN, CAPTURE},
-    {ENDING, DISCARD_REQ, NULL, rtse_send_discard, DISCARDING, INFERRED},
-    {ENDING, EXCEPTION_IND, NULL, rtse_send_exception, DISCARDING, "an old open implementation"},
-    ABORTS(ENDING),
-    {DISCARDING, GIVEN_UP_CNF, NULL, rtse_send_discard_cnf, OPEN, INFERRED},
-    {DISCARDING, SYNC_CNF, NULL, NULL, FSM_SAME, INFERRED},
-    {DISCARDING, EXCEPTION_IND, NULL, NULL, FSM_SAME, INFERRED},
-    ABORTS(DISCARDING),
+    {ENDING, DISCARD_REQ, NULL, rtse_send_discard, GIVING_UP, INFERRED},
+    {ENDING, INTERRUPT_REQ, NULL, rtse_send_interrupt, GIVING_UP, INFERRED},
+    {ENDING, EXCEPTION_IND, NULL, rtse_send_exception, GIVING_UP, OLD_STACK},
+    WANTED(ENDING),
+    {ENDING, ABORT_REQ, NULL, request_abort, CLOSED, INFERRED},
+    {ENDING, ABORT_IND, NULL, indicate_abort_sending, CLOSED, RTAB_7},
+    {GIVING_UP, GIVEN_UP_CNF, NULL, rtse_send_given_up, OPEN, INFERRED},
+    {GIVING_UP, SYNC_CNF, NULL, NULL, FSM_SAME, INFERRED}, // it crossed
+    {GIVING_UP, EXCEPTION_IND, NULL, NULL, FSM_SAME, INFERRED},
+    WANTED(GIVING_UP),
+    {GIVING_UP, ABORT_REQ, NULL, request_abort, CLOSED, INFERRED},
+    {GIVING_UP, ABORT_IND, NULL, indicate_abort_sending, CLOSED, RTAB_7},
+
     {RECEIVING, DATA_IND, NULL, NULL, FSM_SAME, CAPTURE},
     {RECEIVING, SYNC_IND, NULL, rtse_receive_checkpoint, FSM_SAME, CAPTURE},
     {RECEIVING, CHECKPOINT_RSP, NULL, rtse_receive_checkpoint_rsp, FSM_SAME, CAPTURE},
     {RECEIVING, END_IND, NULL, rtse_receive_end, RECEIVED, CAPTURE},
     {RECEIVING, GIVEN_UP_IND, NULL, rtse_receive_given_up, OPEN, INFERRED},
     {RECEIVING, TRANSFER_REFUSE, NULL, rtse_receive_refuse, SKIPPING, INFERRED},
+    PLEASE(RECEIVING),
     ABORTS(RECEIVING),
+    {RESUMING, RESUME_RSP, NULL, rtse_receive_resume_rsp, RECEIVING, INFERRED},
+    {RESUMING, RESUME_REFUSE, NULL, rtse_receive_resume_refuse, SKIPPING, OLD_STACK},
+    {RESUMING, RESUME_COMPLETED, NULL, rtse_receive_completed, CLOSED, RTAB_7},
+    ABORTS(RESUMING),
     {RECEIVED, CHECKPOINT_RSP, NULL, NULL, FSM_SAME, INFERRED}, // the answer to the end confirms all points
     {RECEIVED, TRANSFER_RSP, NULL, rtse_receive_end_rsp, OPEN, CAPTURE},
     {RECEIVED, TRANSFER_REFUSE, NULL, rtse_receive_refuse, SKIPPING, INFERRED},
     {RECEIVED, GIVEN_UP_IND, NULL, rtse_receive_given_up, OPEN, INFERRED},
+    PLEASE(RECEIVED),
     ABORTS(RECEIVED),
     {SKIPPING, DATA_IND, NULL, NULL, FSM_SAME, INFERRED},
     {SKIPPING, SYNC_IND, NULL, NULL, FSM_SAME, INFERRED},
     {SKIPPING, CHECKPOINT_RSP, NULL, NULL, FSM_SAME, INFERRED},
     {SKIPPING, END_IND, NULL, NULL, FSM_SAME, INFERRED},
     {SKIPPING, GIVEN_UP_IND, NULL, rtse_receive_skip_end, OPEN, INFERRED},
+    PLEASE(SKIPPING),
     ABORTS(SKIPPING),
+
     {RELEASING, RELEASE_CNF, NULL, confirm_close, CLOSED, CAPTURE},
+    {RELEASING, TURN_PLEASE_IND, two_way, NULL, FSM_SAME, INFERRED}, // it crossed
     ABORTS(RELEASING),
     {AWAIT_CLOSE, CLOSE_RSP, NULL, respond_close, CLOSED, CAPTURE},
     ABORTS(AWAIT_CLOSE),
@@ -287,6 +438,9 @@ static int request(struct rtse *r, enum event e, struct rtse_arg a) {
 int rtse_open_req(struct rtse *r, const struct acse_associate *as, struct bytes user_data) {
     return request(r, OPEN_REQ, (struct rtse_arg){.associate = as, .octets = user_data});
 }
+int rtse_recover_req(struct rtse *r, const struct acse_associate *as, const struct rtse_session_id *session) {
+    return request(r, OPEN_REQ, (struct rtse_arg){.associate = as, .session = session});
+}
 int rtse_open_rsp(struct rtse *r, const struct acse_associate *as, struct bytes user_data) {
     return request(r, OPEN_RSP, (struct rtse_arg){.associate = as, .octets = user_data});
 }
@@ -298,6 +452,12 @@ int rtse_transfer_req(struct rtse *r, uint64_t total, uint32_t timeout_ms) {
     uint32_t timeout = timeout_ms != 0 ? timeout_ms : r->params.transfer_timeout_ms;
     int err = request(r, TRANSFER_REQ, (struct rtse_arg){.total = total, .timeout_ms = timeout});
     return err == ERR_OK && total == 0 ? request(r, GIVE, (struct rtse_arg){.total = 0}) : err;
+}
+
+int rtse_resume_req(struct rtse *r, const struct rtse_recovery *old, uint64_t total, uint32_t timeout_ms) {
+    uint32_t timeout = timeout_ms != 0 ? timeout_ms : r->params.transfer_timeout_ms;
+    int err = request(r, RESUME_REQ, (struct rtse_arg){.recovery = old, .total = total, .timeout_ms = timeout});
+    return err == ERR_OK && r->octets == total ? request(r, GIVE, (struct rtse_arg){.total = 0}) : err;
 }
 
 size_t rtse_room(const struct rtse *r) {
@@ -320,6 +480,12 @@ int rtse_transfer_discard(struct rtse *r) {
     return request(r, DISCARD_REQ, (struct rtse_arg){.failure = &f});
 }
 
+int rtse_transfer_interrupt(struct rtse *r) {
+    struct stack_failure f;
+    stack_failure_set(&f, STACK_RTSE, false, -1, "rtse: the transfer was interrupted here");
+    return request(r, INTERRUPT_REQ, (struct rtse_arg){.failure = &f});
+}
+
 int rtse_checkpoint_rsp(struct rtse *r, uint32_t serial) {
     return request(r, CHECKPOINT_RSP, (struct rtse_arg){.serial = serial});
 }
@@ -328,6 +494,23 @@ int rtse_transfer_rsp(struct rtse *r) {
 }
 int rtse_transfer_refuse(struct rtse *r, int reason) {
     return request(r, TRANSFER_REFUSE, (struct rtse_arg){.reason = reason});
+}
+int rtse_resume_rsp(struct rtse *r, const struct rtse_recovery *state) {
+    return request(r, RESUME_RSP, (struct rtse_arg){.recovery = state});
+}
+// A peer of 1984 does not know the reason of RTAB.
+int rtse_resume_refuse(struct rtse *r, enum rtse_no_resume why) {
+    if (why == RTSE_RESUME_COMPLETED && r->protocol != RTSE_PROTOCOL_P1_1984)
+        return request(r, RESUME_COMPLETED, (struct rtse_arg){.serial = 0});
+    int reason =
+        why == RTSE_RESUME_COMPLETED ? RTSE_EXCEPTION_SEQUENCE_ERROR : RTSE_EXCEPTION_UNRECOVERABLE_PROCEDURE_ERROR;
+    return request(r, RESUME_REFUSE, (struct rtse_arg){.reason = reason});
+}
+int rtse_turn_please(struct rtse *r, uint32_t priority) {
+    return request(r, TURN_PLEASE_REQ, (struct rtse_arg){.serial = priority});
+}
+int rtse_turn_give(struct rtse *r) {
+    return request(r, TURN_GIVE_REQ, (struct rtse_arg){.serial = 0});
 }
 int rtse_close_req(struct rtse *r) {
     return request(r, CLOSE_REQ, (struct rtse_arg){.serial = 0});
@@ -345,19 +528,65 @@ bool rtse_receiving(const struct rtse *r) {
 bool rtse_skipping(const struct rtse *r) {
     return r->fsm.state == SKIPPING;
 }
-bool rtse_transferring(const struct rtse *r) {
-    return r->fsm.state >= SENDING && r->fsm.state <= SKIPPING;
+bool rtse_resuming(const struct rtse *r) {
+    return r->fsm.state == RESUMING;
 }
 
-void rtse_tick(struct rtse *r) {
+int rtse_pass(struct rtse *r, struct presentation_event e, uint32_t *serial) {
+    int err = presentation_event_req(r->presentation, &e);
+    if (err == ERR_OK && serial != NULL)
+        *serial = e.serial;
+    return err;
+}
+
+void rtse_activity_begin(struct rtse *r, struct bytes id) {
+    r->recovery.session = r->session;
+    r->recovery.n_activity_id =
+        (uint8_t)(id.n < sizeof r->recovery.activity_id ? id.n : sizeof r->recovery.activity_id);
+    if (r->recovery.n_activity_id > 0)
+        memcpy(r->recovery.activity_id, id.p, r->recovery.n_activity_id);
+}
+
+// ---- timers ----
+
+void rtse_progress(struct rtse *r) {
+    r->progress_deadline = r->params.no_progress_ms == 0 ? 0 : r->now_ms + r->params.no_progress_ms;
+}
+
+uint64_t rtse_deadline(const struct rtse *r) {
+    uint64_t a = r->transfer_deadline, b = r->progress_deadline;
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+// The association is of no use any more; what was confirmed may be resumed on another.
+static void no_progress(struct rtse *r) {
     struct stack_failure f;
-    r->deadline = 0;
-    stack_failure_set(&f, STACK_RTSE, false, -1, "rtse: the transfer made no progress for %u s", r->timeout_ms / 1000);
-    if ((r->fsm.state == SENDING || r->fsm.state == ENDING) &&
-        request(r, DISCARD_REQ, (struct rtse_arg){.failure = &f}) == ERR_OK)
+    if (rtse_receiving(r) && r->serial > r->recovery.serial) { // it is our user who is late
+        rtse_progress(r);
+        return;
+    }
+    rtse_timers_stop(r);
+    stack_failure_set(&f, STACK_RTSE, false, -1, "rtse: the transfer made no progress for %u s",
+                      r->params.no_progress_ms / 1000);
+    rtse_send_rtab(r, RTSE_ABORT_TEMPORARY_PROBLEM);
+    rtse_ended(r, &f);
+}
+
+static void out_of_time(struct rtse *r) {
+    struct stack_failure f;
+    r->transfer_deadline = 0;
+    stack_failure_set(&f, STACK_RTSE, false, -1, "rtse: the transfer was not done within its time");
+    if (request(r, DISCARD_REQ, (struct rtse_arg){.failure = &f}) == ERR_OK)
         return;
     rtse_send_rtab(r, RTSE_ABORT_TEMPORARY_PROBLEM);
     rtse_ended(r, &f);
+}
+
+void rtse_tick(struct rtse *r) {
+    if (r->progress_deadline != 0 && r->now_ms >= r->progress_deadline)
+        no_progress(r);
+    if (r->transfer_deadline != 0 && r->now_ms >= r->transfer_deadline)
+        out_of_time(r);
 }
 
 // ---- from ACSE and presentation ----
@@ -404,7 +633,7 @@ static int on_data(void *user, struct bytes piece) {
         return ERR_OK; // skipped, or over
     rtse_progress(r);
     size_t used = piece.n;
-    int err = r->x410        ? rtse_external_user.data(r, piece)
+    int err = r->x410        ? rtse_receive_stream(r, piece)
               : r->rttr.done ? ERR_SYNTAX
                              : tlv_stream_feed(&r->rttr, piece, &used);
     if (err == ERR_OK && used < piece.n)
@@ -434,9 +663,9 @@ static void on_event(void *user, const struct presentation_event *e) {
         [P_SYNC_MINOR] = {SYNC_IND, SYNC_CNF},
         [P_U_EXCEPTION_REPORT] = {EXCEPTION_IND, N_EVENTS},
         [P_P_EXCEPTION_REPORT] = {EXCEPTION_IND, N_EVENTS},
-        [P_TOKEN_PLEASE] = {TOKEN_IND, N_EVENTS},
+        [P_TOKEN_PLEASE] = {TURN_PLEASE_IND, N_EVENTS},
         [P_TOKEN_GIVE] = {TOKEN_IND, N_EVENTS},
-        [P_CONTROL_GIVE] = {TOKEN_IND, N_EVENTS},
+        [P_CONTROL_GIVE] = {TURN_GIVE_IND, N_EVENTS},
     };
     fsm_step(&r->fsm, events[e->primitive][e->response], &(struct rtse_arg){.event = e});
 }
@@ -460,6 +689,7 @@ void rtse_init(struct rtse *r, const struct rtse_params *p, bool is_initiator, s
 }
 
 void rtse_free(struct rtse *r) {
+    mem_free(r->points);
     buf_free(&r->slice);
     tlv_stream_free(&r->rttr);
     pdv_stream_free(&r->external);

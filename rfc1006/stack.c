@@ -6,6 +6,8 @@
 
 #include "rfc1006/stack_private.h"
 
+enum { TOKENS_RESPONDER = 0x15 }; // data, synchronize-minor, major/activity
+
 // ---- entering and leaving ----
 
 static void enter(struct stack *s, uint64_t now_ms) {
@@ -107,7 +109,7 @@ static void note_associate(struct stack *s, const struct acse_associate *as) {
 static void all_up(struct stack *s) {
     s->neg.rtse.checkpoint = s->rtse.checkpoint;
     s->neg.rtse.window = s->rtse.window;
-    s->neg.rtse.dialogue = RTSE_MONOLOGUE;
+    s->neg.rtse.dialogue = s->rtse.two_way ? RTSE_TWO_WAY_ALTERNATE : RTSE_MONOLOGUE;
     layer_up(s, STACK_SESSION, &s->neg.session.at_ms);
     layer_up(s, STACK_PRESENTATION, &s->neg.presentation.at_ms);
     layer_up(s, STACK_ASSOCIATION, &s->neg.association.at_ms);
@@ -210,7 +212,15 @@ static void on_open_ind(void *user, const struct rtse_open *o) {
     note_associate(s, o->associate);
     s->neg.rtse.mode = o->mode;
     s->neg.rtse.protocol = o->protocol;
-    struct stack_open open = {&s->neg, o->mode, o->protocol, o->user_data, o->checkpoint, o->window, o->dialogue};
+    struct stack_open open = {.so_far = &s->neg,
+                              .mode = o->mode,
+                              .protocol = o->protocol,
+                              .user_data = o->user_data,
+                              .checkpoint = o->checkpoint,
+                              .window = o->window,
+                              .dialogue = o->dialogue,
+                              .turn = o->turn,
+                              .recover = o->recover};
     s->up->rt_open_ind(s->ctx, &open);
 }
 
@@ -258,7 +268,8 @@ static void on_checkpoint_cnf(void *user, uint32_t serial, uint64_t octets) {
 }
 
 static struct stack_transfer_end transfer_end(const struct stack *s, const struct rtse_transfer_end *e) {
-    struct stack_transfer_end end = {.ok = e->ok, .octets = e->octets, .recovery = s->rtse.recovery};
+    struct stack_transfer_end end = {
+        .ok = e->ok, .octets = e->octets, .resumable = e->resumable, .recovery = &s->rtse.recovery};
     end.failure.cause = "";
     if (!e->ok)
         end.failure = *e->failure;
@@ -275,6 +286,24 @@ static void on_transfer_cnf(void *user, const struct rtse_transfer_end *e) {
     struct stack *s = user;
     struct stack_transfer_end end = transfer_end(s, e);
     s->up->rt_transfer_cnf(s->ctx, &end);
+}
+
+static void on_resume_ind(void *user, const struct rtse_recovery *old) {
+    struct stack *s = user;
+    if (s->up->rt_resume_ind != NULL)
+        s->up->rt_resume_ind(s->ctx, old);
+}
+
+static void on_turn_please_ind(void *user, uint32_t priority) {
+    struct stack *s = user;
+    if (s->up->rt_turn_please_ind != NULL)
+        s->up->rt_turn_please_ind(s->ctx, priority);
+}
+
+static void on_turn_give_ind(void *user) {
+    struct stack *s = user;
+    if (s->up->rt_turn_give_ind != NULL)
+        s->up->rt_turn_give_ind(s->ctx);
 }
 
 static void on_close_ind(void *user) {
@@ -300,6 +329,9 @@ const struct rtse_user stack_rtse_user = {
     .transfer_data = on_transfer_data,
     .checkpoint_ind = on_checkpoint_ind,
     .transfer_end = on_transfer_end,
+    .resume_ind = on_resume_ind,
+    .turn_please_ind = on_turn_please_ind,
+    .turn_give_ind = on_turn_give_ind,
     .checkpoint_cnf = on_checkpoint_cnf,
     .transfer_cnf = on_transfer_cnf,
     .close_ind = on_close_ind,
@@ -351,7 +383,7 @@ bool stack_closed(const struct stack *s) {
 }
 
 uint64_t stack_deadline(const struct stack *s) {
-    uint64_t all[] = {session_deadline(&s->session), s->rtse.deadline, s->open_deadline}, first = 0;
+    uint64_t all[] = {session_deadline(&s->session), rtse_deadline(&s->rtse), s->open_deadline}, first = 0;
     if (s->closed)
         return 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -365,8 +397,7 @@ void stack_tick(struct stack *s, uint64_t now_ms) {
         return;
     enter(s, now_ms);
     session_tick(&s->session, now_ms);
-    if (s->rtse.deadline != 0 && now_ms >= s->rtse.deadline)
-        rtse_tick(&s->rtse);
+    rtse_tick(&s->rtse);
     if (s->open_deadline != 0 && now_ms >= s->open_deadline) {
         stack_failure_set(&s->failure, STACK_TRANSPORT, false, -1, "the caller did not open an association within %u s",
                           s->params.open_timeout_ms / 1000);
@@ -396,12 +427,13 @@ static struct acse_associate associate_of(struct stack *s) {
     return as;
 }
 
-int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data) {
+static struct acse_associate request_of(struct stack *s) {
     const struct bytes acse = stack_acse_syntax;
     const struct bytes syntaxes[] = {acse, s->params.rtse_syntax, s->params.user_syntax};
     struct acse_associate as = associate_of(s);
     struct presentation_connect *pc = &as.presentation;
     pc->session.calling_ssel = s->params.calling.ssel;
+    pc->session.token_setting = s->params.initial_turn_responder ? TOKENS_RESPONDER : SESSION_SIDE_INITIATOR;
     pc->session.calling_ref = s->params.reference.user;
     pc->calling_psel = s->params.calling.psel;
     pc->n_contexts = STACK_N_SYNTAXES;
@@ -411,8 +443,19 @@ int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data) 
     s->neg.rtse.mode = s->params.mode;
     s->neg.called = s->params.called;
     s->neg.calling = s->params.calling;
+    return as;
+}
+
+int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data) {
+    struct acse_associate as = request_of(s);
     enter(s, now_ms);
     return leave_with(s, rtse_open_req(&s->rtse, &as, user_data));
+}
+
+int stack_rt_recover_req(struct stack *s, uint64_t now_ms, const struct rtse_session_id *session) {
+    struct acse_associate as = request_of(s);
+    enter(s, now_ms);
+    return leave_with(s, rtse_recover_req(&s->rtse, &as, session));
 }
 
 static struct acse_associate response_of(struct stack *s) {
@@ -458,6 +501,13 @@ int stack_rt_transfer_req(struct stack *s, uint64_t now_ms, uint64_t total, uint
     return leave_with(s, rtse_transfer_req(&s->rtse, total, timeout_ms));
 }
 
+int stack_rt_resume_req(struct stack *s, uint64_t now_ms, const struct rtse_recovery *old, uint64_t total,
+                        uint32_t timeout_ms) {
+    enter(s, now_ms);
+    s->moved = true;
+    return leave_with(s, rtse_resume_req(&s->rtse, old, total, timeout_ms));
+}
+
 size_t stack_transfer_room(const struct stack *s) {
     return rtse_room(&s->rtse);
 }
@@ -471,6 +521,11 @@ int stack_transfer_data(struct stack *s, uint64_t now_ms, struct bytes piece) {
 int stack_transfer_discard(struct stack *s, uint64_t now_ms) {
     enter(s, now_ms);
     return leave_with(s, rtse_transfer_discard(&s->rtse));
+}
+
+int stack_transfer_interrupt(struct stack *s, uint64_t now_ms) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_transfer_interrupt(&s->rtse));
 }
 
 int stack_checkpoint_rsp(struct stack *s, uint64_t now_ms, uint32_t serial) {
@@ -489,10 +544,37 @@ int stack_transfer_refuse(struct stack *s, uint64_t now_ms, enum rtse_exception 
 }
 
 int stack_recovery(const struct stack *s, struct rtse_recovery *out) {
-    if (!rtse_transferring(&s->rtse))
-        return ERR_ABSENT;
-    *out = s->rtse.recovery;
-    return ERR_OK;
+    return rtse_recovery_at(&s->rtse, 0, out);
+}
+
+int stack_recovery_at(const struct stack *s, uint32_t serial, struct rtse_recovery *out) {
+    return rtse_recovery_at(&s->rtse, serial, out);
+}
+
+int stack_resume_rsp(struct stack *s, uint64_t now_ms, const struct rtse_recovery *state) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_resume_rsp(&s->rtse, state));
+}
+
+int stack_resume_refuse(struct stack *s, uint64_t now_ms, enum rtse_no_resume why) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_resume_refuse(&s->rtse, why));
+}
+
+// ---- the turn ----
+
+bool stack_turn(const struct stack *s) {
+    return s->rtse.turn;
+}
+
+int stack_turn_please(struct stack *s, uint64_t now_ms, uint32_t priority) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_turn_please(&s->rtse, priority));
+}
+
+int stack_turn_give(struct stack *s, uint64_t now_ms) {
+    enter(s, now_ms);
+    return leave_with(s, rtse_turn_give(&s->rtse));
 }
 
 // ---- RT-CLOSE and aborts ----

@@ -2,7 +2,9 @@
 // One transport connection with all that is above it up to RTSE: tpkt, tp0, session, presentation, ACSE, RTSE,
 // composed. No I/O and no clock: the owner moves octets between the stack and its socket and passes `now_ms`.
 //
-// Monologue: the initiator sends. Normal mode and X.410 mode; a responder takes either and tells its user which.
+// Normal mode and X.410 mode; a responder takes either and tells its user which. Who has the turn may send: in a
+// monologue the initiator (or, when it says so, the responder) for as long as the association lasts, in a two-way
+// alternate dialogue the one to whom it was given.
 //   stack_input()               octets from the peer
 //   stack_output()              octets to the peer, to be drained by the owner
 //   stack_transport_closed()    the peer closed
@@ -54,7 +56,10 @@ struct stack_params {
     // RTSE_PROTOCOL_*.
     enum rtse_mode mode;
     int protocol;
-    struct bytes implementation_information; // ACSE, GraphicString; absent: not sent
+    enum rtse_dialogue dialogue;                     // initiator: proposed
+    bool initial_turn_responder;                     // initiator: the responder has it at first
+    bool refuse_monologue, refuse_two_way_alternate; // responder
+    struct bytes implementation_information;         // ACSE, GraphicString; absent: not sent
     uint32_t checkpoint; // K octets between checkpoints, 0: none. Initiator proposes; responder takes at most this
     uint32_t window;     // unconfirmed checkpoints, the same
     // Limits of what a peer can make us hold.
@@ -63,11 +68,14 @@ struct stack_params {
     // Timers, 0: none.
     uint32_t open_timeout_ms;    // from the first octet until RT-OPEN is confirmed (initiator) or indicated (responder)
     uint32_t release_timeout_ms; // from RT-CLOSE request to its confirm, and for the peer to disconnect after our abort
-    uint32_t transfer_timeout_ms; // no confirm and no octet for so long: the default of stack_rt_transfer_req
+    uint32_t transfer_timeout_ms; // from the start of a transfer to its confirm: the default of stack_rt_transfer_req
+    // During a transfer, without a confirmation (sender; without checkpoints: without the network taking an octet) or
+    // without an octet (receiver): the association is aborted.
+    uint32_t no_progress_ms;
 };
 
 // Contexts 1 ACSE, 3 RTSE, 5 user (2.6.0.2.12, 2.6.0.2.7), application context mts-transfer, checkpoint 30, window 5,
-// no selectors, TPDU size by default, unlimited TSDUs, generated references.
+// monologue, the other dialogue refused, no selectors, TPDU size by default, unlimited TSDUs, generated references.
 void stack_params_default(struct stack_params *p);
 
 // What was negotiated. at_ms is the time a layer was up, 0: it is not.
@@ -118,6 +126,11 @@ struct stack_open {
     struct bytes user_data;      // RTORQ user data: normal mode, tag [16] and all; X.410 mode, the bare argument
     uint32_t checkpoint, window; // proposed
     enum rtse_dialogue dialogue; // proposed
+    bool turn;                   // it is ours at first
+    // Not NULL: the peer recovers this association, which was lost. There are no user data, neither here nor in the
+    // answer: who the peer is must be known from what was kept. A user that has nothing of it refuses:
+    // RTSE_REFUSE_CANNOT_RECOVER.
+    const struct rtse_session_id *recover;
 };
 
 struct stack_open_result {
@@ -131,7 +144,8 @@ struct stack_transfer_end {
     bool ok;
     uint64_t octets;              // of the APDU: received, or confirmed
     struct stack_failure failure; // when not ok
-    struct rtse_recovery recovery;
+    bool resumable; // when not ok: interrupted, and may go on from here on the same association or another
+    const struct rtse_recovery *recovery; // valid until the callback returns
 };
 
 struct stack_user {
@@ -148,22 +162,32 @@ struct stack_user {
     void (*rt_open_cnf)(void *user, const struct stack_open_result *result);
 
     // Receiving. begin, octets in pieces, checkpoints, then end with ok: answer with stack_transfer_rsp (responsibility
-    // taken) or stack_transfer_refuse. end without ok: the sender gave up, drop what came; nothing to answer.
+    // taken) or stack_transfer_refuse. end without ok: the sender gave up; drop what came, unless it is resumable;
+    // nothing to answer.
     void (*rt_transfer_begin)(void *user, int32_t context_id); // of the EXTERNAL, -1: it names none
     void (*rt_transfer_data)(void *user, struct bytes piece);
     void (*rt_checkpoint_ind)(void *user, uint32_t serial,
                               uint64_t octets); // answer: stack_checkpoint_rsp when they are safe
     void (*rt_transfer_end)(void *user, const struct stack_transfer_end *end);
 
+    // The peer wants to go on with a transfer that was interrupted: `old` has session, activity identifier and serial
+    // number. Answer before returning, since octets follow at once: stack_resume_rsp or _refuse. Then come octets from
+    // octets_confirmed on, checkpoints and the end, but no begin. NULL, or no answer: it is unknown.
+    void (*rt_resume_ind)(void *user, const struct rtse_recovery *old);
+
     // Sending. `room` octets may be given now to stack_transfer_data; 0 is never reported.
     void (*rt_ready)(void *user, size_t room);
     void (*rt_checkpoint_cnf)(void *user, uint32_t serial, uint64_t octets); // NULL: not wanted
     void (*rt_transfer_cnf)(void *user, const struct stack_transfer_end *end);
 
+    // Two-way alternate dialogue. NULL: not wanted.
+    void (*rt_turn_please_ind)(void *user, uint32_t priority); // 0 is the highest: the peer wants to release
+    void (*rt_turn_give_ind)(void *user);                      // the turn is ours
+
     void (*rt_close_ind)(void *user); // answer: stack_rt_close_rsp
     void (*rt_close_cnf)(void *user);
     // After the association was open, or in place of rt_open_ind: it is gone, with any transfer (which gets no end of
-    // its own).
+    // its own; stack_recovery says from where it may be resumed).
     void (*abort_ind)(void *user, const struct stack_failure *failure);
     // Nothing more will come; close TCP when the output is drained. Last of all callbacks.
     void (*closed)(void *user);
@@ -186,6 +210,8 @@ const struct stack_negotiated *stack_negotiated(const struct stack *s);
 
 // RT-OPEN. Initiator: call once TCP is connected; user_data is the bind argument, in normal mode with its tag [16].
 int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data);
+// In its place: recover an association that was lost, to resume its transfer with stack_rt_resume_req.
+int stack_rt_recover_req(struct stack *s, uint64_t now_ms, const struct rtse_session_id *session);
 // Responder, before the answer: takes at most these instead of what the params say, now that the caller is known.
 void stack_rt_open_limit(struct stack *s, uint32_t checkpoint, uint32_t window);
 int stack_rt_open_rsp(struct stack *s, uint64_t now_ms, struct bytes user_data); // [17]
@@ -193,19 +219,36 @@ int stack_rt_open_rsp(struct stack *s, uint64_t now_ms, struct bytes user_data);
 // reason alone is sent; RTSE_REFUSE_NONE there means a validation failure.
 int stack_rt_open_refuse(struct stack *s, uint64_t now_ms, struct bytes user_data, enum rtse_refuse reason);
 
-// RT-TRANSFER of one APDU of `total` octets. timeout_ms 0: that of the params. Only the initiator of a monologue may.
+// RT-TRANSFER of one APDU of `total` octets. timeout_ms 0: that of the params. Only who has the turn may.
 int stack_rt_transfer_req(struct stack *s, uint64_t now_ms, uint64_t total, uint32_t timeout_ms);
+// The same of an APDU whose transfer was interrupted on this association or on one that this one recovers: octets are
+// taken from old->octets_confirmed on. When the receiver cannot, rt_transfer_cnf or abort_ind say so: the transfer is
+// to begin anew. One that turns out to be complete is confirmed. ERR_STATE: nothing was confirmed, or in another mode.
+int stack_rt_resume_req(struct stack *s, uint64_t now_ms, const struct rtse_recovery *old, uint64_t total,
+                        uint32_t timeout_ms);
 size_t stack_transfer_room(const struct stack *s); // what may be given now
 // At most the room just reported. Once all `total` octets are given, the activity is ended.
 int stack_transfer_data(struct stack *s, uint64_t now_ms, struct bytes piece);
 // Give up a transfer that is under way: the activity is discarded and rt_transfer_cnf says so when the peer confirmed.
 int stack_transfer_discard(struct stack *s, uint64_t now_ms);
+int stack_transfer_interrupt(struct stack *s, uint64_t now_ms); // the same, and it may be resumed
 
 int stack_checkpoint_rsp(struct stack *s, uint64_t now_ms, uint32_t serial); // and all before it
 int stack_transfer_rsp(struct stack *s, uint64_t now_ms);
 int stack_transfer_refuse(struct stack *s, uint64_t now_ms, enum rtse_exception reason);
-// The state to keep for a later resumption of the transfer under way (either side). ERR_ABSENT: there is none.
+// In rt_resume_ind. `state` is what was kept of that activity, confirmed at least up to old->serial. ERR_ABSENT: the
+// transfer cannot go on from it, and is refused unless another answer is given.
+int stack_resume_rsp(struct stack *s, uint64_t now_ms, const struct rtse_recovery *state);
+int stack_resume_refuse(struct stack *s, uint64_t now_ms, enum rtse_no_resume why);
+// What to keep for a later resumption of the transfer under way, interrupted or cut off (either side; until the stack
+// is freed). With serial 0 there is nothing to resume. ERR_ABSENT: there is none.
 int stack_recovery(const struct stack *s, struct rtse_recovery *out);
+// The receiver's, as it will be once the open point `serial` is confirmed: to be stored before that.
+int stack_recovery_at(const struct stack *s, uint32_t serial, struct rtse_recovery *out);
+
+bool stack_turn(const struct stack *s);                                     // we may send
+int stack_turn_please(struct stack *s, uint64_t now_ms, uint32_t priority); // who has not the turn, at any time
+int stack_turn_give(struct stack *s, uint64_t now_ms);                      // who has it, with no transfer under way
 
 int stack_rt_close_req(struct stack *s, uint64_t now_ms);
 int stack_rt_close_rsp(struct stack *s, uint64_t now_ms);

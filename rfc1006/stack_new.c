@@ -27,7 +27,9 @@ void stack_params_default(struct stack_params *p) {
         .output_high = 262144,
         .open_timeout_ms = 60000,
         .release_timeout_ms = 10000,
-        .transfer_timeout_ms = 300000,
+        .refuse_two_way_alternate = true,
+        .transfer_timeout_ms = 3600000,
+        .no_progress_ms = 120000,
     };
 }
 
@@ -107,10 +109,14 @@ static void init_upper(struct stack *s) {
                              .application_context = p->application_context,
                              .mode = p->mode,
                              .protocol = p->protocol,
+                             .dialogue = p->dialogue,
+                             .refuse_monologue = p->refuse_monologue,
+                             .refuse_two_way_alternate = p->refuse_two_way_alternate,
                              .checkpoint = p->checkpoint,
                              .window = p->window,
                              .output_high = p->output_high,
-                             .transfer_timeout_ms = p->transfer_timeout_ms};
+                             .transfer_timeout_ms = p->transfer_timeout_ms,
+                             .no_progress_ms = p->no_progress_ms};
     presentation_init(&s->presentation, &pp, &s->session, &acse_presentation_user, &s->acse, &rtse_presentation_user,
                       &s->rtse);
     acse_init(&s->acse, &s->presentation, &rtse_acse_user, &s->rtse);

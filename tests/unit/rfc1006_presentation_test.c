@@ -149,6 +149,49 @@ static void test_pdv_forms_cut_anywhere(void **state) {
         }
 }
 
+// Read up to each octet, what is noted there goes into another stream, which reads the rest.
+static void test_pdv_gone_on_elsewhere(void **state) {
+    (void)state;
+    unsigned marked = 0;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        for (size_t at = 0; at <= good[i].in.n; at++) {
+            struct seen s = {{0}, 0};
+            struct pdv_stream first, second;
+            struct pdv_mark m, again;
+            pdv_stream_init(&first, good[i].kind, &seen_user, &s);
+            pdv_stream_init(&second, good[i].kind, &seen_user, &s);
+            assert_int_equal(pdv_stream_feed(&first, bytes_of(good[i].in.p, at)), 0);
+            pdv_stream_mark(&first, &m);
+            if (m.valid) {
+                assert_int_equal(pdv_stream_restore(&second, &m), 0);
+                pdv_stream_mark(&second, &again);
+                assert_memory_equal(&m, &again, sizeof m);
+                assert_int_equal(pdv_stream_feed(&second, bytes_of(good[i].in.p + at, good[i].in.n - at)), 0);
+                assert_int_equal(pdv_stream_end(&second), 0);
+                assert_string_equal(s.log, good[i].seen);
+                marked++;
+            }
+            pdv_stream_free(&first);
+            pdv_stream_free(&second);
+        }
+    assert_true(marked > 150); // all but inside of contexts and syntaxes
+    struct pdv_stream p;
+    struct pdv_mark m = {.valid = true, .depth = PDV_MARK_DEPTH + 1, .form = 3};
+    pdv_stream_init(&p, PDV_EXTERNAL, &seen_user, NULL);
+    assert_int_equal(pdv_stream_restore(&p, &m), ERR_SYNTAX);
+    m.depth = 0;
+    m.in_primitive = true;
+    assert_int_equal(pdv_stream_restore(&p, &m), ERR_SYNTAX);
+    m.in_primitive = false;
+    m.raw_open = true;
+    m.raw_from = 1;
+    assert_int_equal(pdv_stream_restore(&p, &m), ERR_SYNTAX);
+    m.valid = false;
+    m.raw_from = 0;
+    assert_int_equal(pdv_stream_restore(&p, &m), ERR_SYNTAX);
+    pdv_stream_free(&p);
+}
+
 static void test_pdv_cut_short(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -419,6 +462,7 @@ static void test_texts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pdv_forms_cut_anywhere),
+        cmocka_unit_test(test_pdv_gone_on_elsewhere),
         cmocka_unit_test(test_pdv_cut_short),
         cmocka_unit_test(test_pdv_bad),
         cmocka_unit_test(test_pdv_whole),

@@ -27,25 +27,32 @@ struct side {
     enum stack_answer answer_t, answer_s, answer_p;
     bool hold_open, hold_checkpoints, hold_end, hold_close, refuse_open, refuse_with_data;
     enum rtse_refuse refuse_reason;
-    bool no_memory;           // allocations are made to fail: an answer that does aborts the association
-    bool checks_pattern;      // what is transferred is pattern_octet
-    struct bytes bind_result; // p NULL: an empty one
-    struct bytes apdu;        // to send; p NULL: the pattern
-    size_t give_max;          // octets given at once, 0: all the room
+    const struct rtse_recovery *kept; // NULL: nothing to resume
+    bool was_completed;               // ... and it was received whole
+    bool no_memory;                   // allocations are made to fail: an answer that does aborts the association
+    bool checks_pattern;              // what is transferred is pattern_octet
+    struct bytes bind_result;         // p NULL: an empty one
+    struct bytes apdu;                // to send; p NULL: the pattern
+    size_t give_max;                  // octets given at once, 0: all the room
     // what happened
     unsigned opens_ind, opens_cnf, begins, ends_ok, ends_bad, cnf_ok, cnf_bad, closes_ind, closes_cnf, aborts, closed;
     unsigned layers[STACK_N_LAYERS], checkpoints_ind, checkpoints_cnf;
-    uint32_t last_serial, max_unconfirmed;
+    unsigned resumes_ind, recovers_ind, turns_wanted, turns;
+    uint32_t priority;
+    struct rtse_recovery asked; // by resume_ind
+    uint32_t last_serial;
     uint64_t last_checkpoint_octets;
     bool accepted;
     int64_t context;
     struct stack_failure failure; // of a refusal, an abort, a transfer
     struct rtse_recovery recovery;
+    bool resumable;
     uint64_t received, sent, total;
     bool pattern_bad;
     uint32_t checkpoint, window; // as indicated
     enum rtse_mode mode;
     int protocol;
+    bool turn; // as indicated
     struct buf user_data, apdu_received;
     size_t output_max;
 };
@@ -94,11 +101,21 @@ static inline void side_open_ind(void *user, const struct stack_open *o) {
     d->window = o->window;
     d->mode = o->mode;
     d->protocol = o->protocol;
+    d->turn = o->turn;
     buf_clear(&d->user_data);
     assert_true(buf_append(&d->user_data, o->user_data.p, o->user_data.n) == 0 || d->no_memory);
     if (d->hold_open)
         return;
     int err;
+    if (o->recover != NULL) {
+        d->recovers_ind++;
+        assert_null(o->user_data.p);
+        if (d->kept != NULL && rtse_same_session(o->recover, &d->kept->session))
+            side_must(d, stack_rt_open_rsp(d->s, *d->now, o->user_data));
+        else
+            side_must(d, stack_rt_open_refuse(d->s, *d->now, o->user_data, RTSE_REFUSE_CANNOT_RECOVER));
+        return;
+    }
     if (d->refuse_with_data)
         err = stack_rt_open_refuse(d->s, *d->now, bytes_of(bind_error, sizeof bind_error), RTSE_REFUSE_NONE);
     else if (d->refuse_open)
@@ -149,11 +166,36 @@ static inline void side_checkpoint_ind(void *user, uint32_t serial, uint64_t oct
 static inline void side_transfer_end(void *user, const struct stack_transfer_end *e) {
     struct side *d = user;
     *(e->ok ? &d->ends_ok : &d->ends_bad) += 1;
-    d->recovery = e->recovery;
+    d->recovery = *e->recovery;
+    d->resumable = e->resumable;
     if (!e->ok)
         d->failure = e->failure;
     else if (!d->hold_end)
         side_must(d, stack_transfer_rsp(d->s, *d->now));
+}
+
+static inline void side_resume_ind(void *user, const struct rtse_recovery *old) {
+    struct side *d = user;
+    d->resumes_ind++;
+    d->asked = *old;
+    if (d->kept == NULL || !rtse_same_activity(old, d->kept))
+        return; // no answer: unknown
+    if (d->was_completed) {
+        side_must(d, stack_resume_refuse(d->s, *d->now, RTSE_RESUME_COMPLETED));
+        return;
+    }
+    if (stack_resume_rsp(d->s, *d->now, d->kept) == ERR_OK)
+        d->received = d->kept->octets_confirmed;
+}
+
+static inline void side_turn_please(void *user, uint32_t priority) {
+    struct side *d = user;
+    d->turns_wanted++;
+    d->priority = priority;
+}
+
+static inline void side_turn_give(void *user) {
+    ((struct side *)user)->turns++;
 }
 
 static inline void side_ready(void *user, size_t room) {
@@ -186,7 +228,8 @@ static inline void side_checkpoint_cnf(void *user, uint32_t serial, uint64_t oct
 static inline void side_transfer_cnf(void *user, const struct stack_transfer_end *e) {
     struct side *d = user;
     *(e->ok ? &d->cnf_ok : &d->cnf_bad) += 1;
-    d->recovery = e->recovery;
+    d->recovery = *e->recovery;
+    d->resumable = e->resumable;
     if (!e->ok)
         d->failure = e->failure;
 }
@@ -223,6 +266,9 @@ static const struct stack_user side_user = {
     .rt_transfer_data = side_data,
     .rt_checkpoint_ind = side_checkpoint_ind,
     .rt_transfer_end = side_transfer_end,
+    .rt_resume_ind = side_resume_ind,
+    .rt_turn_please_ind = side_turn_please,
+    .rt_turn_give_ind = side_turn_give,
     .rt_ready = side_ready,
     .rt_checkpoint_cnf = side_checkpoint_cnf,
     .rt_transfer_cnf = side_transfer_cnf,
