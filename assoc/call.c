@@ -156,6 +156,10 @@ static void stack_params_of(const struct assoc *a, struct stack_params *p) {
     struct conf_selectors calling = conf_calling(a->peer, a->stack_conf);
     p->called = selectors(&a->peer->called);
     p->calling = selectors(&calling);
+    if (a->peer->mode == CONF_X410_1988) {
+        p->mode = RTSE_X410;
+        p->protocol = RTSE_PROTOCOL_P1_1988;
+    }
     p->checkpoint = a->peer->checkpoint_k;
     p->window = a->peer->window;
     p->open_timeout_ms = OPEN_MS;

@@ -296,7 +296,7 @@ static bool is_repetition(struct events *e, const struct event_def *def, const s
         if (strcmp(r->key, key) == 0)
             break;
     }
-    if (r != NULL && strcmp(r->text, text) == 0 && now - r->written_ms < e->options.repeat_ms) {
+    if (r != NULL && (def->loose || strcmp(r->text, text) == 0) && now - r->written_ms < e->options.repeat_ms) {
         r->count++;
         mem_free(key);
         return true;

@@ -24,6 +24,7 @@ struct event_def {
     const char
         *key; // the fields that tell one repeating case from another, separated by spaces; NULL: never suppressed
     const char *meaning, *causes, *action; // for the documentation
+    bool loose; // repeats even when the text differs: what a stranger sends must not decide how much is written
 };
 
 struct event_field {

@@ -96,6 +96,8 @@ struct conf_stack { // a local attachment: where it listens, and what its calls 
     uint64_t bind_within_ms;                   // from a caller's connection to its bind
 };
 
+// How we call a peer; its calls may come in either mode.
+enum conf_protocol { CONF_NORMAL_MODE, CONF_X410_1988 };
 enum conf_password_form { CONF_PASSWORD_OCTET, CONF_PASSWORD_IA5 };
 
 struct conf_retry {
@@ -117,6 +119,7 @@ struct conf_peer {
     struct conf_selectors calling;   // ours when we call; see conf_calling
     struct conf_domain domain;
     struct conf_credentials local, remote;
+    enum conf_protocol mode;
     enum conf_password_form password_form; // in which we send our own password
     uint64_t size_limit;                   // of a content; 0: none
     unsigned checkpoint_k;                 // RTSE checkpoint size in units of 1024 octets; 0: no checkpoints

@@ -387,6 +387,11 @@ bool draft_password(struct draft *d, struct lex_loc loc, const void *p, size_t n
     return password != NULL;
 }
 
+void draft_protocol(struct draft *d, struct lex_loc loc, enum conf_protocol mode) {
+    if (draft_once(d, loc, DRAFT_MODE, "mode"))
+        d->peer->peer.mode = mode;
+}
+
 void draft_form(struct draft *d, struct lex_loc loc, enum conf_password_form form) {
     if (draft_once(d, loc, DRAFT_FORM, "password form"))
         d->peer->peer.password_form = form;

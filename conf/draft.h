@@ -171,6 +171,7 @@ void draft_via(struct draft *d, struct lex_loc loc, const char *name);
 void draft_accept(struct draft *d, struct lex_loc loc, const char *prefix);
 void draft_credentials(struct draft *d, struct lex_loc loc, int item, const char *name, struct lex_loc name_loc,
                        struct lex_loc password_loc, const char *password, const char *file);
+void draft_protocol(struct draft *d, struct lex_loc loc, enum conf_protocol mode);
 void draft_form(struct draft *d, struct lex_loc loc, enum conf_password_form form);
 void draft_size_limit(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t size);
 void draft_checkpoint(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t size);

@@ -55,7 +55,7 @@ static void conf_error(const struct lex_loc *loc, struct draft *d, const char *t
 %token GENERATION GIVEN_NAME GROUP HOST IA5 IDLE IN INCLUDE INITIALS JSON K KEEP LEAST LIFETIME LIMIT LISTEN LOCAL
 %token MESSAGES MODE MONOLOGUE MOST MTA NAME NON_URGENT NONE NORMAL NUMERIC_USER_ID OCTET ON OPEN_KW ORGANIZATION
 %token PASSWORD PEER PER PLAIN PORT PRMD PSEL REMOTE RESERVE RETRY ROUTE SIZE_KW SOCKET SOURCE SPOOL SSEL STACK STATUS
-%token SUBMIT SURNAME SYSLOG TERMINAL_ID TIMEOUT TIMES TO TRANSFER TSEL UNIT URGENT VIA WINDOW WITHIN WITHOUT X121
+%token SUBMIT SURNAME SYSLOG TERMINAL_ID TIMEOUT TIMES TO TRANSFER TSEL UNIT URGENT VIA WINDOW WITHIN WITHOUT X121 X410_1988
 
 %type <number> format port cost size_or_none priority
 %type <word> attribute_word socket_word domain_word
@@ -183,7 +183,8 @@ peer_item: %empty | wrong
     | PASSWORD FORM OCTET { draft_form(d, @1, CONF_PASSWORD_OCTET); }
     | PASSWORD FORM IA5 { draft_form(d, @1, CONF_PASSWORD_IA5); }
     | SIZE_KW LIMIT size_or_none { draft_size_limit(d, @1, @3, $3); }
-    | MODE NORMAL { draft_once(d, @1, DRAFT_MODE, "mode"); }
+    | MODE NORMAL { draft_protocol(d, @1, CONF_NORMAL_MODE); }
+    | MODE X410_1988 { draft_protocol(d, @1, CONF_X410_1988); }
     | DIALOGUE MONOLOGUE { draft_once(d, @1, DRAFT_DIALOGUE, "dialogue"); }
     | CHECKPOINT size_or_none { draft_checkpoint(d, @1, @2, $2); }
     | CHECKPOINT size_or_none WINDOW NUMBER { draft_checkpoint(d, @1, @2, $2); draft_window(d, @3, @4, $4); }

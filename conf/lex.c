@@ -111,6 +111,7 @@ static const struct lex_entry words[] = {
     {T_WITHIN, "within"},
     {T_WITHOUT, "without"},
     {T_X121, "x121"},
+    {T_X410_1988, "x410-1988"},
 };
 
 static const struct lex_entry others[] = {

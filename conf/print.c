@@ -214,7 +214,7 @@ void print_peer(struct printer *p, const struct conf_peer *peer) {
     put_credentials(p, "remote", &peer->remote);
     putf(p, "    password form %s\n", peer->password_form == CONF_PASSWORD_IA5 ? "ia5" : "octet");
     put_size(p, "    size limit ", peer->size_limit);
-    put(p, "\n    mode normal\n    dialogue monologue\n");
+    putf(p, "\n    mode %s\n    dialogue monologue\n", peer->mode == CONF_X410_1988 ? "x410-1988" : "normal");
     put_size(p, "    checkpoint ", (uint64_t)peer->checkpoint_k * 1024);
     putf(p, " window %u\n", peer->window);
     putf(p, "    open retry %u times", peer->open_retry.times);

@@ -203,7 +203,7 @@ static const struct event_def catalogue[EV_EVENTS] = {
          "A port scan; a monitoring probe; a called selector that this stack does not have; a peer of another mode or "
          "dialogue; a caller that said nothing for 60 s; more than 16 callers of one address, or 256 in all, that have "
          "not bound yet.",
-         "When it is a peer: the step names the layer; compare the selectors with those of the stack."},
+         "When it is a peer: the step names the layer; compare the selectors with those of the stack.", .loose = true},
     [EV_RECEIVE_REFUSED] = {20105, EVENT_WARNING, "receive-refused", "Peer {peer}: a transfer was refused: {what}",
                             "peer", "What a peer sent could not be taken. It has been told, and keeps the message.",
                             "No room (the peer tries again later); octets that are no MTS-APDU, or one past a limit.",
