@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "assoc/assoc.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -141,8 +142,19 @@ static void on_writable(void *user) {
     assoc_pump(a);
 }
 
+static const char *connect_cause(int err) {
+    switch (err) {
+    case 0: return "";
+    case ECONNREFUSED: return "nothing listens there, a packet filter, or a wrong address or port";
+    case ECONNRESET: return "what listens there drops calls from our address at once, or a packet filter does";
+    case ETIMEDOUT: return "a packet filter drops the call, the machine is down, or the address is wrong";
+    case ENETUNREACH:
+    case EHOSTUNREACH: return "there is no route to that address, or the machine is down";
+    default: return "the network, a packet filter, or a wrong address or port";
+    }
+}
+
 static void on_tcp_closed(void *user, int err, const char *error) {
-    (void)err;
     struct assoc *a = user;
     if (a->stack != NULL && !stack_closed(a->stack)) {
         stack_transport_closed(a->stack, loop_now_ms(a->env->loop), error);
@@ -152,7 +164,7 @@ static void on_tcp_closed(void *user, int err, const char *error) {
     if (a->step == ASSOC_CONNECT) {
         struct assoc_failure f;
         assoc_failure_set(a, &f, ASSOC_CONNECT, false, error == NULL ? "the connection was closed" : error,
-                          err == 0 ? "" : "nothing listens there, a packet filter, or a wrong address or port");
+                          connect_cause(err));
         assoc_over(a, &f);
         return;
     }
@@ -184,6 +196,8 @@ static enum assoc_step step_of_layer(const struct assoc *a, enum stack_layer lay
 static void failure_of_stack(struct assoc *a, const struct stack_failure *s, struct assoc_failure *f) {
     assoc_failure_set(a, f, a->open ? ASSOC_OPEN : step_of_layer(a, s->layer), s->by_peer, s->text, s->cause);
     f->reason = s->reason;
+    if (f->cause[0] == 0 && a->initiator && a->step == ASSOC_TRANSPORT && strncmp(s->text, "tpkt", 4) == 0)
+        snprintf(f->cause, sizeof f->cause, "another protocol than RFC 1006 answers there: check address and port");
 }
 
 static enum stack_answer on_address(void *user, enum stack_layer layer, const struct stack_address *called,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 
 #include "conf/conf.h"
 
-enum { ANSWER_MAX = 256 << 20, ANSWER_SECONDS = 300, FDS_MAX = 4 };
+enum { ANSWER_MAX = 256 << 20, ANSWER_SECONDS = 300, FDS_MAX = 4, SLOW_MS = 2000 };
 
 static const char *const options[] = {"status", "submit", "control"};
 static const char *const defaults[] = {"/run/x400/status", "/run/x400/submit", "/run/x400/control"};
@@ -42,7 +43,7 @@ static const char *find_path(struct cli *c, const struct args *a, enum client_so
     if (path != NULL)
         return path;
     struct conf_errors errors;
-    struct conf *conf = conf_load_public(file != NULL ? file : X400D_SYSCONFDIR "/x400d.conf", &errors);
+    struct conf *conf = conf_load_sockets(file != NULL ? file : X400D_SYSCONFDIR "/x400d.conf", &errors);
     if (conf != NULL) {
         const struct conf_mta *m = &conf->mta;
         path = least == CLIENT_STATUS ? m->status.path : least == CLIENT_SUBMIT ? m->submit.path : m->control.path;
@@ -92,7 +93,7 @@ static int explain(const struct cli *c, const struct args *a, const char *path, 
         fprintf(c->err, "  is x400d running%s?\n", args_has(a, "file") ? " with this configuration" : "");
     if (guessed)
         fprintf(c->err,
-                "  this is the default path, because " X400D_SYSCONFDIR "/x400d.conf could not be read or has errors:\n"
+                "  this is the default path, because " X400D_SYSCONFDIR "/x400d.conf could not be read:\n"
                 "  -f FILE names another configuration, --%s PATH the socket\n",
                 options[least]);
     return CLI_FAILED;
@@ -223,6 +224,21 @@ static json_t *result_of(struct client *d, json_t *answer, const char *why) {
     return result;
 }
 
+// On a terminal, an answer that takes its time is seen to be waited for.
+static ssize_t wait_for_line(struct client *d, int *fd_in, const char **why) {
+    struct pollfd p = {.fd = d->fd, .events = POLLIN};
+    const struct cli *c = d->c;
+    bool slow = c->err_terminal && d->in.len == 0 && poll(&p, 1, SLOW_MS) == 0;
+    if (slow) {
+        fprintf(c->err, "waiting for the daemon");
+        fflush(c->err);
+    }
+    ssize_t n = read_line(d, fd_in, why);
+    if (slow)
+        fputs("\r\033[K", c->err);
+    return n;
+}
+
 json_t *client_ask(struct client *d, json_t *request, int fd, int *fd_in) {
     json_error_t e;
     const char *why = "memory is short";
@@ -240,7 +256,7 @@ json_t *client_ask(struct client *d, json_t *request, int fd, int *fd_in) {
         why = strerror(errno);
         free(line);
     }
-    ssize_t n = sent ? read_line(d, fd_in, &why) : -1;
+    ssize_t n = sent ? wait_for_line(d, fd_in, &why) : -1;
     if (n < 0) {
         cli_fail(d->c, "the daemon on %s: %s", d->path, why);
         return NULL;

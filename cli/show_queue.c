@@ -7,6 +7,21 @@
 
 const struct option show_queue_options[] = {SELECT_OPTIONS, {0}};
 
+// Why all messages for a peer wait: those that were not tried yet have no error of their own.
+static void print_failures(const struct cli *c, const json_t *hops) {
+    size_t k;
+    json_t *h;
+    json_array_foreach((json_t *)hops, k, h) {
+        const char *why = json_text(h, "last_failure");
+        int64_t next = json_number(h, "next_attempt");
+        if (next == 0 || *why == 0)
+            continue;
+        fprintf(c->out, "%s%s%s: next attempt %s; last failure: %s\n\n", paint_on(c, PAINT_BAD),
+                text_clean(c->arena, json_text(h, "next_hop")), paint_off(c, PAINT_BAD), text_ago(c, next),
+                text_clean(c->arena, why));
+    }
+}
+
 static int print_hops(struct cli *c, const json_t *hops) {
     static const struct column columns[] = {{"NEXT HOP", 0},   {"URGENT", 1}, {"NORMAL", 1},
                                             {"NON-URGENT", 1}, {"LATER", 1},  {"RUNNING", 1}};
@@ -29,6 +44,7 @@ static int print_hops(struct cli *c, const json_t *hops) {
         return CLI_DONE;
     int status = table_print(&t, "");
     fputc('\n', c->out);
+    print_failures(c, hops);
     return status;
 }
 

@@ -166,6 +166,9 @@ struct conf {
 struct conf *conf_load(const char *path, struct conf_errors *errors);
 // The same without opening the password files, which an ordinary user may not: for clients of the daemon.
 struct conf *conf_load_public(const char *path, struct conf_errors *errors);
+// For what only wants the paths of the sockets: other errors do not matter, and nothing else in it may be used. So the
+// daemon can be asked, and told to reload, while its file has an error. NULL when there is no mta block to be seen.
+struct conf *conf_load_sockets(const char *path, struct conf_errors *errors);
 void conf_free(struct conf *c); // overwrites the passwords first; NULL is allowed
 
 // NULL when there is none of that name.

@@ -59,10 +59,19 @@ static void print_place(const struct conf_where *w, FILE *out) {
     fputs(": ", out);
 }
 
+// Octets that a terminal would obey are shown as a dot.
+static void print_line(const char *text, FILE *out) {
+    for (; *text != '\0'; text++)
+        putc(((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7F ? '.' : *text, out);
+    putc('\n', out);
+}
+
 // The caret stands under its character: tabs stay tabs, and the second and later octets of a UTF-8 character take no
 // room.
 static void print_source(const struct conf_error *e, FILE *out) {
-    fprintf(out, "%5u | %s\n      | ", e->where.line, e->source);
+    fprintf(out, "%5u | ", e->where.line);
+    print_line(e->source, out);
+    fputs("      | ", out);
     for (size_t i = 0; i < e->caret && e->source[i] != '\0'; i++) {
         if (e->source[i] == '\t')
             putc('\t', out);

@@ -149,8 +149,15 @@ const char *lex_name(int token) {
     return word == NULL ? "something else" : word;
 }
 
+static bool at(const struct lex *l, const char *s) {
+    size_t n = strlen(s);
+    return (size_t)(l->end - l->p) >= n && memcmp(l->p, s, n) == 0;
+}
+
 void lex_init(struct lex *l, struct arena *a, const char *text, size_t n) {
     *l = (struct lex){.arena = a, .text = text, .end = text + n, .p = text, .line_start = text, .line = 1};
+    if (at(l, "\xEF\xBB\xBF")) // the byte order mark that some editors write
+        l->text = l->line_start = l->p = text + 3;
 }
 
 static int lex_fail(struct lex *l, const char *error, const char *hint) {
@@ -169,11 +176,6 @@ static void end_line(struct lex *l) { // at a line feed
     l->p++;
     l->line++;
     l->line_start = l->p;
-}
-
-static bool at(const struct lex *l, const char *s) {
-    size_t n = strlen(s);
-    return (size_t)(l->end - l->p) >= n && memcmp(l->p, s, n) == 0;
 }
 
 // To the next token or the end of a line that had one; comments, empty and continued lines are passed over.
@@ -413,6 +415,8 @@ const char *lex_line(const struct lex *l, struct arena *a, struct lex_loc loc, s
     while (p < end && err == 0) {
         if (p >= target && *caret == (size_t)-1)
             *caret = out.len;
+        if (*p == '#' && secret)
+            break; // a comment, unless it belongs to a password without quotes
         const char *next = token_end(p, end);
         size_t n = (size_t)(next - p);
         bool blank = *p == ' ' || *p == '\t', is_file = n == 4 && (!memcmp(p, "file", 4) || !memcmp(p, "form", 4));

@@ -114,7 +114,7 @@ void parse_unexpected(struct draft *d, struct lex_loc loc, int token, const int 
     f->block_lost = f->block.line > 0 && begins_block(token) && begins_statement(f);
     if (token == T_YYEOF && f->block.line > 0) {
         draft_error(d, loc, arena_printf(a, "the block that begins in line %u has no }", f->block.line),
-                    "the file ends inside of a %s block", f->block_word);
+                    "the file ends inside of the %s block", f->block_word);
         f->block.line = 0;
         return;
     }

@@ -4,8 +4,10 @@ conf_GEN_OBJS := $(BUILD)/conf/grammar.o
 
 $(BUILD)/conf/grammar.c: conf/grammar.y
 	@mkdir -p $(@D)
-	bison -Wall -Werror -o $@ --header=$(BUILD)/conf/grammar.h $<
+	$(call SAY,BISON)
+	$(Q)bison -Wall -Werror -o $@ --header=$(BUILD)/conf/grammar.h $<
 $(BUILD)/conf/grammar.h: $(BUILD)/conf/grammar.c ;
 $(BUILD)/conf/grammar.o: $(BUILD)/conf/grammar.c
-	$(CC) $(OUR_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(CC) $(OUR_CFLAGS) -MMD -MP -c -o $@ $<
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard conf/*.c)): | $(BUILD)/conf/grammar.h

@@ -141,10 +141,20 @@ static void tell_end(struct link *l, const struct assoc_failure *f) {
                 {"local", l->local}, {"remote", l->remote}, {"what", f->text});
 }
 
+// Without the port, which is another one at each attempt: what repeats is then seen to repeat.
+static const char *host_of(const char *address, char out[NET_ADDRESS_TEXT]) {
+    const char *colon = strrchr(address, ':');
+    bool port = colon != NULL && (strchr(address, ':') == colon || colon[-1] == ']');
+    snprintf(out, NET_ADDRESS_TEXT, "%.*s", (int)(port ? colon - address : (ptrdiff_t)strlen(address)), address);
+    return out;
+}
+
 static void call_failed_event(struct peer *p, const struct assoc_failure *f, const char *stack) {
     const struct event_def *def = mta_event(EV_CALL_FAILED);
-    EVENT_RAISE(p->m->events, def, {"peer", p->name}, {"stack", stack}, {"local", f->local}, {"remote", f->remote},
-                {"step", assoc_step_text(f->step)}, {"what", f->text}, {"cause", f->cause});
+    char local[NET_ADDRESS_TEXT];
+    EVENT_RAISE(p->m->events, def, {"peer", p->name}, {"stack", stack}, {"local", host_of(f->local, local)},
+                {"remote", f->remote}, {"step", assoc_step_text(f->step)}, {"what", f->text},
+                {"cause", f->cause[0] != 0 ? f->cause : NULL});
     if (f->step == ASSOC_CONNECT)
         EVENT_RAISE(p->m->events, mta_event(EV_CONNECT_ERROR), {"peer", p->name}, {"local", f->local},
                     {"remote", f->remote}, {"what", f->text});

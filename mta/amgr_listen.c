@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The answering half: listeners, and who may bind.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,6 +130,9 @@ static void listen_failed(struct listening *n) {
     char seconds[12], address[300];
     snprintf(seconds, sizeof seconds, "%d", LISTEN_RETRY_MS / 1000);
     snprintf(address, sizeof address, "%s port %u", n->conf->listen.host, n->conf->listen.port);
+    if (n->conf->listen.port < 1024 && strstr(n->error, strerror(EACCES)) != NULL)
+        snprintf(n->error + strlen(n->error), sizeof n->error - strlen(n->error),
+                 " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)");
     EVENT_RAISE(n->a->m->events, mta_event(EV_LISTEN_FAILED), {"stack", n->conf->name}, {"address", address},
                 {"what", n->error}, {"seconds", seconds});
     loop_timer_in(n->retry, LISTEN_RETRY_MS);

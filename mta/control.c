@@ -361,7 +361,11 @@ static int socket_open(struct control_socket *s, const struct conf_socket *conf,
     ok = ok && (g == NULL || chown(conf->path, (uid_t)-1, g->gr_gid) == 0) && chmod(conf->path, conf->mode) == 0 &&
          listen(s->fd, CLIENTS_MAX) == 0;
     if (!ok) {
-        snprintf(why, 256, "the socket %s: %s", conf->path, strerror(errno));
+        int e = errno;
+        snprintf(why, 256, "the socket %s: %s%s", conf->path, strerror(e),
+                 e == ENOENT   ? " (its folder is to be made, and to belong to the daemon's user)"
+                 : e == EACCES ? " (its folder is to belong to the daemon's user)"
+                               : "");
         return ERR_SYSTEM;
     }
     s->path = mem_strdup(conf->path);

@@ -108,7 +108,8 @@ static const struct event_def catalogue[EV_EVENTS] = {
          "peer call from the one that is listed."},
     [EV_CALL_FAILED] =
         {9318, EVENT_WARNING, "call-failed",
-         "Peer {peer}: the call over stack {stack} from {local} to {remote} failed at the step {step}: {what}. {cause}",
+         "Peer {peer}: the call over stack {stack} from {local} to {remote} failed at the step {step}: {what}; likely: "
+         "{cause}",
          "peer stack remote",
          "One attempt to call a peer, with one stack and one address, failed; the step says how far it came. The next "
          "pair is tried; when it was the last one, event 289 follows.",

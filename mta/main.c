@@ -143,6 +143,20 @@ static const char *fixed_difference(const struct conf *from, const struct conf *
     return NULL;
 }
 
+static void tell_not_taken(struct daemon *d, const struct conf_errors *errors, const char *fixed) {
+    char what[600] = "unreadable";
+    const struct conf_error *e = errors->first;
+    while (e != NULL && e->warning)
+        e = e->next;
+    if (fixed != NULL)
+        snprintf(what, sizeof what, "%s cannot change while the daemon runs", fixed);
+    else if (e != NULL && e->where.file != NULL && e->where.line > 0)
+        snprintf(what, sizeof what, "%s:%u: %s", e->where.file, e->where.line, e->text);
+    else if (e != NULL)
+        snprintf(what, sizeof what, "%s", e->text);
+    EVENT_RAISE(d->m.events, mta_event(EV_CONF_ERROR), {"file", d->conf_path}, {"what", what});
+}
+
 static void errors_text(const struct conf_errors *errors, struct buf *out) {
     char *text = NULL;
     size_t n = 0;
@@ -186,10 +200,7 @@ int mta_reload(struct mta *m, bool dry_run, struct buf *out) {
         buf_printf(out, "%s cannot change while the daemon runs: stop and start it\n", fixed);
     if (fresh == NULL || fixed != NULL) {
         if (!dry_run)
-            EVENT_RAISE(m->events, mta_event(EV_CONF_ERROR), {"file", d->conf_path},
-                        {"what", fixed != NULL          ? fixed
-                                 : errors.first == NULL ? "unreadable"
-                                                        : errors.first->text});
+            tell_not_taken(d, &errors, fixed);
         conf_errors_free(&errors);
         conf_free(fresh);
         return ERR_SYNTAX;

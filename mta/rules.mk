@@ -11,6 +11,8 @@ mta_APART += mta/events_doc.c
 .PHONY: docs
 docs: $(BUILD)/events.md
 $(BUILD)/events.md: $(BUILD)/events-doc
-	$< >$@
+	$(call SAY,DOC)
+	$(Q)$< >$@
 $(BUILD)/events-doc: $(BUILD)/mta/events_doc.o $(BUILD)/mta/events.o $(BUILD)/libbase.a
-	$(CC) $(OUR_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) $(OUR_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)

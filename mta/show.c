@@ -133,13 +133,26 @@ static json_t *show_item(const struct item *i) {
                      (json_int_t)i->deferred, "held", (int)i->held, "open", (int)i->n_open, "recipients", recipients);
 }
 
+// The peer that serves a next hop; NULL: a directory, or a peer that is no longer configured.
+static const struct peer *peer_of(struct mta *m, const struct hop *h) {
+    struct peer *p = amgr_peers(m->amgr);
+    while (p != NULL && p->hop != h)
+        p = LIST_NEXT(p, link);
+    return p;
+}
+
 static json_t *show_hops(struct mta *m) {
     json_t *hops = json_array();
-    for (struct hop *h = queue_hops(m->queue); h != NULL; h = LIST_NEXT(h, link))
-        json_array_append_new(hops, json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "next_hop", h->name, "urgent",
-                                              (int)h->n_ready[P1_URGENT], "normal", (int)h->n_ready[P1_NORMAL],
-                                              "non_urgent", (int)h->n_ready[P1_NON_URGENT], "later", (int)h->n_waiting,
-                                              "running", (int)h->n_running));
+    for (struct hop *h = queue_hops(m->queue); h != NULL; h = LIST_NEXT(h, link)) {
+        const struct peer *p = peer_of(m, h);
+        bool retrying = p != NULL && p->retrying;
+        json_array_append_new(hops,
+                              json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:o, s:I}", "next_hop", h->name, "urgent",
+                                        (int)h->n_ready[P1_URGENT], "normal", (int)h->n_ready[P1_NORMAL], "non_urgent",
+                                        (int)h->n_ready[P1_NON_URGENT], "later", (int)h->n_waiting, "running",
+                                        (int)h->n_running, "last_failure", text(retrying ? p->last_failure : NULL),
+                                        "next_attempt", (json_int_t)(retrying ? p->retry_utc : 0)));
+    }
     return hops;
 }
 

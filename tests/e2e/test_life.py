@@ -145,7 +145,8 @@ def test_reload_with_errors(w):
                 check(False, "a configuration with errors was taken")
             except Refused as e:
                 check("x400d.conf" in str(e), f"the error names the file: {e}")
-    equal(len(a.events(20011)) > 0, True, "event 20011")
+    equal(len(a.events(20011)), 3, "events 20011, none of a dry run")
+    check("x400d.conf:" in a.events(20011)[0]["what"], "event 20011 names file and line")
     check(not a.events(20010), "nothing was loaded")
     a.submit(user("Receiver", "BETA"))  # the running one is untouched
     b.wait_items(1)

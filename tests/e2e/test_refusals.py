@@ -44,6 +44,7 @@ def test_our_password_is_wrong(w):
     # a repetition is not written again
     wait_for("three attempts", 10, lambda: len(a.events(301, peer="mta-b")) >= 3)
     equal(len(b.events(51)), 1, "events 51")
+    equal(len(a.events(9318)), 1, "events 9318")
 
 
 def test_password_of_the_other_side_is_wrong(w):

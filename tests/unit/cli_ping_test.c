@@ -2,6 +2,11 @@
 // `x400 ping` against a responder of our own on loopback, in another thread: each step is shown, and why it stopped.
 #include "tests/unit/cli_util.h"
 
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
 #include "assoc/assoc.h"
 
 struct server {
@@ -156,8 +161,47 @@ static void nothing_there(void **state) {
     free(r.out);
 }
 
+// A port that takes the call: it says `hello`, or nothing at all.
+static struct ran ping_stranger(const char *hello) {
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof sa;
+    char line[80], *words[8];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&sa, n), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &n), 0);
+    pid_t child = hello == NULL ? 0 : fork();
+    if (hello != NULL && child == 0) {
+        int peer = accept(fd, NULL, NULL);
+        _exit(write(peer, hello, strlen(hello)) < 0 || read(peer, line, sizeof line) < 0 || sleep(5) != 0);
+    }
+    snprintf(line, sizeof line, "x400 ping 127.0.0.1:%u --timeout 1", ntohs(sa.sin_port));
+    struct ran r = run_command(&(struct how){0}, split_words(line, words, 8), words);
+    if (child > 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    close(fd);
+    return r;
+}
+
+static void strangers(void **state) {
+    (void)state;
+    struct ran r = ping_stranger("SSH-2.0-OpenSSH_9.2p1\r\n");
+    assert_int_equal(r.status, CLI_FAILED);
+    assert_non_null(strstr(r.out, "\ntransport "));
+    assert_non_null(strstr(r.out, "likely: another protocol than RFC 1006"));
+    free(r.out);
+    r = ping_stranger(NULL);
+    assert_int_equal(r.status, CLI_FAILED);
+    assert_non_null(strstr(r.out, "\ntransport "));
+    assert_non_null(strstr(r.out, "no answer within 1 s: 127.0.0.1:"));
+    assert_non_null(strstr(r.out, "likely: what listens there"));
+    free(r.out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(in_order), cmocka_unit_test(as_json), cmocka_unit_test(stopped),
-                                       cmocka_unit_test(nothing_there)};
+                                       cmocka_unit_test(nothing_there), cmocka_unit_test(strangers)};
     return cmocka_run_group_tests(tests, server_start, server_stop);
 }
