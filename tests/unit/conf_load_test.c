@@ -357,7 +357,7 @@ static void whole_files(void **state) {
     assert_non_null(strstr(errors.first->text, "not a regular file"));
     conf_errors_free(&errors);
     assert_fails("", "there is no mta block");
-    assert_fails("mta \"A\" {", "the file ends inside of a mta block");
+    assert_fails("mta \"A\" {", "the file ends inside of the mta block");
     struct conf *c = load("mta \"A\" { domain country \"GB\" admd \"A\"\n spool \"q\" }"); // no end of the last line
     conf_free(c);
 }
