@@ -54,7 +54,7 @@ $(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
 endif
 SANITIZED := $(BUILD)-sanitize
 RUN_sanitize = $(TEST_BINS:$(BUILD)/%=$(SANITIZED)/%) \
-	'env BUILD=$(SANITIZED) E2E_SLOW=4 E2E_NO_MEMORY=1 python3 tests/e2e/run.py --count $(or $(COUNT),3)'
+	'env BUILD=$(SANITIZED) E2E_SLOW=2 E2E_NO_MEMORY=1 python3 tests/e2e/run.py --count $(or $(COUNT),3)'
 RUN_crash = 'python3 tests/e2e/run.py --count $(or $(COUNT),10) crash'
 RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-erlang.sh codecs $(or $(COUNT),100)'
 RUN_release = tests/release.sh
