@@ -37,6 +37,7 @@ struct repeat {
     TAILQ_ENTRY(repeat) link;
     const struct event_def *def;
     char *key, *text;
+    char *json; // the line as it was written, NULL when memory was short
     uint64_t written_ms;
     unsigned long count; // suppressed since it was written
 };
@@ -259,15 +260,26 @@ static char *repeat_key(const struct event_def *def, const struct event_field *f
     return NULL;
 }
 
+// The line as it was written, at this time and with the count.
+static char *repeat_json(const struct repeat *r, const char *text, int64_t utc_ms) {
+    char when[32], count[24];
+    format_time(utc_ms, when);
+    snprintf(count, sizeof count, "%lu", r->count);
+    json_t *o = r->json == NULL ? NULL : json_loads(r->json, 0, NULL);
+    json_object_set_new(o, "time", json_string(when));
+    json_object_set_new(o, "text", json_string(text));
+    json_object_set_new(o, "repeated", json_string(count));
+    char *s = o == NULL ? NULL : json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    return s;
+}
+
 static void repeat_flush(struct events *e, struct repeat *r, uint64_t now_ms) {
     if (r->count == 0)
         return;
-    char count[24];
-    snprintf(count, sizeof count, "%lu", r->count);
-    const struct event_field field = {"repeated", count};
     int64_t utc = clock_utc_ms();
-    char *text = mem_printf("%s (repeated %s times)", r->text, count);
-    char *json = text == NULL ? NULL : event_json(r->def, text, &field, 1, utc);
+    char *text = mem_printf("%s (repeated %lu times)", r->text, r->count);
+    char *json = text == NULL ? NULL : repeat_json(r, text, utc);
     if (json != NULL)
         put_line(e, r->def, utc, text, json);
     free(json);
@@ -281,12 +293,14 @@ static void repeat_free(struct events *e, struct repeat *r) {
     e->n_repeats--;
     mem_free(r->key);
     mem_free(r->text);
+    mem_free(r->json);
     mem_free(r);
 }
 
-// True when this text for this key was written lately: it is counted instead.
+// True when this text for this key was written lately: it is counted instead. Else *fresh remembers it from now on, or
+// is NULL when memory is short.
 static bool is_repetition(struct events *e, const struct event_def *def, const struct event_field *fields, size_t n,
-                          const char *text) {
+                          const char *text, struct repeat **fresh) {
     char *key = repeat_key(def, fields, n);
     if (key == NULL)
         return false;
@@ -318,6 +332,7 @@ static bool is_repetition(struct events *e, const struct event_def *def, const s
     *r = (struct repeat){.def = def, .key = key, .text = copy, .written_ms = now};
     TAILQ_INSERT_HEAD(&e->repeats, r, link);
     e->n_repeats++;
+    *fresh = r;
     return false;
 }
 
@@ -327,7 +342,8 @@ void event_raise(struct events *e, const struct event_def *def, const struct eve
     char *text = event_text(def, fields, n);
     if (text == NULL)
         return;
-    if (def->key != NULL && is_repetition(e, def, fields, n, text)) {
+    struct repeat *fresh = NULL;
+    if (def->key != NULL && is_repetition(e, def, fields, n, text, &fresh)) {
         mem_free(text);
         return;
     }
@@ -336,6 +352,8 @@ void event_raise(struct events *e, const struct event_def *def, const struct eve
     if (json != NULL) {
         put_line(e, def, utc, text, json);
         keep(e, def, utc, text, json);
+        if (fresh != NULL)
+            fresh->json = mem_strdup(json);
     }
     free(json);
     mem_free(text);

@@ -216,7 +216,7 @@ static const struct event_def catalogue[EV_EVENTS] = {
     [EV_TRANSFERRED] = {20202, EVENT_INFO, "transferred", "{kind} transferred:" WAY, NULL,
                         "The next MTA acknowledged it and is responsible for this recipient now.", "-", "Nothing."},
     [EV_DELIVERED] = {20203, EVENT_INFO, "delivered", "{kind} delivered:" WAY, NULL,
-                      "It is in the recipient's delivery directory.", "-", "Nothing."},
+                      "It is in the recipient's delivery directory; of a probe: a message would be.", "-", "Nothing."},
     [EV_REFUSED] = {20204, EVENT_NOTICE, "refused", "{kind} refused ({what}):" WAY, NULL, "It was not taken.",
                     "See the text.", "Nothing."},
     [EV_REPORTED] = {20205, EVENT_INFO, "reported", "report {report} on {kind} ({what}):" WAY, NULL,

@@ -25,9 +25,10 @@ install: all $(BUILD)/events.md
 DIST := x400d-$(VERSION)
 dist:
 	@git rev-parse --git-dir >/dev/null && { git diff --quiet HEAD || echo 'make dist: with changes that are not committed' >&2; }
+	@echo '  DIST dist/$(DIST).tar.xz'
 	@rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist/$(DIST) dist
 	@git ls-files -z | xargs -0 cp --parents -t $(BUILD)/dist/$(DIST)
 	@asn1/generate.sh $(abspath $(BUILD))/dist/$(DIST)/asn1/gen
 	@tar -C $(BUILD)/dist --sort=name --mtime=@$$(git log -1 --format=%ct) --owner=0 --group=0 --numeric-owner \
 		--mode=u+rw,go+rX,go-w --pax-option=delete=atime,delete=ctime -cf - $(DIST) | xz -9 -T 1 >dist/$(DIST).tar.xz
-	@rm -r $(BUILD)/dist && echo dist/$(DIST).tar.xz
+	@rm -r $(BUILD)/dist

@@ -25,7 +25,7 @@ ONLY ?= %
 UNIT := $(filter $(BUILD)/tests/$(ONLY),$(TEST_BINS))
 RUN := BUILD=$(BUILD) tests/run
 unit: $(UNIT)
-	@$(RUN) $(UNIT)
+	@$(if $(UNIT),$(RUN) $(UNIT),echo 'no unit test is called $(ONLY)' >&2; exit 1)
 
 lint:
 	@tests/lint.sh

@@ -79,6 +79,7 @@ static void counts_are_written_when_due(void **state) {
     char *all = slurp();
     assert_int_equal(count(all, "\"repeated\":\"1\""), 2);
     assert_int_equal(count(all, "\"id\":289"), 3);
+    assert_int_equal(count(all, "\"peer\":\"b\""), 3); // the counts too have the fields
 }
 
 static void values_cannot_forge_lines(void **state) {
