@@ -82,8 +82,11 @@ static void on_step(void *ctx, enum assoc_step s, uint64_t at_ms, const char *de
     uint64_t now = clock_mono_ms(), ms = now - p->before_ms;
     p->before_ms = now;
     p->at = s < ASSOC_OPEN ? s + 1 : s;
+    const char *to = s == ASSOC_CONNECT ? strstr(detail, " to ") : NULL;
     if (s == ASSOC_RESOLVE) // "192.0.2.7:102 and others"
         snprintf(p->remote, sizeof p->remote, "%.*s", (int)strcspn(detail, " "), detail);
+    else if (to != NULL)
+        snprintf(p->remote, sizeof p->remote, "%s", to + 4);
     if (p->steps == NULL)
         show_step(p, assoc_step_text(s), ms, detail);
     else
@@ -195,6 +198,8 @@ static int run(struct ping *p, const struct conf_peer *peer) {
         loop_run(p->loop);
         if (!p->ended) // out of time: the abort is given a moment to leave
             loop_run_for(p->loop, 200);
+        if (p->assoc != NULL)
+            assoc_drop(p->assoc);
         status = result(p);
     }
     loop_timer_free(p->tick);
