@@ -11,11 +11,23 @@ int session_act_send(void *ctx, void *arg) {
     return session_tx_send(ctx, e->tx, e->data);
 }
 
+// An SSDU that is on its way to us when we break its activity or report an exception goes no further, though its SPDU
+// may have begun.
+static void receiving_break(struct session *s) {
+    s->rx.deliver = s->rx.ssdu_open = false;
+}
+
+int session_act_ed_req(void *ctx, void *arg) {
+    receiving_break(ctx);
+    return session_act_send(ctx, arg);
+}
+
 // ACTIVITY INTERRUPT and DISCARD, GIVE TOKENS CONFIRM: the peer has to answer at once.
 int session_act_send_and_wait(void *ctx, void *arg) {
     struct session *s = ctx;
     const struct session_ev *e = arg;
     session_tx_break(s);
+    receiving_break(s);
     session_timer_start(s, s->params.answer_ms, spdu_name(e->tx->si, e->tx->prefix == 0));
     return session_tx_send(s, e->tx, e->data);
 }

@@ -259,7 +259,7 @@ int session_act_connect_rsp(void *ctx, void *arg) {
     struct session_ev *e = arg;
     s->requirements = e->con->requirements & s->proposed_fus;
     tokens_assign(s, e->setting);
-    s->vm = s->va = e->con->initial_serial;
+    s->vm = s->va = e->con->has_initial_serial ? e->con->initial_serial : 0;
     return session_act_send(ctx, arg);
 }
 

@@ -317,7 +317,7 @@ static const struct fsm_row rows[] = {
     {STA713, EV_AI, p38_p40, ACT(ai), STA11B, X225},
     {STA713, EV_SACTDREQ, p34_p39, ACT(send_and_wait), STA05C, X225},
     {STA713, EV_AD, p38_p40, ACT(ad), STA11C, X225},
-    {STA713, EV_SUERREQ, p50_, ACT(send), STA19, X225},
+    {STA713, EV_SUERREQ, p50_, ACT(ed_req), STA19, X225},
     {STA713, EV_ED, p50_, ACT(ed), FSM_SAME, X225},
     {STA713, EV_ED, p51_, ACT(ed), STA20, X225},
     {STA713, EV_ER, p50_, ACT(er), FSM_SAME, X225},
@@ -354,7 +354,7 @@ static const struct fsm_row rows[] = {
     {STA10B, EV_GT, p59, ACT(gt), FSM_SAME, X225},
     {STA10B, EV_SGTREQ, p54, ACT(gt_req), FSM_SAME, X225},
     {STA10B, EV_SPTREQ, g_please_req, ACT(send), FSM_SAME, X225},
-    {STA10B, EV_SUERREQ, p50_, ACT(send), STA19, X225},
+    {STA10B, EV_SUERREQ, p50_, ACT(ed_req), STA19, X225},
     ALIVE(STA10B),
 
     {STA05B, EV_AIA, p38, ACT(aia), STA713, X225},
@@ -418,7 +418,7 @@ static const struct fsm_row rows[] = {
     {STA09, EV_SRELRSP, NULL, ACT(release_rsp), STA16, SEEN},
     {STA09, EV_SSYNMRSP, p18_p21, ACT(mia_rsp), FSM_SAME, X225},
     {STA09, EV_SPTREQ, g_please_req, ACT(send), FSM_SAME, X225},
-    {STA09, EV_SUERREQ, p50_, ACT(send), STA19, X225},
+    {STA09, EV_SUERREQ, p50_, ACT(ed_req), STA19, X225},
     ALIVE(STA09),
 
     {STA16, EV_CN, NULL, ACT(transport_end), STA_OVER, X225},

@@ -110,12 +110,13 @@ extern const struct fsm_table session_table;
 #define SESSION_ACTIONS(X)                                                                                             \
     X(connect_req)                                                                                                     \
     X(transport_cnf)                                                                                                   \
-    X(transport_ind) X(transport_lost) X(transport_lost_quietly) X(connect_timeout) X(answer_timeout) X(cn)            \
-        X(cn_refused) X(cn_overflow) X(cdo) X(oa) X(connect_rsp) X(refuse) X(ac) X(rf) X(release_req) X(fn)            \
-            X(release_rsp) X(dn) X(u_abort) X(transport_end) X(ab) X(send) X(send_and_wait) X(dt_req) X(dt) X(gt_req)  \
-                X(gt) X(pt) X(gtc) X(gta) X(mip_req) X(mip) X(mip_dropped) X(mia_rsp) X(mia) X(mia_dropped) X(as_req)  \
-                    X(as) X(ar_req) X(ar) X(ai) X(ai_rsp) X(aia) X(ad) X(ad_rsp) X(ada) X(ae_req) X(ae) X(ae_dropped)  \
-                        X(ae_rsp) X(aea) X(ed) X(er)
+    X(transport_ind)                                                                                                   \
+    X(transport_lost) X(transport_lost_quietly) X(connect_timeout) X(answer_timeout) X(cn) X(cn_refused)               \
+        X(cn_overflow) X(cdo) X(oa) X(connect_rsp) X(refuse) X(ac) X(rf) X(release_req) X(fn) X(release_rsp) X(dn)     \
+            X(u_abort) X(transport_end) X(ab) X(send) X(send_and_wait) X(dt_req) X(dt) X(gt_req) X(gt) X(pt) X(gtc)    \
+                X(gta) X(mip_req) X(mip) X(mip_dropped) X(mia_rsp) X(mia) X(mia_dropped) X(as_req) X(as) X(ar_req)     \
+                    X(ar) X(ai) X(ai_rsp) X(aia) X(ad) X(ad_rsp) X(ada) X(ae_req) X(ae) X(ae_dropped) X(ae_rsp) X(aea) \
+                        X(ed_req) X(ed) X(er)
 #define SESSION_ACTION_DECLARE(name) int session_act_##name(void *ctx, void *arg);
 SESSION_ACTIONS(SESSION_ACTION_DECLARE)
 
