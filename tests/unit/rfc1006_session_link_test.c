@@ -8,7 +8,7 @@
 #include "rfc1006/session_fsm.h"
 #include "rfc1006_session_pair.h"
 
-enum { SEEDS = 1500, STEPS = 400, SSDU_MAX = 3000 };
+enum { SEEDS = 500, STEPS = 400, SSDU_MAX = 3000 };
 
 struct side {
     struct tp0 tp;
