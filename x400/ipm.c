@@ -344,7 +344,7 @@ static int heading_member(struct arena *a, const struct member *m, struct ipm_he
 }
 
 int ipm_heading_decode(struct arena *a, struct bytes value, struct ipm_heading *h) {
-    *h = (struct ipm_heading){.importance = IPM_IMPORTANCE_NORMAL};
+    *h = (struct ipm_heading){.importance = IPM_IMPORTANCE_NORMAL, .members = value};
     struct cursor c = cursor_of(value);
     struct member m;
     struct bytes extensions = {0};
@@ -409,7 +409,7 @@ static int choice_decode(struct arena *a, struct bytes value, struct ipm_notific
 }
 
 int ipm_notification_decode(struct arena *a, struct bytes value, struct ipm_notification *n) {
-    *n = (struct ipm_notification){.discard_reason = -1};
+    *n = (struct ipm_notification){.discard_reason = -1, .members = value};
     struct cursor c = cursor_of(value);
     struct member m;
     bool choice = false;

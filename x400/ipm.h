@@ -74,6 +74,7 @@ struct ipm_heading {
     enum ipm_auto_submitted auto_submitted; // extension 2.6.1.5.2
     struct ipm_extension *extensions;       // all others
     size_t n_extensions;
+    struct bytes members; // of the SET as decoded, a view of what was given
 };
 
 // IPN, in 1984 the status report.
@@ -90,6 +91,7 @@ struct ipm_notification {
     int discard_reason; // -1 absent, 0 expired, 1 obsoleted, 2 subscription terminated, 3 deleted
     const char *auto_forward_comment;
     struct bytes returned_ipm; // the members of an IPM, for ipm_heading_decode of the first; n is 0: absent
+    struct bytes members;      // of the SET as decoded, a view of what was given
 };
 
 // value: the members of the Heading SET. Allocations stay within the arena's limit.

@@ -204,13 +204,17 @@ static int body_part(struct ipm_reader *r, const struct tlv *t) {
                                         "encrypted",
                                         "message",
                                         "simple-formattable",
-                                        "mixed-mode"};
-    const char *name = t->cls == TLV_CONTEXT && t->tag < 12 ? names[t->tag] : "unknown";
+                                        "mixed-mode",
+                                        "oda",
+                                        "unknown",
+                                        "bilaterally-defined",
+                                        "externally-defined"};
+    const char *name = t->cls == TLV_CONTEXT && t->tag < 16 ? names[t->tag] : "unknown";
     int err = part_start(r, IPM_PART_OPAQUE, name);
     if (err < 0)
         return err;
     struct level *l = current(r);
-    if (t->cls != TLV_CONTEXT)
+    if (t->cls != TLV_CONTEXT || (r->limits.keep_basic && t->tag != 9 && t->tag != 15))
         return part_raw(r);
     switch (t->tag) {
     case 0:
@@ -228,9 +232,8 @@ static int body_part(struct ipm_reader *r, const struct tlv *t) {
         return ROLE_MESSAGE;
     case 14:
         l->part.kind = IPM_PART_BILATERAL;
-        l->part.type_name = "bilaterally-defined";
         return ROLE_OCTETS;
-    case 15: l->part.type_name = "externally-defined"; return ROLE_EXTENDED;
+    case 15: return ROLE_EXTENDED;
     default: return part_raw(r);
     }
 }

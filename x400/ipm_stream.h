@@ -97,6 +97,7 @@ struct ipm_limits {
     unsigned forwarded_depth; // levels of forwarded messages that are opened, deeper ones are opaque; 0: 8
     size_t collect;           // octets of one heading or one part's parameters; 0: 8 MB
     unsigned parts;           // in all; 0: 1,000
+    bool keep_basic;          // basic body parts other than forwarded messages come as they are encoded
 };
 
 struct ipm_reader;
