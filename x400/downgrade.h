@@ -44,14 +44,20 @@ struct downgrade {
     // One for each recipient of the original: why this one, for whom we were responsible, is refused; NULL: it is not.
     // For a report one only, for the whole.
     const char **refused;
-    size_t n_refused;     // how many are not NULL
-    bool convert_content; // the content is P22 and goes through downgrade_content; the type in the envelope is P2 now
+    size_t n_refused; // how many are not NULL
+    // The content is P22 and goes through downgrade_content; in the envelope its type is P2 already. Where that
+    // refuses, so are all recipients; a report goes without its returned content.
+    bool convert_content;
 };
 
-// e as it is to be sent, its own trace element and all; it is not changed, and shares its octets. Encode the result
-// with p1_apdu_header. ERR_NOMEM.
-int downgrade_envelope(struct arena *a, const struct downgrade_options *o, const struct p1_envelope *e,
+// original as it is to be sent, its own trace element and all; it is not changed, and shares its octets. Encode the
+// result with p1_apdu_header. ERR_NOMEM.
+int downgrade_envelope(struct arena *a, const struct downgrade_options *o, const struct p1_envelope *original,
                        struct downgrade *out);
+// The encoded information types of a converted content, as downgrade_content_begin tells them.
+static inline void downgrade_set_eits(struct p1_envelope *e, uint32_t built_in) {
+    e->original_eits = (struct p1_eits){.present = true, .built_in = built_in};
+}
 
 // What came from such a peer, in place: upgrade_name for all names; members that P1 of 1984 does not list are left out,
 // as no peer of 1988 takes them. ERR_NOMEM.
@@ -77,8 +83,8 @@ void downgrade_content_free(struct downgrade_content *d); // NULL is allowed
 
 // First pass: pieces of any size. 0; DOWNGRADE_REFUSED, final; ERR_NOMEM, final.
 int downgrade_content_scan(struct downgrade_content *d, struct bytes piece);
-// Its end, and the beginning of a second pass. length: octets of the result; eits: the built-in bits of its body
-// parts (1 << bit), to be set in the envelope; either may be NULL. 0, DOWNGRADE_REFUSED, ERR_NOMEM.
+// Its end, and the beginning of a second pass. length: octets of the result; eits: those of its body parts, for
+// downgrade_set_eits; either may be NULL. 0, DOWNGRADE_REFUSED, ERR_NOMEM.
 int downgrade_content_begin(struct downgrade_content *d, uint64_t *length, uint32_t *eits);
 const char *downgrade_content_why(const struct downgrade_content *d); // of a refusal, for people; "" when there is none
 
