@@ -48,6 +48,8 @@ bad() { fields "$1" _ws.expert.group | tr ',' '\n' | grep -cE '^(117440512|15099
 for name in message probe delivery non-delivery; do
     grep -v '^#' "tests/data/p1-golden-$name.hex" | xxd -r -p | capture $name
     check "$name is well-formed" "$(bad $name)" 0
+    grep -v '^#' "tests/data/p1-84-golden-$name.hex" | xxd -r -p | capture "$name-84"
+    check "$name of 1984 is well-formed" "$(bad "$name-84")" 0
 done
 
 check message "$(fields message p1.MTS_APDU p1.local_identifier p1.priority p1.built_in p1.content_identifier \
@@ -69,6 +71,13 @@ check 'names in a delivery report' "$(fields delivery p1.surname)" 'smith,jones,
 check 'non-delivery report' "$(fields non-delivery p1.MTS_APDU p1.local_identifier p1.non_delivery_reason_code \
     p1.non_delivery_diagnostic_code p1.originally_specified_recipient_number p22.subject)" \
     '1|r-1,m-1|1,1|0,0|1,2|cap 88 normal'
+
+check 'message of 1984' "$(fields message-84 p1.MTS_APDU p1.local_identifier p1.priority p1.built_in p1.content_identifier \
+    p1.per_message_indicators p1.per_recipient_indicators p1.explicit_conversion \
+    p1.originally_specified_recipient_number p1.standard_extension p1.mta_name)" '0|m-1|2|2|golden|a0|d0,28|0|1,2||'
+check 'delivery report of 1984' "$(fields delivery-84 p1.MTS_APDU p1.local_identifier p1.message_delivery_time \
+    p1.type_of_MTS_user p1.supplementary_information p1.per_recipient_indicators p1.standard_extension p1.mta_name)" \
+    '1|r-1,m-1|26-11-20 10:35:36 (UTC)|1|seen by the golden test|f0||'
 
 # The oracle itself: it notices what is cut short.
 grep -v '^#' tests/data/p1-golden-message.hex | xxd -r -p | head -c 300 | capture cut
