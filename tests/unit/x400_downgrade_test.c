@@ -255,8 +255,7 @@ static void extensions_are_dropped_or_refuse(void **state) {
         assert_null(d.refused[0]);
         assert_int_equal(d.refused[1] != NULL, rows[i].refused);
         assert_int_equal(d.envelope->n_recipients, 2);
-        assert_int_equal(d.envelope->recipient[1].indicators.set,
-                         rows[i].refused ? P1_MTA_NON_DELIVERY_REPORT : ASKED);
+        assert_int_equal(d.envelope->recipient[1].indicators.set, rows[i].refused ? P1_MTA_NON_DELIVERY_REPORT : ASKED);
         arena_free(&a);
     }
 }
@@ -362,8 +361,7 @@ static void reports(void **state) {
     struct p1_envelope *e = report(&a);
     add_extension(&a, &e->extensions, P1_EXT_PRIVATE, P1_FOR_TRANSFER, "0500"); // no reason to lose a report
     e->recipient[0].fate = (struct p1_fate){.reason = 5, .diagnostic = 47};
-    e->recipient[1].fate =
-        (struct p1_fate){.delivered = true, .delivery_time = p1_time_of(1795170876), .user_type = 3};
+    e->recipient[1].fate = (struct p1_fate){.delivered = true, .delivery_time = p1_time_of(1795170876), .user_type = 3};
     e->recipient[1].intended = name_of(&a, AT ";S=*Müller");
     struct downgrade d = down(&a, e);
     assert_true(d.convert_content);

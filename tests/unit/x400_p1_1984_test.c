@@ -89,7 +89,8 @@ static void check_captured(struct arena *a, struct bytes apdu, const char *surna
     assert_int_equal(or_name_decode(a, e->recipient[0].name, &to, NULL), 0);
     assert_string_equal(or_address_get(&to, OR_SURNAME), surname);
     assert_int_equal(e->content.n, content);
-    // Our encoding is the DER of what was sent, whether it is relayed as it is or downgraded, which finds nothing to do.
+    // Our encoding is the DER of what was sent, whether it is relayed as it is or downgraded, which finds nothing to
+    // do.
     struct bytes der = der84(a, apdu);
     assert_non_null(der.p);
     put_whole(&ours, e, e->content);
@@ -219,8 +220,8 @@ static void binds_stand_bare(void **state) {
         assert_int_equal(got.form, seen[i].form);
         assert_text(got.name, seen[i].name);
         assert_true(bind_password_is(&got, bytes_str(seen[i].password)));
-        assert_int_equal(
-            seen[i].result ? bind_result_encode(&b, &got, false) : bind_argument_encode(&b, &got, false), 0);
+        assert_int_equal(seen[i].result ? bind_result_encode(&b, &got, false) : bind_argument_encode(&b, &got, false),
+                         0);
         assert_bytes(buf_bytes(&b), octets);
         // In the normal mode's wrapping it is refused, and the other way round.
         assert_true(bind_argument_decode(&a, octets, true, &got, NULL) < 0);
@@ -299,8 +300,10 @@ static int setup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_a_peer_sent),        cmocka_unit_test(the_splitter_takes_them_in_any_pieces),
-        cmocka_unit_test(damaged_ones_do_no_harm), cmocka_unit_test(binds_stand_bare),
+        cmocka_unit_test(what_a_peer_sent),
+        cmocka_unit_test(the_splitter_takes_them_in_any_pieces),
+        cmocka_unit_test(damaged_ones_do_no_harm),
+        cmocka_unit_test(binds_stand_bare),
         cmocka_unit_test(golden_pdus),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
