@@ -79,15 +79,6 @@ bool charset_is_printable(const char *text) {
     return all_in(text, VALIDATE_PRINTABLE);
 }
 
-bool charset_is_teletex(const char *text) {
-    if (charset_is_printable(text))
-        return true;
-    struct buf scratch = {0};
-    int r = charset_utf8_to_t61(text, &scratch);
-    buf_free(&scratch);
-    return r == 0;
-}
-
 // One character in T.61: octets written to out, 0: it is not there. Some of ASCII's places are free or others' there.
 static size_t t61_octets(const struct charset_set *supplementary, uint32_t c, uint8_t out[2]) {
     if (c < 0x80 && (c == 0 || strchr("#$\\^`{}~\x7F\x0E\x0F\x1B", (int)c) == NULL)) {
@@ -97,6 +88,15 @@ static size_t t61_octets(const struct charset_set *supplementary, uint32_t c, ui
     if ((out[0] = charset_set_octet(supplementary, c)) != 0)
         return 1;
     return charset_accent_of(c, &out[0], &out[1]) ? 2 : 0;
+}
+
+bool charset_is_teletex(const char *text) {
+    const struct charset_set *supplementary = charset_set_find(103);
+    uint8_t octets[2];
+    for (const char *end = text + strlen(text); text < end;)
+        if (t61_octets(supplementary, charset_utf8_next(&text, end), octets) == 0)
+            return false;
+    return true;
 }
 
 int charset_utf8_to_t61(const char *text, struct buf *out) {

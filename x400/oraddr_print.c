@@ -73,6 +73,8 @@ static bool put_t61(struct printer *p, const char *at, const char *end) {
     struct buf octets = {0};
     memcpy(one, at, (size_t)(end - at));
     int r = charset_utf8_to_t61(one, &octets);
+    if (r == ERR_NOMEM)
+        p->r = r;
     for (size_t i = 0; r == 0 && p->r == 0 && i < octets.len; i++) {
         char c[2] = {(char)buf_bytes(&octets).p[i], '\0'};
         if (charset_is_printable(c))

@@ -5,6 +5,7 @@
 
 #include "asn1/asn1c_util.h"
 #include "asn1/gen/UAPDU84.h"
+#include "base/mem.h"
 #include "x400/downgrade.h"
 #include "x400/oraddr.h"
 
@@ -453,6 +454,41 @@ static void damaged_contents_do_no_harm(void **state) {
     arena_free(&a);
 }
 
+static int both_passes(struct bytes in, struct buf *out) {
+    struct downgrade_content *d;
+    uint64_t length;
+    int err = downgrade_content_new(&d, &plain);
+    if (err == 0)
+        err = downgrade_content_scan(d, in);
+    if (err == 0)
+        err = downgrade_content_begin(d, &length, NULL);
+    if (err == 0)
+        err = downgrade_content_convert(d, in, out);
+    if (err == 0)
+        err = downgrade_content_end(d);
+    downgrade_content_free(d);
+    return err;
+}
+
+static void memory_short(void **state) {
+    (void)state;
+    struct arena a = {0};
+    struct bytes in = from_hex(&a, BEGIN "a980 3180 0000 3080 3180 6b80 1302 4344 0000 0000 3080" EXT(
+                                       "0b", "a080 1b02 6162 0000") "0000 0000 0000" END);
+    int err = ERR_NOMEM;
+    unsigned long n = 0;
+    while (err == ERR_NOMEM && ++n < 1000) {
+        struct buf out = {0};
+        mem_fail_at(n);
+        err = both_passes(in, &out);
+        mem_fail_at(0);
+        buf_free(&out);
+    }
+    assert_int_equal(err, 0);
+    assert_in_range(n, 10, 900);
+    arena_free(&a);
+}
+
 static int setup(void **state) {
     (void)state;
     return asn1_init();
@@ -470,6 +506,7 @@ int main(void) {
         cmocka_unit_test(other_octets_are_noticed),
         cmocka_unit_test(large_files_cost_no_memory),
         cmocka_unit_test(damaged_contents_do_no_harm),
+        cmocka_unit_test(memory_short),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -5,6 +5,7 @@
 #include "asn1/asn1c_util.h"
 #include "asn1/gen/MPDU84.h"
 #include "asn1/gen/ORName84.h"
+#include "base/mem.h"
 #include "x400/downgrade.h"
 
 static const struct downgrade_options plain = {0}, strict = {.strict = true};
@@ -412,6 +413,52 @@ static void from_1984(void **state) {
     arena_free(&a);
 }
 
+// Each request for memory refused in turn: the result is that, and nothing else, until all are granted.
+static void memory_short(void **state) {
+    (void)state;
+    struct arena a = {0};
+    struct or_address relay = address(&a, "C=GB;A=TEST;O=RELAY");
+    struct downgrade_options o = {.relay = &relay};
+    struct p1_envelope *e = sample(&a, P1_MESSAGE, ASKED), *r = report(&a);
+    e->recipient[0].name = name_of(&a, AT ";S=*Müller");
+    e->recipient[1].name = name_of(&a, AT ";CN=Postmaster");
+    r->recipient[0].fate = (struct p1_fate){.reason = 5, .diagnostic = 47};
+    add_extension(&a, &e->recipient[1].extensions, P1_EXT_MESSAGE_SECURITY_LABEL, P1_FOR_DELIVERY, "3100");
+    int err = ERR_NOMEM;
+    unsigned long n = 0;
+    while (err == ERR_NOMEM && ++n < 1000) {
+        struct arena one = {0};
+        struct downgrade d;
+        mem_fail_at(n);
+        err = downgrade_envelope(&one, &o, e, &d);
+        if (err == 0)
+            err = downgrade_envelope(&one, &o, r, &d);
+        mem_fail_at(0);
+        arena_free(&one);
+    }
+    assert_int_equal(err, 0);
+    assert_in_range(n, 20, 900);
+    struct downgrade d;
+    assert_int_equal(downgrade_envelope(&a, &o, e, &d), 0);
+    struct p1_envelope *back = arena_alloc(&a, sizeof *back);
+    struct p1_recipient *to = arena_array(&a, 2, sizeof *to);
+    for (n = 0, err = ERR_NOMEM; err == ERR_NOMEM && ++n < 1000;) {
+        struct arena one = {0};
+        *back = *d.envelope;
+        back->recipient = to;
+        memcpy(to, d.envelope->recipient, 2 * sizeof *to);
+        mem_fail_at(n);
+        err = upgrade_envelope(&one, &o, back);
+        mem_fail_at(0);
+        if (err == 0)
+            assert_bytes(to[0].name, e->recipient[0].name);
+        arena_free(&one);
+    }
+    assert_int_equal(err, 0);
+    assert_in_range(n, 10, 900);
+    arena_free(&a);
+}
+
 static int setup(void **state) {
     (void)state;
     return asn1_init();
@@ -430,6 +477,7 @@ int main(void) {
         cmocka_unit_test(fields_of_1988_go),
         cmocka_unit_test(reports),
         cmocka_unit_test(from_1984),
+        cmocka_unit_test(memory_short),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

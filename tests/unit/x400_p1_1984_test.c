@@ -7,7 +7,6 @@
 
 #include "asn1/asn1c_util.h"
 #include "asn1/gen/MPDU84.h"
-#include "base/mem.h"
 #include "tests/pcap.h"
 #include "x400/bind.h"
 #include "x400/downgrade.h"
