@@ -132,12 +132,16 @@ static void on_connected(void *user) {
 static void on_input(void *user, struct bytes octets) {
     struct assoc *a = user;
     a->in += octets.n;
+    if (a->stack == NULL)
+        return; // it could not be made: the association waits for its end
     stack_input(a->stack, loop_now_ms(a->env->loop), octets);
     assoc_pump(a);
 }
 
 static void on_writable(void *user) {
     struct assoc *a = user;
+    if (a->stack == NULL)
+        return;
     stack_output_drained(a->stack, loop_now_ms(a->env->loop));
     assoc_pump(a);
 }
@@ -343,9 +347,6 @@ int assoc_start_stack(struct assoc *a, const struct stack_params *p) {
 
 const struct conf_peer *assoc_peer(const struct assoc *a) {
     return a->peer;
-}
-bool assoc_is_initiator(const struct assoc *a) {
-    return a->initiator;
 }
 const char *assoc_local(const struct assoc *a) {
     return a->local_text;

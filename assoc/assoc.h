@@ -132,7 +132,6 @@ void assoc_identify(const struct conf *conf, const struct assoc_bind *b, struct 
 
 // ---- an open association ----
 const struct conf_peer *assoc_peer(const struct assoc *a);
-bool assoc_is_initiator(const struct assoc *a);
 const char *assoc_local(const struct assoc *a); // "192.0.2.1:53412"
 const char *assoc_remote(const struct assoc *a);
 const char *assoc_stack_name(const struct assoc *a);

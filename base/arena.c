@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-enum { BLOCK_SIZE = 4096 - 64 };
+enum { FIRST_SIZE = 1024 - 64, BLOCK_SIZE = 4096 - 64 }; // many arenas stay small: 100,000 changes of the queue, say
 
 struct arena_block {
     struct arena_block *next;
@@ -46,14 +46,16 @@ void *arena_alloc(struct arena *a, size_t size) {
         return NULL;
     struct arena_block *b = a->blocks;
     if (b == NULL || b->size - b->used < size) {
-        size_t cap = size > BLOCK_SIZE / 4 ? size : BLOCK_SIZE;
+        size_t block = a->used < FIRST_SIZE ? FIRST_SIZE : BLOCK_SIZE;
+        bool alone = size > block / 4;
+        size_t cap = alone ? size : block;
         struct arena_block *fresh = mem_alloc(sizeof *fresh + cap);
         if (fresh == NULL)
             return NULL;
         fresh->used = 0;
         fresh->size = cap;
         // A block made for one large object goes behind the current one, which keeps serving small ones.
-        if (b != NULL && cap != BLOCK_SIZE) {
+        if (b != NULL && alone) {
             fresh->next = b->next;
             b->next = fresh;
         } else {

@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+enum { DISPATCH_MS = 10 };
+
 struct loop {
     struct event_base *base;
 };
@@ -61,6 +63,8 @@ struct loop *loop_new(void) {
     struct loop *l = mem_calloc(1, sizeof *l);
     if (config != NULL && l != NULL) {
         event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER); // the coarse clock fires up to 4 ms early
+        // A notifier that is rung again and again from its own callback must not keep descriptors and timers waiting.
+        event_config_set_max_dispatch_interval(config, &(struct timeval){.tv_usec = DISPATCH_MS * 1000}, -1, 0);
         l->base = event_base_new_with_config(config);
     }
     if (config != NULL)

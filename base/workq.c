@@ -2,6 +2,7 @@
 #include "base/workq.h"
 
 #include "base/err.h"
+#include "base/loop.h"
 
 int workq_init(struct workq *q, void (*notify)(void *arg), void *notify_arg) {
     *q = (struct workq){.notify = notify, .notify_arg = notify_arg};
@@ -72,9 +73,24 @@ struct work *workq_wait(struct workq *q) {
     return all;
 }
 
-void workq_run_all(struct workq *q) {
-    for (struct work *w = workq_take(q), *next; w != NULL; w = next) {
-        next = w->next;
+static struct work *first(struct workq *q) {
+    pthread_mutex_lock(&q->lock);
+    struct work *w = q->head;
+    if (w != NULL && (q->head = w->next) == NULL)
+        q->tail = &q->head;
+    q->count -= w != NULL;
+    pthread_mutex_unlock(&q->lock);
+    return w;
+}
+
+void workq_run_turn(struct workq *q) {
+    uint64_t until = clock_mono_ms() + WORKQ_TURN_MS;
+    for (struct work *w; (w = first(q)) != NULL;) {
         w->run(w);
+        if (clock_mono_ms() >= until) {
+            if (workq_count(q) > 0 && q->notify != NULL)
+                q->notify(q->notify_arg);
+            return;
+        }
     }
 }

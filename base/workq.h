@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Embed as a member; `run` is called by workq_run_all in the receiving thread and may free the item.
+enum { WORKQ_TURN_MS = 10 };
+
+// Embed as a member; `run` is called by workq_run_turn in the receiving thread and may free the item.
 struct work {
     struct work *next;
     void (*run)(struct work *w);
@@ -34,6 +36,7 @@ void workq_close(struct workq *q);   // wakes the waiter; what is queued is stil
 // Everything queued, oldest first, linked by `next`; NULL: nothing (take), or closed and nothing left (wait).
 struct work *workq_take(struct workq *q);
 struct work *workq_wait(struct workq *q);
-void workq_run_all(struct workq *q); // takes once and runs each
+// Runs what is queued, for WORKQ_TURN_MS and then by another notify: the loop has its turn between.
+void workq_run_turn(struct workq *q);
 
 #endif

@@ -95,7 +95,7 @@ no_jobs:
 }
 
 void file_thread_completions(struct file_thread *t) {
-    workq_run_all(&t->done);
+    workq_run_turn(&t->done);
 }
 
 void file_thread_free(struct file_thread *t) {

@@ -15,7 +15,8 @@
 
 #include "base/mem.h"
 
-enum { LINE_MAX_OCTETS = 16 << 20, OUT_MAX = 1 << 20, CLIENTS_MAX = 64, FDS_MAX = 4 };
+// Each socket has its own clients: whoever may use one of them cannot keep the others' users out.
+enum { OUT_MAX = 1 << 20, CLIENTS_MAX = 64, FDS_MAX = 4, ACCEPT_RETRY_MS = 200 };
 
 struct control_socket {
     struct control *c;
@@ -23,12 +24,13 @@ struct control_socket {
     char *path;
     int fd;
     struct loop_io *io;
+    struct loop_timer *retry; // there was no descriptor for a client
+    unsigned n_conns;
 };
 
 struct control_conn {
     LIST_ENTRY(control_conn) link;
-    struct control *c;
-    enum control_level level;
+    struct control_socket *s;
     uid_t uid;
     int fd;
     struct loop_io *io;
@@ -45,7 +47,6 @@ struct control {
     struct mta *m;
     struct control_socket sockets[3];
     LIST_HEAD(, control_conn) conns;
-    unsigned n_conns;
 };
 
 struct command {
@@ -82,7 +83,7 @@ static void conn_free(struct control_conn *n) {
     if (n->now != NULL)
         n->now->conn = NULL;
     LIST_REMOVE(n, link);
-    n->c->n_conns--;
+    n->s->n_conns--;
     loop_io_free(n->io);
     close(n->fd);
     if (n->fd_in >= 0)
@@ -198,7 +199,7 @@ static void dispatch(struct control_conn *n, json_t *in, const char *broken) {
         n->broken = true;
         return;
     }
-    *r = (struct request){.m = n->c->m, .conn = n, .in = in, .uid = n->uid, .fd = n->fd_in};
+    *r = (struct request){.m = n->s->c->m, .conn = n, .in = in, .uid = n->uid, .fd = n->fd_in};
     n->fd_in = -1;
     n->now = r;
     loop_io_want(n->io, false, n->out.len > 0);
@@ -214,7 +215,7 @@ static void dispatch(struct control_conn *n, json_t *in, const char *broken) {
     }
     for (size_t k = 0; k < sizeof commands / sizeof *commands; k++)
         if (strcmp(commands[k].name, name) == 0) {
-            if (commands[k].level > n->level)
+            if (commands[k].level > n->s->level)
                 reply_error(r, "\"%s\" is not for this socket: use the %s socket", name,
                             commands[k].level == CONTROL_SUBMIT ? "submit" : "control");
             else
@@ -250,6 +251,12 @@ static void serve(struct control_conn *n) {
         if (!flush(n))
             return;
     }
+}
+
+// Whole lines are served before more is read: what has gathered is the beginning of one. The longest request: a
+// submission to P1_UB_RECIPIENTS, commands on identifiers, or the filter of a `show`.
+static size_t line_max(enum control_level level) {
+    return level == CONTROL_STATUS ? 64 << 10 : 16 << 20;
 }
 
 static void take_fd(struct control_conn *n, struct msghdr *msg) {
@@ -292,7 +299,7 @@ static void on_conn(void *arg, bool readable, bool writable) {
             serve(n);
         return;
     }
-    if (got < 0 || n->in.len + (size_t)got > LINE_MAX_OCTETS || buf_append(&n->in, piece, (size_t)got) < 0) {
+    if (got < 0 || n->in.len > line_max(n->s->level) || buf_append(&n->in, piece, (size_t)got) < 0) {
         conn_free(n);
         return;
     }
@@ -304,25 +311,34 @@ static void on_client(void *arg, bool readable, bool writable) {
     (void)readable, (void)writable;
     struct control_socket *s = arg;
     int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) { // it stays in the backlog: do not spin
+            loop_io_want(s->io, false, false);
+            loop_timer_in(s->retry, ACCEPT_RETRY_MS);
+        }
         return;
+    }
     struct ucred who;
     socklen_t len = sizeof who;
-    struct control_conn *n = s->c->n_conns >= CLIENTS_MAX ? NULL : mem_calloc(1, sizeof *n);
+    struct control_conn *n = s->n_conns >= CLIENTS_MAX ? NULL : mem_calloc(1, sizeof *n);
     if (n == NULL || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
         (n->io = loop_io_new(s->c->m->loop, fd, on_conn, n)) == NULL) {
         mem_free(n);
         close(fd);
         return;
     }
-    n->c = s->c;
-    n->level = s->level;
+    n->s = s;
     n->uid = who.uid;
     n->fd = fd;
     n->fd_in = n->fd_out = -1;
     LIST_INSERT_HEAD(&s->c->conns, n, link);
-    s->c->n_conns++;
+    s->n_conns++;
     loop_io_want(n->io, true, false);
+}
+
+static void on_accept_retry(void *arg) {
+    struct control_socket *s = arg;
+    loop_io_want(s->io, true, false);
 }
 
 // ---- the sockets ----
@@ -353,6 +369,11 @@ static int socket_open(struct control_socket *s, const struct conf_socket *conf,
         snprintf(why, 256, "another daemon answers on the socket %s", conf->path);
         return ERR_BUSY;
     }
+    struct stat st;
+    if (lstat(conf->path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+        snprintf(why, 256, "%s is in the way of a socket, and is no socket itself", conf->path);
+        return ERR_EXISTS;
+    }
     unlink(conf->path);
     s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t before = umask(0777 & ~conf->mode); // never open wider, not even for a moment
@@ -370,7 +391,8 @@ static int socket_open(struct control_socket *s, const struct conf_socket *conf,
     }
     s->path = mem_strdup(conf->path);
     s->io = loop_io_new(s->c->m->loop, s->fd, on_client, s);
-    if (s->io == NULL || s->path == NULL)
+    s->retry = loop_timer_new(s->c->m->loop, on_accept_retry, s);
+    if (s->io == NULL || s->path == NULL || s->retry == NULL)
         return ERR_NOMEM;
     return loop_io_want(s->io, true, false);
 }
@@ -401,6 +423,7 @@ void control_free(struct control *c) {
     for (int k = 0; k < 3; k++) {
         struct control_socket *s = &c->sockets[k];
         loop_io_free(s->io);
+        loop_timer_free(s->retry);
         if (s->fd >= 0)
             close(s->fd);
         if (s->path != NULL)

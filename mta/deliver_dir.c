@@ -201,31 +201,22 @@ int deliver_item_sync(struct deliver_item *it) {
 
 // --- with the intent committed ---
 
-static int publish(int dir, const char *name) {
-    char from[sizeof "tmp/" + DELIVER_NAME] = "tmp/", to[sizeof "new/" + DELIVER_NAME] = "new/";
-    strcat(from, name);
-    strcat(to, name);
+static int publish(int tmp, int new, const char *name) {
     // ENOENT: a rename before the restart; its item is in new/, or already taken out of it.
-    if (renameat(dir, from, dir, to) < 0 && errno != ENOENT)
+    if (renameat(tmp, name, new, name) < 0 && errno != ENOENT)
         return errno == EEXIST || errno == ENOTEMPTY ? ERR_EXISTS : content_error(errno);
-    int fds[2] = {open_folder(dir, "new"), open_folder(dir, "tmp")};
-    bool synced = fds[0] >= 0 && fds[1] >= 0 && fsync(fds[0]) == 0 && fsync(fds[1]) == 0;
-    int e = errno;
-    close_fd(&fds[0]);
-    close_fd(&fds[1]);
-    errno = e;
-    return synced ? ERR_OK : ERR_SYSTEM;
+    return fsync(new) == 0 && fsync(tmp) == 0 ? ERR_OK : ERR_SYSTEM;
 }
 
 int deliver_item_publish(const char *dir, const char *name) {
     if (!name_ok(name) || strlen(name) >= DELIVER_NAME)
         return ERR_SYNTAX;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return ERR_SYSTEM;
-    int err = publish(fd, name);
-    int e = errno;
-    close(fd);
+    int tmp = fd < 0 ? -1 : open_folder(fd, "tmp"), new = tmp < 0 ? -1 : open_folder(fd, "new");
+    int err = new < 0 ? ERR_SYSTEM : publish(tmp, new, name), e = errno;
+    close_fd(&new);
+    close_fd(&tmp);
+    close_fd(&fd);
     errno = e;
     return err;
 }

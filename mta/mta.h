@@ -22,6 +22,7 @@ struct amgr;
 struct local;
 struct control;
 
+struct settling;
 struct mta {
     struct loop *loop;
     struct assoc_env env;
@@ -36,9 +37,10 @@ struct mta {
     struct control *control;
     struct arena arena;  // of what follows
     struct bytes domain; // our GlobalDomainIdentifier TLV
-    const char *boot;    // part of every local identifier made by this run
     uint32_t made;       // local identifiers made by this run
-    bool no_space;       // below the reserve: nothing new is taken
+    size_t n_reporting;  // fates with their envelope in memory; those in the list wait for their turn (settle.c)
+    struct settling *reports_waiting, *reports_last;
+    bool no_space; // below the reserve: nothing new is taken
     bool stopping;
     int64_t started; // UTC ms
 };

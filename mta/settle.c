@@ -11,7 +11,10 @@
 #include "x400/p1_names.h"
 #include "x400/report.h"
 
-enum { AGAIN_MS = 5000 }; // after the store refused a commit
+enum {
+    AGAIN_MS = 5000,    // after the store refused a commit
+    REPORTING_MAX = 500 // envelopes in memory: a peer's whole queue may be returned at once
+};
 
 // The steps: mark (in memory, at once) → fetch the envelope when a report needs it → commit → tell and clean up.
 struct settling {
@@ -27,6 +30,8 @@ struct settling {
     struct item *report;
     char *report_id;
     struct loop_timer *again;
+    struct settling *next; // in m->reports_waiting
+    bool reporting;        // counted in m->n_reporting
     void (*done)(void *arg);
     void *arg;
 };
@@ -57,12 +62,21 @@ void msglog(struct mta *m, enum mta_event e, const struct item *i, const struct 
                 {"local", w->local}, {"remote", w->remote}, {"delay", total}, {"delays", delays}, {"what", what});
 }
 
+static void fetch(struct settling *s);
+
 static void settling_free(struct settling *s) {
+    struct mta *m = s->m;
+    struct settling *next = s->reporting ? m->reports_waiting : NULL;
+    m->n_reporting -= s->reporting;
+    if (next != NULL && (m->reports_waiting = next->next) == NULL)
+        m->reports_last = NULL;
     opened_unref(s->opened);
     loop_timer_free(s->again);
     mem_free(s->report_id);
     arena_free(&s->arena);
     mem_free(s);
+    if (next != NULL)
+        fetch(next);
 }
 
 static bool reportable(const struct settling *s) {
@@ -241,6 +255,23 @@ static void on_fetched(void *arg, int err, const struct spool_message *sm) {
     commit(s);
 }
 
+static void fetch(struct settling *s) {
+    s->reporting = true;
+    s->m->n_reporting++;
+    if (spool_fetch(s->m->spool, s->item->id, on_fetched, s) != ERR_OK)
+        commit(s);
+}
+
+static void fetch_in_turn(struct settling *s) {
+    struct mta *m = s->m;
+    if (m->n_reporting < REPORTING_MAX) {
+        fetch(s);
+        return;
+    }
+    *(m->reports_last == NULL ? &m->reports_waiting : &m->reports_last->next) = s;
+    m->reports_last = s;
+}
+
 // The content goes back with a non-delivery when that was asked for and it is small enough to stand in the message's
 // row.
 static bool wants_content(const struct settling *s) {
@@ -290,10 +321,10 @@ void settle(struct mta *m, struct item *i, struct job *j, struct opened *opened,
     }
     if (j != NULL)
         job_done(m->queue, j);
-    if (reportable(s) && (s->opened == NULL || wants_content(s)) &&
-        spool_fetch(m->spool, i->id, on_fetched, s) == ERR_OK)
-        return;
-    commit(s);
+    if (reportable(s) && (s->opened == NULL || wants_content(s)))
+        fetch_in_turn(s);
+    else
+        commit(s);
 }
 
 void settle_job(struct mta *m, struct job *j, struct opened *opened, const struct fate *all, const struct way *way,

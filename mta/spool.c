@@ -157,7 +157,7 @@ int spool_start(struct spool *s) {
 }
 
 void spool_completions(struct spool *s) {
-    workq_run_all(&s->done);
+    workq_run_turn(&s->done);
 }
 
 size_t spool_pending(const struct spool *s) {
@@ -190,7 +190,8 @@ void spool_close(struct spool *s) {
         pthread_join(s->commit_thread, NULL);
         pthread_join(s->read_thread, NULL);
     }
-    spool_completions(s);
+    while (workq_count(&s->done) > 0)
+        spool_completions(s);
     drop_queued(&s->commits, drop_batch);
     drop_queued(&s->reads, spool_query_drop);
     workq_destroy(&s->commits);

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from harness import SLOW, TOP, check, equal, ipm, user, wait_for
+from harness import SLOW, TOP, check, der, equal, ipm, user, wait_for
 from test_duplicates import pair_through_proxy
 from wire import Caller, Hung, is_acknowledgement, message, tpkt
 
@@ -204,6 +204,18 @@ def test_peer_stalls_in_a_transfer(w):
     equal(len(b.items()), 2, "items of B")
 
 
+def test_a_name_that_is_no_text(w):
+    """A caller whose MTA name is no UTF-8: the attempt is in the log all the same."""
+    a, b = w.pair()
+    b.start()
+    c = Caller(b, "X", "guessed", source=a.host)
+    c.transport()
+    c.send(c.bind_octets().replace(der(0x80, b"X"), der(0x80, b"\xfc")))
+    c.receive()
+    e = b.wait_event(51)[0]
+    check("\\xfc" in e["text"], f"the name in the event: {e['text']}")
+
+
 def test_hostile_control_clients(w):
     """Local programs on the status socket: no JSON, endless lines, pipelined requests, gone before the answer."""
     a = w.mta("MTA-A").start()
@@ -240,8 +252,16 @@ def test_hostile_control_clients(w):
         g = client()
         g.sendall(line * 3)
         g.close()
+    endless = client()
+    try:
+        endless.sendall(b"x" * (256 << 10))
+        check(not endless.recv(10), "the status socket takes short requests only")
+    except OSError:
+        pass
     crowd = [client() for _ in range(80)]
     check(crowd, "more clients than are served")
+    equal(a.ask("queue", action="retry", all=True)["found"], 0, "the control socket's answer in the crowd")
+    a.submit(user("Receiver", "ALPHA"))
     for g in crowd:
         g.close()
 

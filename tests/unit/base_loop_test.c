@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/loop.h"
 #include "base/workq.h"
 
@@ -117,10 +118,53 @@ static void *producer(void *arg) {
 }
 
 static void drain(void *arg) {
-    workq_run_all(&((struct shared *)arg)->q);
+    workq_run_turn(&((struct shared *)arg)->q);
 }
 static void wake_loop(void *arg) {
     loop_notify(((struct shared *)arg)->n);
+}
+
+// A queue that is never empty leaves the loop its turns: a timer of 1 ms comes while it is worked on.
+struct endless {
+    struct loop *l;
+    struct loop_notifier *n;
+    struct workq q;
+    struct work work;
+    bool timer_came;
+};
+
+static void run_again(struct work *w) {
+    struct endless *e = (struct endless *)((char *)w - offsetof(struct endless, work));
+    workq_post(&e->q, w);
+}
+static void endless_drain(void *arg) {
+    workq_run_turn(&((struct endless *)arg)->q);
+}
+static void endless_wake(void *arg) {
+    loop_notify(((struct endless *)arg)->n);
+}
+static void endless_timer(void *arg) {
+    struct endless *e = arg;
+    e->timer_came = true;
+    loop_stop(e->l);
+}
+
+static void work_leaves_the_loop_its_turns(void **state) {
+    (void)state;
+    struct endless e = {.l = loop_new(), .work.run = run_again};
+    e.n = loop_notifier_new(e.l, endless_drain, &e);
+    assert_int_equal(workq_init(&e.q, endless_wake, &e), ERR_OK);
+    struct loop_timer *t = loop_timer_new(e.l, endless_timer, &e);
+    loop_timer_in(t, 1);
+    workq_post(&e.q, &e.work);
+    uint64_t begun = clock_mono_ms();
+    loop_run_for(e.l, 5000);
+    assert_true(e.timer_came);
+    assert_true(clock_mono_ms() - begun < 2000);
+    loop_timer_free(t);
+    loop_notifier_free(e.n);
+    workq_destroy(&e.q);
+    loop_free(e.l);
 }
 
 static void work_crosses_threads_in_order(void **state) {
@@ -145,6 +189,7 @@ int main(void) {
         cmocka_unit_test(a_descriptor_becomes_readable),
         cmocka_unit_test(a_signal_arrives),
         cmocka_unit_test(work_crosses_threads_in_order),
+        cmocka_unit_test(work_leaves_the_loop_its_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,17 @@ static void test_symlinks(void **state) {
     assert_int_equal(deliver_item_file(&it, "f", bytes_str("x")), ERR_OK);
     deliver_item_discard(&it);
     assert_int_equal(entries(&p, "outside"), 1);
+    // new/ being a link is refused before anything is moved through it.
+    assert_int_equal(deliver_item_begin(&it, dir, "moved"), ERR_OK);
+    assert_int_equal(deliver_item_sync(&it), ERR_OK);
+    snprintf(path, sizeof path, "%s/new", dir);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(symlink(outside, path), 0);
+    assert_int_equal(deliver_item_publish(dir, "moved"), ERR_SYSTEM);
+    assert_int_equal(entries(&p, "outside"), 1);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(deliver_item_publish(dir, "moved"), ERR_OK);
     // tmp/ itself being a link is refused.
     snprintf(path, sizeof path, "%s/tmp", dir);
     assert_int_equal(rmdir(path), 0);
