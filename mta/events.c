@@ -50,7 +50,7 @@ static const struct event_def catalogue[EV_EVENTS] = {
          "Peer {peer}: the next attempt to open an association is in {seconds} s ({attempt} of {attempts})", "peer",
          "The open-retry timer of a peer has started. When all attempts have failed, what waits for the peer is "
          "returned to its originators and the count begins anew.",
-         "See event 289.", "Nothing, or `x400 peer NAME connect` to try at once."},
+         "See event 289.", "Nothing, or `x400 peer NAME connect` to try at once.", .loose = true},
     [EV_ABNORMAL_END] =
         {1294, EVENT_WARNING, "association-ended",
          "Peer {peer}: association {association} ({local} - {remote}) ended abnormally: {what}", "peer",
@@ -129,7 +129,7 @@ static const struct event_def catalogue[EV_EVENTS] = {
                     "The daemon has started and serves its queue.", "-", "Nothing."},
     [EV_STOPPING] = {20002, EVENT_NOTICE, "stopping", "Stopping: {what}", NULL,
                      "The daemon was asked to stop: nothing new is taken, associations are released in order, at most "
-                     "for 20 s.",
+                     "for 13 s.",
                      "SIGTERM or SIGINT. A second one ends the waiting.", "Nothing."},
     [EV_STOPPED] = {20003, EVENT_NOTICE, "stopped", "Stopped; the spool is closed", NULL,
                     "The daemon has stopped in order.", "-", "Nothing."},

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +86,7 @@ static int background(struct daemon *d) {
     }
     close(fds[0]);
     d->ready_fd = fds[1];
-    return setsid() < 0 ? ERR_SYSTEM : ERR_OK;
+    return setsid() < 0 || chdir("/") < 0 ? ERR_SYSTEM : ERR_OK;
 }
 
 static void fatal(struct daemon *d, const char *what) {
@@ -464,9 +465,18 @@ static int run(struct daemon *d) {
     return d->exit_status;
 }
 
+// In the background the daemon is in no folder that somebody may want to unmount; what the option named stays the same.
+static const char *absolute_path(const char *path, char out[PATH_MAX]) {
+    char here[PATH_MAX];
+    if (path[0] == '/' || getcwd(here, sizeof here) == NULL || snprintf(out, PATH_MAX, "%s/%s", here, path) >= PATH_MAX)
+        return path;
+    return out;
+}
+
 int main(int argc, char **argv) {
     struct daemon d = {.conf_path = X400D_SYSCONFDIR "/x400d.conf", .ready_fd = -1};
     bool check = false;
+    char path[PATH_MAX];
     for (int o; (o = getopt(argc, argv, "ndf:hV")) != -1;) {
         switch (o) {
         case 'n': check = true; break;
@@ -479,6 +489,8 @@ int main(int argc, char **argv) {
     }
     if (optind != argc)
         return usage(stderr);
+    if (!check)
+        d.conf_path = absolute_path(d.conf_path, path);
     struct conf_errors errors;
     struct conf *c = conf_load(d.conf_path, &errors);
     conf_errors_print(&errors, stderr);
