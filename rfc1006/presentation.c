@@ -153,6 +153,8 @@ static int send_aru(void *ctx, void *v) {
 static int send_data(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
+    if (a->buf == NULL)
+        return session_data_piece_req(p->session, a->octets, a->last);
     int err = p->x410 ? ERR_OK : pdv_wrap_user_data(a->buf, a->context);
     return err == ERR_OK ? session_data_req(p->session, a->buf) : err;
 }
@@ -161,6 +163,12 @@ static int send_resume(struct presentation *p, const struct presentation_event *
     struct session_resume s = *e->resume;
     s.new_id = e->activity_id;
     return session_activity_resume_req(p->session, &s, NULL);
+}
+
+static int send_exception(struct presentation *p, const struct presentation_event *e) {
+    int err = session_u_exception_req(p->session, e->reason, NULL);
+    p->dropping |= err == ERR_OK;
+    return err;
 }
 
 static int send_token_please(struct presentation *p, const struct presentation_event *e) {
@@ -185,7 +193,7 @@ static int send_passing(void *ctx, void *v) {
     case P_SYNC_MINOR:
         return e->response ? session_sync_minor_rsp(p->session, e->serial, NULL)
                            : session_sync_minor_req(p->session, e->explicit_cnf, &e->serial, NULL);
-    case P_U_EXCEPTION_REPORT: return session_u_exception_req(p->session, e->reason, NULL);
+    case P_U_EXCEPTION_REPORT: return send_exception(p, e);
     case P_TOKEN_PLEASE: return send_token_please(p, e);
     case P_TOKEN_GIVE: return session_token_give_req(p->session, e->tokens);
     case P_CONTROL_GIVE: return session_control_give_req(p->session);
@@ -387,6 +395,7 @@ static int pass_data(void *ctx, void *v) {
 
 static int pass_event(void *ctx, void *v) {
     struct presentation *p = ctx;
+    p->dropping = false;
     p->rtse->event(p->rtse_user, ((struct presentation_arg *)v)->passing);
     return ERR_OK;
 }
@@ -457,6 +466,14 @@ int presentation_u_abort_req(struct presentation *p, int32_t context, struct buf
 
 int presentation_data_req(struct presentation *p, int32_t context, struct buf *value) {
     return request(p, DATA_REQ, &(struct presentation_arg){.context = context, .buf = value});
+}
+
+int presentation_data_header(const struct presentation *p, struct buf *b, int32_t context, uint64_t total) {
+    return p->x410 ? ERR_OK : pdv_put_user_data_header(b, context, total);
+}
+
+int presentation_data_piece_req(struct presentation *p, struct bytes piece, bool last) {
+    return request(p, DATA_REQ, &(struct presentation_arg){.octets = piece, .last = last});
 }
 
 int presentation_event_req(struct presentation *p, struct presentation_event *e) {

@@ -92,6 +92,7 @@ struct presentation {
     struct session *session;
     bool x410;        // the mode of the connection
     bool in_data;     // X.410 mode: an SSDU has begun
+    bool dropping;    // an exception was reported: data mean nothing until the activity is broken
     struct buf names; // the abstract syntaxes that `contexts` point into
     size_t n_contexts, n_proposed;
     struct presentation_context contexts[PRESENTATION_CONTEXTS]; // the defined context set, with results
@@ -120,6 +121,10 @@ int presentation_release_rsp(struct presentation *p, int32_t context, struct buf
 // In any state but idle; no indication follows. value NULL: none. It is left out where the session cannot carry it.
 int presentation_u_abort_req(struct presentation *p, int32_t context, struct buf *value);
 int presentation_data_req(struct presentation *p, int32_t context, struct buf *value);
+// A P-DATA of any size in pieces: first what comes before a value of `total` octets (which is appended to b), then the
+// value, `last` with its last octets. ERR_BUSY: as in session.h.
+int presentation_data_header(const struct presentation *p, struct buf *b, int32_t context, uint64_t total);
+int presentation_data_piece_req(struct presentation *p, struct bytes piece, bool last);
 int presentation_event_req(struct presentation *p, struct presentation_event *e);
 
 #endif

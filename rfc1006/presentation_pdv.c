@@ -299,15 +299,31 @@ int pdv_wrap_external(struct buf *b, int32_t context, bool ber) {
     return err == ERR_OK ? tlv_wrap(b, 0, TLV_UNIVERSAL, true, TLV_EXTERNAL) : err;
 }
 
-int pdv_put_external_header(struct buf *b, int32_t context, uint64_t total) {
+// What an EXTERNAL and a PDV-list have in common: the context, and [0] before the value.
+static int put_list_header(struct buf *b, uint32_t tag, int32_t context, uint64_t total) {
     struct buf inner = {0};
     int err = tlv_put_int(&inner, TLV_UNIVERSAL, TLV_INTEGER, context);
     if (err == ERR_OK)
         err = tlv_put_header(&inner, TLV_CONTEXT, true, 0, total);
     if (err == ERR_OK)
-        err = tlv_put_header(b, TLV_UNIVERSAL, true, TLV_EXTERNAL, inner.len + total);
+        err = tlv_put_header(b, TLV_UNIVERSAL, true, tag, inner.len + total);
     if (err == ERR_OK)
         err = buf_append(b, inner.mem + inner.off, inner.len);
     buf_free(&inner);
+    return err;
+}
+
+int pdv_put_external_header(struct buf *b, int32_t context, uint64_t total) {
+    return put_list_header(b, TLV_EXTERNAL, context, total);
+}
+
+int pdv_put_user_data_header(struct buf *b, int32_t context, uint64_t total) {
+    struct buf list = {0};
+    int err = put_list_header(&list, TLV_SEQUENCE, context, total);
+    if (err == ERR_OK)
+        err = tlv_put_header(b, TLV_APPLICATION, true, 1, list.len + total);
+    if (err == ERR_OK)
+        err = buf_append(b, list.mem + list.off, list.len);
+    buf_free(&list);
     return err;
 }

@@ -52,6 +52,8 @@ int pdv_external(struct bytes external, int64_t *context, struct bytes *value);
 
 // Makes of the value in b (one ASN.1 encoding) a fully encoded User-data.
 int pdv_wrap_user_data(struct buf *b, int32_t context);
+// Appends what comes before a value of `total` octets in a fully encoded User-data; nothing comes after it.
+int pdv_put_user_data_header(struct buf *b, int32_t context, uint64_t total);
 // Makes of it an EXTERNAL. ber: with BER as direct reference.
 int pdv_wrap_external(struct buf *b, int32_t context, bool ber);
 // Appends what comes before a value of `total` octets in an EXTERNAL; nothing comes after it.

@@ -11,9 +11,7 @@
 #include "rfc1006/rtse.h"
 
 enum {
-    RTSE_WINDOW_MAX = 64,     // agreed at most
-    RTSE_WHOLE_MAX = 1 << 20, // without checkpoints an APDU up to this size is one slice, a larger one several
-    RTSE_PIECE = 65536,       // ... of this size
+    RTSE_WINDOW_MAX = 64, // agreed at most
 };
 
 struct rtse_open {
@@ -103,7 +101,7 @@ struct rtse {
     uint64_t header;      // octets of the EXTERNAL before the APDU
     uint64_t base_stream; // octets of the stream before base_serial
     size_t slice_size;    // octets of the stream between two points
-    struct buf slice;     // what is being filled
+    struct buf slice;     // what is being filled; without checkpoints: what comes before the APDU's octets
     // receiving
     struct tlv_stream rttr;
     struct pdv_stream external;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // RT-TRANSFER, the sender. In normal mode it makes an EXTERNAL of the APDU; that, or in X.410 mode the APDU as it is,
 // is the stream, which is cut into slices of the checkpoint size, with a minor synchronization point after each but the
-// last and never more of them unconfirmed than the window; then the activity is ended. An activity that was interrupted
+// last and never more of them unconfirmed than the window; without checkpoints it is one slice, of any size, which
+// passes as it comes. Then the activity is ended. An activity that was interrupted
 // goes on behind the last point confirmed. What is inferred rather than read in X.228: when the receiver reports an
 // exception the activity is interrupted for a non-specific error and when there is something to go on from, else
 // discarded.
@@ -17,16 +18,30 @@ static uint32_t unconfirmed(const struct rtse *r) {
 
 static void sending(struct rtse *r, uint64_t total, uint32_t timeout_ms) {
     r->total = total;
-    if (r->checkpoint > 0)
-        r->slice_size = (size_t)r->checkpoint * 1024;
-    else
-        r->slice_size = total <= RTSE_WHOLE_MAX ? (size_t)(total + r->header) : RTSE_PIECE;
+    r->slice_size = (size_t)r->checkpoint * 1024;
     r->base_serial = r->serial = r->recovery.serial;
     r->base_stream = r->recovery.stream;
     r->octets = r->recovery.octets_confirmed;
     r->kept = r->sender = true;
     r->transfer_deadline = timeout_ms == 0 ? 0 : r->now_ms + timeout_ms;
     rtse_progress(r);
+}
+
+// Without checkpoints: puts before what r->slice holds what makes one P-DATA of `octets`, the slice's among them.
+static int whole_begin(struct rtse *r, uint64_t octets) {
+    struct buf head = {0}, rttr = {0};
+    if (r->checkpoint > 0 || r->x410)
+        return ERR_OK;
+    int err = tlv_put_header(&rttr, TLV_UNIVERSAL, false, TLV_OCTET_STRING, octets);
+    if (err == ERR_OK)
+        err = presentation_data_header(r->presentation, &head, r->context, rttr.len + octets);
+    if (err == ERR_OK)
+        err = buf_append(&head, rttr.mem + rttr.off, rttr.len);
+    if (err == ERR_OK)
+        err = buf_prepend(&r->slice, head.mem + head.off, head.len);
+    buf_free(&rttr);
+    buf_free(&head);
+    return err;
 }
 
 // The identifiers of activities are ours to choose: numbers.
@@ -52,12 +67,15 @@ int rtse_send_start(void *ctx, void *v) {
     int err = buf_headroom(&r->slice, SLICE_HEADROOM);
     if (err == ERR_OK && !r->x410)
         err = pdv_put_external_header(&r->slice, r->user_context, a->total);
+    uint64_t header = r->slice.len;
+    if (err == ERR_OK)
+        err = whole_begin(r, header + a->total);
     if (err == ERR_OK)
         err = activity_id(r, &id);
     if (err == ERR_OK)
         err = begin(r, (struct presentation_event){.primitive = P_ACTIVITY_START}, buf_bytes(&id));
     if (err == ERR_OK) {
-        r->header = r->slice.len;
+        r->header = header;
         r->recovery.serial = 0;
         r->recovery.octets_confirmed = r->recovery.stream = 0;
         sending(r, a->total, a->timeout_ms);
@@ -86,6 +104,8 @@ int rtse_send_resume(void *ctx, void *v) {
         return ERR_STATE;
     buf_clear(&r->slice);
     int err = buf_headroom(&r->slice, SLICE_HEADROOM);
+    if (err == ERR_OK)
+        err = whole_begin(r, a->total - old.octets_confirmed);
     if (err == ERR_OK)
         err = activity_id(r, &id);
     if (err == ERR_OK)
@@ -126,15 +146,13 @@ static int slice_send(struct rtse *r, bool last) {
     int err = r->x410 ? ERR_OK : tlv_wrap(&r->slice, 0, TLV_UNIVERSAL, false, TLV_OCTET_STRING);
     if (err == ERR_OK)
         err = presentation_data_req(r->presentation, r->context, &r->slice);
-    if (err == ERR_OK && !last && r->checkpoint > 0)
+    if (err == ERR_OK && !last)
         err = rtse_pass(r, (struct presentation_event){.primitive = P_SYNC_MINOR, .explicit_cnf = true}, &r->serial);
     buf_clear(&r->slice);
     return err == ERR_OK && !last ? buf_headroom(&r->slice, SLICE_HEADROOM) : err;
 }
 
-int rtse_send_octets(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    struct bytes piece = ((struct rtse_arg *)v)->octets;
+static int slices_send(struct rtse *r, struct bytes piece) {
     int err = ERR_OK;
     while (err == ERR_OK && piece.n > 0) {
         size_t space = r->slice_size - r->slice.len, n = piece.n < space ? piece.n : space;
@@ -144,18 +162,33 @@ int rtse_send_octets(void *ctx, void *v) {
         if (err == ERR_OK && r->slice.len == r->slice_size && r->octets < r->total)
             err = slice_send(r, false);
     }
+    return err == ERR_OK && r->octets == r->total ? slice_send(r, true) : err;
+}
+
+// Without checkpoints nothing is confirmed before the end: what the network takes is progress.
+static int whole_send(struct rtse *r, struct bytes piece) {
+    int err = ERR_OK;
+    r->octets += piece.n;
+    bool last = r->octets == r->total, first = r->slice.len > 0;
+    if (first)
+        err = presentation_data_piece_req(r->presentation, buf_bytes(&r->slice), last && piece.n == 0);
+    buf_clear(&r->slice);
+    if (err == ERR_OK && (piece.n > 0 || (last && !first)))
+        err = presentation_data_piece_req(r->presentation, piece, last);
+    rtse_progress(r);
+    return err;
+}
+
+int rtse_send_octets(void *ctx, void *v) {
+    struct rtse *r = ctx;
+    struct bytes piece = ((struct rtse_arg *)v)->octets;
+    int err = r->checkpoint > 0 ? slices_send(r, piece) : whole_send(r, piece);
     if (err == ERR_OK && r->octets == r->total) {
-        err = slice_send(r, true);
-        if (err == ERR_OK)
-            err = rtse_pass(r, (struct presentation_event){.primitive = P_ACTIVITY_END}, &r->serial);
+        err = rtse_pass(r, (struct presentation_event){.primitive = P_ACTIVITY_END}, &r->serial);
         if (err == ERR_OK)
             err = rtse_all_given(r);
     }
-    if (err < 0)
-        return rtse_local_fault(r, "sending a transfer", err);
-    if (r->checkpoint == 0) // nothing will be confirmed before the end: what the network takes is progress
-        rtse_progress(r);
-    return ERR_OK;
+    return err < 0 ? rtse_local_fault(r, "sending a transfer", err) : ERR_OK;
 }
 
 int rtse_send_checkpoint_cnf(void *ctx, void *v) {

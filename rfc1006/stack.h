@@ -230,6 +230,8 @@ size_t stack_transfer_room(const struct stack *s); // what may be given now
 // At most the room just reported. Once all `total` octets are given, the activity is ended.
 int stack_transfer_data(struct stack *s, uint64_t now_ms, struct bytes piece);
 // Give up a transfer that is under way: the activity is discarded and rt_transfer_cnf says so when the peer confirmed.
+// ERR_BUSY: without checkpoints the APDU is one TSDU, and unless TSDUs are limited nothing else can be said before its
+// end: abort.
 int stack_transfer_discard(struct stack *s, uint64_t now_ms);
 int stack_transfer_interrupt(struct stack *s, uint64_t now_ms); // the same, and it may be resumed
 

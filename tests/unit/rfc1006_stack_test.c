@@ -375,6 +375,85 @@ static void test_large_transfer_in_little_memory(void **state) {
     pair_free(p);
 }
 
+// Without checkpoints an APDU of any size is one RTTR in one TSDU, and takes no more memory than one with.
+static void test_one_slice_of_any_size(void **state) {
+    (void)state;
+    for (int mode = RTSE_NORMAL; mode <= RTSE_X410; mode++) {
+        struct stack_params a = defaults(), b = a;
+        a.mode = (enum rtse_mode)mode;
+        a.checkpoint = 0;
+        struct pair *p = pair_new(&a, &b);
+        pair_open(p);
+        p->a.total = p->b.total = 5000000;
+        assert_int_equal(stack_rt_transfer_req(p->a.s, p->now, 5000000, 0), 0);
+        unsigned tsdus = 0;
+        uint8_t head[7];
+        size_t n = 0, left = 0; // of the TPKT being looked at
+        for (struct buf *out; p->a.cnf_ok == 0;) {
+            out = stack_output(p->a.s);
+            assert_true(out->len < 400000);
+            for (size_t i = 0; i < out->len && i < 65536; i++) { // what pair_move moves
+                if (n < sizeof head)
+                    head[n++] = buf_bytes(out).p[i];
+                if (n == sizeof head && left == 0) {
+                    left = (size_t)(head[2] << 8 | head[3]) - sizeof head + 1;
+                    tsdus += head[5] == 0xf0 && head[6] == 0x80;
+                }
+                if (left > 0 && --left == 0)
+                    n = 0;
+            }
+            if (!pair_move(p, &p->a, &p->b) && !pair_move(p, &p->b, &p->a))
+                break;
+        }
+        assert_int_equal(p->a.cnf_ok, 1);
+        assert_int_equal(p->b.received, 5000000);
+        assert_false(p->b.pattern_bad);
+        assert_int_equal(p->b.checkpoints_ind, 0);
+        assert_int_equal(tsdus, 3); // start, data, end
+        assert_true(p->a.output_max < 262144 + 65536);
+        pair_free(p);
+    }
+}
+
+// In the middle of that TSDU its sender can say nothing else; a receiver that wants no more of it ends it.
+static void test_one_slice_given_up(void **state) {
+    (void)state;
+    for (int refused = 0; refused < 2; refused++)
+        for (int mode = RTSE_NORMAL; mode <= RTSE_X410; mode++) {
+            struct stack_params d = defaults();
+            d.checkpoint = 0;
+            d.mode = (enum rtse_mode)mode;
+            struct pair *p = pair_new(&d, &d);
+            pair_open(p);
+            p->a.total = p->b.total = 5000000;
+            assert_int_equal(stack_rt_transfer_req(p->a.s, p->now, 5000000, 0), 0);
+            while (p->b.received < 100000)
+                assert_true(pair_move(p, &p->a, &p->b));
+            if (refused) {
+                assert_int_equal(stack_transfer_refuse(p->b.s, p->now, RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED),
+                                 0);
+                pair_run(p);
+                assert_int_equal(p->a.cnf_bad, 1);
+                assert_int_equal(p->a.failure.reason, RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED);
+                assert_true(p->b.received < 1000000);
+                pair_transfer(p, 200000);
+                assert_int_equal(p->a.cnf_ok, 1);
+                assert_int_equal(p->b.received, 200000);
+                assert_false(p->b.pattern_bad);
+                assert_int_equal(p->a.aborts + p->b.aborts, 0);
+            } else {
+                assert_int_equal(stack_transfer_discard(p->a.s, p->now), ERR_BUSY);
+                assert_int_equal(stack_transfer_interrupt(p->a.s, p->now), ERR_BUSY);
+                stack_p_abort(p->a.s, p->now, RTSE_ABORT_TEMPORARY_PROBLEM);
+                pair_run(p);
+                assert_int_equal(p->b.aborts, 1);
+                assert_int_equal(p->a.closed + p->b.closed, 2);
+            }
+            assert_int_equal(p->b.ends_ok, refused);
+            pair_free(p);
+        }
+}
+
 static void test_unacknowledged_end(void **state) {
     (void)state;
     struct pair *p = open_pair(30, 5);
@@ -592,6 +671,8 @@ int main(void) {
         cmocka_unit_test(test_transfer_sizes),
         cmocka_unit_test(test_checkpoints_are_counted),
         cmocka_unit_test(test_large_transfer_in_little_memory),
+        cmocka_unit_test(test_one_slice_of_any_size),
+        cmocka_unit_test(test_one_slice_given_up),
         cmocka_unit_test(test_unacknowledged_end),
         cmocka_unit_test(test_receiver_refuses),
         cmocka_unit_test(test_sender_discards),
