@@ -248,9 +248,11 @@ int stack_recovery(const struct stack *s, struct rtse_recovery *out);
 // The receiver's, as it will be once the open point `serial` is confirmed: to be stored before that.
 int stack_recovery_at(const struct stack *s, uint32_t serial, struct rtse_recovery *out);
 
-bool stack_turn(const struct stack *s);                                     // we may send
-int stack_turn_please(struct stack *s, uint64_t now_ms, uint32_t priority); // who has not the turn, at any time
-int stack_turn_give(struct stack *s, uint64_t now_ms);                      // who has it, with no transfer under way
+bool stack_turn(const struct stack *s); // we may send
+// Who has not the turn asks for it, at any time; once more when a transfer was interrupted or discarded, which may have
+// swallowed the question. Who has it gives it, with no transfer under way.
+int stack_turn_please(struct stack *s, uint64_t now_ms, uint32_t priority);
+int stack_turn_give(struct stack *s, uint64_t now_ms);
 
 int stack_rt_close_req(struct stack *s, uint64_t now_ms);
 int stack_rt_close_rsp(struct stack *s, uint64_t now_ms);

@@ -77,6 +77,7 @@ struct monkey {
     unsigned *seed, mischief;
     uint64_t *now;
     bool dead;
+    struct rtse_recovery kept;
 };
 
 static void transfer(struct monkey *m) {
@@ -89,12 +90,20 @@ static void transfer(struct monkey *m) {
     }
 }
 
+static void resume(struct monkey *m) {
+    uint64_t sent = m->side.sent;
+    stack_recovery(m->side.s, &m->kept);
+    m->side.sent = m->kept.octets_confirmed;
+    if (stack_rt_resume_req(m->side.s, *m->now, &m->kept, m->side.total, 0) < 0)
+        m->side.sent = sent;
+}
+
 static void act(struct monkey *m) {
     struct stack *s = m->side.s;
     uint8_t octets[300] = {0};
     if ((unsigned)rand_r(m->seed) % 1000 >= m->mischief)
         return;
-    switch (rand_r(m->seed) % 16) {
+    switch (rand_r(m->seed) % 22) {
     case 0: stack_u_abort(s, *m->now); break;
     case 1: stack_p_abort(s, *m->now, RTSE_ABORT_TEMPORARY_PROBLEM); break;
     case 2: stack_rt_close_req(s, *m->now); break;
@@ -111,6 +120,12 @@ static void act(struct monkey *m) {
     case 13: stack_tick(s, *m->now += 20000); break;
     case 14: stack_rt_open_req(s, *m->now, bytes_of(bind_argument, sizeof bind_argument)); break;
     case 15: stack_output_drained(s, *m->now); break;
+    case 16: stack_turn_please(s, *m->now, (uint32_t)rand_r(m->seed)); break;
+    case 17: stack_turn_give(s, *m->now); break;
+    case 18: stack_transfer_interrupt(s, *m->now); break;
+    case 19: resume(m); break;
+    case 20: stack_resume_rsp(s, *m->now, &m->kept); break;
+    case 21: stack_resume_refuse(s, *m->now, (enum rtse_no_resume)(rand_r(m->seed) % 2)); break;
     }
 }
 
@@ -166,6 +181,23 @@ static void m_ready(void *u, size_t room) {
         m->side.sent -= n;
     act(m);
 }
+static void m_resume_ind(void *u, const struct rtse_recovery *old) {
+    struct monkey *m = u;
+    (void)old;
+    act(m);
+    stack_recovery(m->side.s, &m->kept);
+    stack_resume_rsp(m->side.s, *m->now, &m->kept);
+    act(m);
+}
+static void m_turn_please(void *u, uint32_t priority) {
+    struct monkey *m = u;
+    (void)priority;
+    stack_turn_give(m->side.s, *m->now);
+    act(m);
+}
+static void m_turn_give(void *u) {
+    act(u);
+}
 static void m_cnf(void *u, const struct stack_transfer_end *e) {
     (void)e;
     act(u);
@@ -198,6 +230,9 @@ static const struct stack_user monkey_user = {
     .rt_transfer_data = m_data,
     .rt_checkpoint_ind = m_checkpoint_ind,
     .rt_transfer_end = m_end,
+    .rt_resume_ind = m_resume_ind,
+    .rt_turn_please_ind = m_turn_please,
+    .rt_turn_give_ind = m_turn_give,
     .rt_ready = m_ready,
     .rt_checkpoint_cnf = m_checkpoint_cnf,
     .rt_transfer_cnf = m_cnf,
@@ -226,6 +261,10 @@ static void test_any_call_at_any_time(void **state) {
     unsigned opened = 0, transferred = 0;
     for (unsigned run = 0; run < 4000; run++) {
         struct stack_params d = small();
+        d.mode = run % 3 == 0 ? RTSE_X410 : RTSE_NORMAL;
+        d.dialogue = run % 2 == 0 ? RTSE_TWO_WAY_ALTERNATE : RTSE_MONOLOGUE;
+        d.refuse_two_way_alternate = false;
+        d.checkpoint = run % 7 == 0 ? 0 : 1;
         unsigned seed = run * 7919 + 1;
         uint64_t now = 1000;
         struct monkey a = {.seed = &seed, .mischief = run % 4 * 60, .now = &now}, b = a;
