@@ -77,6 +77,11 @@ int64_t request_number(const struct request *r, const char *key, int64_t otherwi
     return json_is_integer(v) ? json_integer_value(v) : otherwise;
 }
 
+json_t *reply_text(const char *s) {
+    json_t *v = s == NULL ? NULL : json_string(s);
+    return v != NULL ? v : json_null();
+}
+
 // ---- connections ----
 
 static void conn_free(struct control_conn *n) {

@@ -31,6 +31,7 @@ struct request {
 void reply(struct request *r, json_t *result);            // takes the reference; NULL: memory is short
 void reply_fd(struct request *r, json_t *result, int fd); // fd is passed along and closed
 void reply_error(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+json_t *reply_text(const char *s); // as a part of a result; NULL is JSON's null
 
 // Reading the request: NULL or the default when it is absent or of another type.
 const char *request_text(const struct request *r, const char *key);

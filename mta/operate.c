@@ -10,7 +10,18 @@
 #include "mta/settle.h"
 #include "x400/p1_names.h"
 
-void selection_read(const struct request *r, struct selection *s) {
+// Every item of the queue is compared with the criteria while the loop waits: they are not of any length.
+enum { IDS_MAX = 1000, CRITERION_MAX = 1024 };
+
+static bool reasonable(const struct selection *s) {
+    const char *texts[] = {s->peer, s->from, s->to, s->priority};
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+        if (texts[k] != NULL && strlen(texts[k]) > CRITERION_MAX)
+            return false;
+    return json_array_size(s->ids) <= IDS_MAX;
+}
+
+bool selection_read(struct request *r, struct selection *s) {
     const json_t *ids = json_object_get(r->in, "ids");
     int64_t older = request_number(r, "older_s", 0);
     *s = (struct selection){.ids = json_is_array(ids) ? ids : NULL,
@@ -20,6 +31,10 @@ void selection_read(const struct request *r, struct selection *s) {
                             .priority = request_text(r, "priority"),
                             .arrived_before = older > 0 ? clock_utc_ms() - older * 1000 : 0,
                             .all = request_flag(r, "all")};
+    if (reasonable(s))
+        return true;
+    reply_error(r, "name at most %d messages at a time, and criteria of at most %d characters", IDS_MAX, CRITERION_MAX);
+    return false;
 }
 
 static bool listed(const json_t *ids, const struct item *i) {
@@ -60,22 +75,28 @@ static bool selection_empty(const struct selection *s) {
            s->arrived_before == 0 && !s->all;
 }
 
-static void hold(struct mta *m, struct item *i, bool held) {
-    struct spool_batch *b = spool_batch_new(m->spool);
-    if (b == NULL)
-        return;
-    spool_batch_hold(b, i->id, held);
-    spool_commit(b, NULL, NULL);
-    item_hold(m->queue, i, held);
+static void on_held(void *arg, const struct spool_result *r) {
+    struct mta *m = arg;
+    if (r->err != ERR_OK)
+        EVENT_RAISE(m->events, mta_event(EV_SPOOL_ERROR), {"what", r->text});
 }
 
-// False: it is being transferred right now and cannot be touched.
+static bool hold(struct mta *m, struct item *i, bool held) {
+    struct spool_batch *b = spool_batch_new(m->spool);
+    if (b == NULL)
+        return false;
+    spool_batch_hold(b, i->id, held);
+    if (spool_commit(b, on_held, m) != ERR_OK)
+        return false;
+    item_hold(m->queue, i, held);
+    return true;
+}
+
+// False: it is being transferred right now and cannot be touched, or the change could not be stored.
 static bool act(struct mta *m, struct item *i, const char *action) {
-    if (strcmp(action, "hold") == 0)
-        hold(m, i, true);
-    else if (strcmp(action, "release") == 0)
-        hold(m, i, false);
-    else if (strcmp(action, "retry") == 0)
+    if (strcmp(action, "hold") == 0 || strcmp(action, "release") == 0)
+        return hold(m, i, action[0] == 'h');
+    if (strcmp(action, "retry") == 0)
         item_hasten(m->queue, i);
     else if (item_busy(i))
         return false;
@@ -101,11 +122,12 @@ void queue_command(struct request *r) {
     bool known = false, count = request_flag(r, "count");
     for (size_t k = 0; k < 5; k++)
         known |= action != NULL && strcmp(action, actions[k]) == 0;
-    selection_read(r, &s);
     if (!known) {
         reply_error(r, "action is hold, release, retry, return or delete");
         return;
     }
+    if (!selection_read(r, &s))
+        return;
     if (selection_empty(&s)) {
         reply_error(r, "say which messages: identifiers, or criteria, or all");
         return;

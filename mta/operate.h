@@ -12,11 +12,11 @@ struct selection {
     int64_t arrived_before; // UTC ms, 0: any
     bool all;
 };
-void selection_read(const struct request *r, struct selection *s);
+bool selection_read(struct request *r, struct selection *s); // false: it is too long, and refused
 bool selection_has(const struct selection *s, const struct item *i);
 
-// Loads the configuration again; NULL and the errors as text (mem_free) when it has any. main.c.
-struct mta;
+// Loads the configuration again and puts it in force; dry_run: only says what would change. out gets the differences,
+// or the errors (ERR_SYNTAX: the running configuration goes on). main.c.
 int mta_reload(struct mta *m, bool dry_run, struct buf *out);
 
 #endif

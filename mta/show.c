@@ -10,11 +10,6 @@
 #include "mta/route.h"
 #include "mta/transfer.h"
 
-static json_t *text(const char *s) {
-    json_t *v = s == NULL ? NULL : json_string(s);
-    return v != NULL ? v : json_null();
-}
-
 static json_t *selector(struct bytes b) {
     if (b.p == NULL)
         return json_null();
@@ -43,8 +38,8 @@ static json_t *show_status(struct request *r) {
     struct mta *m = r->m;
     const struct conf_domain *d = &m->conf->mta.domain;
     return json_pack("{s:s, s:s, s:{s:s, s:o, s:o}, s:I, s:s, s:s, s:i, s:i, s:b, s:b}", "version", X400D_VERSION,
-                     "mta", m->conf->mta.name, "domain", "country", d->country, "admd", text(d->admd), "prmd",
-                     text(d->prmd), "started", (json_int_t)m->started, "configuration", m->conf->path, "spool",
+                     "mta", m->conf->mta.name, "domain", "country", d->country, "admd", reply_text(d->admd), "prmd",
+                     reply_text(d->prmd), "started", (json_int_t)m->started, "configuration", m->conf->path, "spool",
                      m->conf->mta.spool, "messages", (int)queue_items(m->queue), "associations",
                      (int)count_associations(m), "no_space", (int)m->no_space, "stopping", (int)m->stopping);
 }
@@ -52,12 +47,13 @@ static json_t *show_status(struct request *r) {
 static void add_stack(void *arg, const struct stack_status *s) {
     json_t *list = arg;
     const char *state = s->conf->listen.host == NULL ? "calling only" : s->address[0] != 0 ? "listening" : "failed";
-    json_array_append_new(
-        list, json_pack("{s:s, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s}", "name", s->name, "state", state,
-                        "listen", text(s->conf->listen.host), "port", (int)s->conf->listen.port, "address", s->address,
-                        "error", s->error, "source", text(s->conf->source), "selectors", selectors(&s->conf->selectors),
-                        "since", (json_int_t)s->since_utc, "last_call", (json_int_t)s->last_call_utc, "last_caller",
-                        s->last_caller, "last_result", s->last_result == NULL ? "" : s->last_result));
+    json_array_append_new(list,
+                          json_pack("{s:s, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s}", "name", s->name,
+                                    "state", state, "listen", reply_text(s->conf->listen.host), "port",
+                                    (int)s->conf->listen.port, "address", s->address, "error", s->error, "source",
+                                    reply_text(s->conf->source), "selectors", selectors(&s->conf->selectors), "since",
+                                    (json_int_t)s->since_utc, "last_call", (json_int_t)s->last_call_utc, "last_caller",
+                                    s->last_caller, "last_result", s->last_result == NULL ? "" : s->last_result));
 }
 
 static json_t *show_stacks(struct request *r) {
@@ -81,15 +77,15 @@ static json_t *show_peers(struct request *r) {
         json_t *connect = json_array();
         for (size_t k = 0; p->conf != NULL && k < p->conf->n_connect; k++)
             json_array_append_new(connect, json_sprintf("%s:%u", p->conf->connect[k].host, p->conf->connect[k].port));
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:I, s:I}",
-                                              "name", p->name, "state", peer_state(p), "connect", connect, "outgoing",
-                                              (int)(p->n_out - p->n_opening), "incoming", (int)p->n_in, "opening",
-                                              (int)p->n_opening, "waiting", (int)hop_waiting(p->hop), "transferring",
-                                              (int)p->hop->n_running, "sent", (json_int_t)p->sent, "received",
-                                              (json_int_t)p->received, "last_up", (json_int_t)p->last_up_utc,
-                                              "last_failure", p->last_failure[0] ? text(p->last_failure) : json_null(),
-                                              "last_failure_at", (json_int_t)p->last_failure_utc, "next_attempt",
-                                              (json_int_t)(p->retrying ? p->retry_utc : 0)));
+        json_array_append_new(
+            list,
+            json_pack("{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:I, s:I}", "name", p->name,
+                      "state", peer_state(p), "connect", connect, "outgoing", (int)(p->n_out - p->n_opening),
+                      "incoming", (int)p->n_in, "opening", (int)p->n_opening, "waiting", (int)hop_waiting(p->hop),
+                      "transferring", (int)p->hop->n_running, "sent", (json_int_t)p->sent, "received",
+                      (json_int_t)p->received, "last_up", (json_int_t)p->last_up_utc, "last_failure",
+                      p->last_failure[0] ? reply_text(p->last_failure) : json_null(), "last_failure_at",
+                      (json_int_t)p->last_failure_utc, "next_attempt", (json_int_t)(p->retrying ? p->retry_utc : 0)));
     }
     return list;
 }
@@ -102,7 +98,7 @@ static json_t *show_association(const struct link *l) {
                      (json_int_t)l->opened_utc, "messages", (json_int_t)l->messages, "octets_in",
                      (json_int_t)assoc_octets_in(l->assoc), "octets_out", (json_int_t)assoc_octets_out(l->assoc),
                      "tpdu_size", (int)n->transport.tpdu_size, "checkpoint", (int)n->rtse.checkpoint, "window",
-                     (int)n->rtse.window, "sending", text(transfer_out_mts_id(l)));
+                     (int)n->rtse.window, "sending", reply_text(transfer_out_mts_id(l)));
 }
 
 static json_t *show_associations(struct request *r) {
@@ -122,15 +118,16 @@ static json_t *show_item(const struct item *i) {
     for (size_t k = 0; k < i->n_rcpts && k < 100; k++) {
         const struct item_recipient *x = &i->rcpt[k];
         if (x->state < SPOOL_RCPT_FINAL)
-            json_array_append_new(recipients,
-                                  json_pack("{s:s, s:o, s:i, s:o}", "address", x->address, "next_hop", text(x->hop),
-                                            "attempts", (int)x->attempts, "last_error", text(x->error)));
+            json_array_append_new(recipients, json_pack("{s:s, s:o, s:i, s:o}", "address", x->address, "next_hop",
+                                                        reply_text(x->hop), "attempts", (int)x->attempts, "last_error",
+                                                        reply_text(x->error)));
     }
     return json_pack("{s:I, s:o, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:i, s:o}", "message", (json_int_t)i->id,
-                     "id", text(i->mts_id), "kind", mta_kind_text(i->kind), "originator", text(i->originator), "from",
-                     text(i->from), "priority", mta_priority_text(i->priority), "size", (json_int_t)i->content.length,
-                     "arrived", (json_int_t)i->arrived, "expires", (json_int_t)i->expires, "deferred",
-                     (json_int_t)i->deferred, "held", (int)i->held, "open", (int)i->n_open, "recipients", recipients);
+                     "id", reply_text(i->mts_id), "kind", mta_kind_text(i->kind), "originator",
+                     reply_text(i->originator), "from", reply_text(i->from), "priority", mta_priority_text(i->priority),
+                     "size", (json_int_t)i->content.length, "arrived", (json_int_t)i->arrived, "expires",
+                     (json_int_t)i->expires, "deferred", (json_int_t)i->deferred, "held", (int)i->held, "open",
+                     (int)i->n_open, "recipients", recipients);
 }
 
 // The peer that serves a next hop; NULL: a directory, or a peer that is no longer configured.
@@ -146,24 +143,25 @@ static json_t *show_hops(struct mta *m) {
     for (struct hop *h = queue_hops(m->queue); h != NULL; h = LIST_NEXT(h, link)) {
         const struct peer *p = peer_of(m, h);
         bool retrying = p != NULL && p->retrying;
-        json_array_append_new(hops,
-                              json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:o, s:I}", "next_hop", h->name, "urgent",
-                                        (int)h->n_ready[P1_URGENT], "normal", (int)h->n_ready[P1_NORMAL], "non_urgent",
-                                        (int)h->n_ready[P1_NON_URGENT], "later", (int)h->n_waiting, "running",
-                                        (int)h->n_running, "last_failure", text(retrying ? p->last_failure : NULL),
-                                        "next_attempt", (json_int_t)(retrying ? p->retry_utc : 0)));
+        json_array_append_new(hops, json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:o, s:I}", "next_hop", h->name, "urgent",
+                                              (int)h->n_ready[P1_URGENT], "normal", (int)h->n_ready[P1_NORMAL],
+                                              "non_urgent", (int)h->n_ready[P1_NON_URGENT], "later", (int)h->n_waiting,
+                                              "running", (int)h->n_running, "last_failure",
+                                              reply_text(retrying ? p->last_failure : NULL), "next_attempt",
+                                              (json_int_t)(retrying ? p->retry_utc : 0)));
     }
     return hops;
 }
 
 enum { QUEUE_PAGE = 500 };
 
-static json_t *show_queue(struct request *r) {
+static void show_queue_command(struct request *r) {
     struct selection sel;
-    json_t *list = json_array();
     int64_t after = request_number(r, "after", 0), next = 0;
     size_t n = 0;
-    selection_read(r, &sel);
+    if (!selection_read(r, &sel))
+        return;
+    json_t *list = json_array();
     for (struct item *i = queue_first(r->m->queue); i != NULL; i = TAILQ_NEXT(i, link)) {
         if (i->id <= after || !selection_has(&sel, i))
             continue;
@@ -172,19 +170,19 @@ static json_t *show_queue(struct request *r) {
         next = i->id;
         json_array_append_new(list, show_item(i));
     }
-    return json_pack("{s:o, s:o, s:I}", "next_hops", show_hops(r->m), "messages", list, "next",
-                     (json_int_t)(n > QUEUE_PAGE ? next : 0));
+    reply(r, json_pack("{s:o, s:o, s:I}", "next_hops", show_hops(r->m), "messages", list, "next",
+                       (json_int_t)(n > QUEUE_PAGE ? next : 0)));
 }
 
 static json_t *pattern_text(struct arena *a, const struct or_address *pattern) {
-    return pattern == NULL ? json_string("any") : text(or_address_print(a, pattern, OR_SEMICOLON));
+    return pattern == NULL ? json_string("any") : reply_text(or_address_print(a, pattern, OR_SEMICOLON));
 }
 
 static json_t *show_candidate(struct arena *a, const struct route_candidate *c) {
     bool local = c->route.kind == ROUTE_LOCAL;
     return json_pack("{s:s, s:s, s:o, s:i, s:i, s:o, s:i}", "to", local ? "directory" : "peer", "name",
                      local ? c->route.deliver->directory : c->route.peer->name, "pattern", pattern_text(a, c->pattern),
-                     "matched", c->matched, "cost", (int)c->cost, "file", text(c->where.file), "line",
+                     "matched", c->matched, "cost", (int)c->cost, "file", reply_text(c->where.file), "line",
                      (int)c->where.line);
 }
 
@@ -233,16 +231,20 @@ void show_command(struct request *r) {
     static const struct {
         const char *what;
         json_t *(*show)(struct request *r);
-    } table[] = {{"status", show_status}, {"stacks", show_stacks},
-                 {"peers", show_peers},   {"associations", show_associations},
-                 {"queue", show_queue},   {"events", show_events}};
+    } table[] = {{"status", show_status},
+                 {"stacks", show_stacks},
+                 {"peers", show_peers},
+                 {"associations", show_associations},
+                 {"events", show_events}};
     const char *what = request_text(r, "what");
     for (size_t k = 0; what != NULL && k < sizeof table / sizeof *table; k++)
         if (strcmp(what, table[k].what) == 0) {
             reply(r, table[k].show(r));
             return;
         }
-    if (what != NULL && (strcmp(what, "route") == 0 || strcmp(what, "routes") == 0))
+    if (what != NULL && strcmp(what, "queue") == 0)
+        show_queue_command(r);
+    else if (what != NULL && (strcmp(what, "route") == 0 || strcmp(what, "routes") == 0))
         show_route_command(r);
     else
         reply_error(r, "there is nothing called \"%s\" to show", what == NULL ? "" : what);

@@ -12,11 +12,6 @@
 #include "mta/operate.h"
 #include "x400/p1_names.h"
 
-static json_t *text(const char *s) {
-    json_t *v = s == NULL ? NULL : json_string(s);
-    return v != NULL ? v : json_null();
-}
-
 static const char *state_text(enum spool_rcpt_state s) {
     static const char *const names[] = {"waiting", "transferring", "delivering", "transferred", "delivered",
                                         "failed",  "redirected",   "expanded",   "deleted",     "another MTA's"};
@@ -28,17 +23,18 @@ static json_t *show_one(const struct spool_message *m) {
     for (size_t k = 0; k < m->n_recipients; k++) {
         const struct spool_recipient *x = &m->recipients[k];
         json_array_append_new(
-            recipients, json_pack("{s:i, s:o, s:s, s:o, s:i, s:I, s:o, s:o, s:o}", "number", (int)x->number, "address",
-                                  text(x->address), "state", state_text(x->state), "next_hop", text(x->next_hop),
-                                  "attempts", (int)x->attempts, "changed", (json_int_t)x->changed, "reason",
-                                  x->reason < 0 ? json_null() : text(p1_reason_name(x->reason)), "diagnostic",
-                                  x->diagnostic < 0 ? json_null() : text(p1_diagnostic_name(x->diagnostic)), "text",
-                                  text(x->last_error)));
+            recipients,
+            json_pack("{s:i, s:o, s:s, s:o, s:i, s:I, s:o, s:o, s:o}", "number", (int)x->number, "address",
+                      reply_text(x->address), "state", state_text(x->state), "next_hop", reply_text(x->next_hop),
+                      "attempts", (int)x->attempts, "changed", (json_int_t)x->changed, "reason",
+                      x->reason < 0 ? json_null() : reply_text(p1_reason_name(x->reason)), "diagnostic",
+                      x->diagnostic < 0 ? json_null() : reply_text(p1_diagnostic_name(x->diagnostic)), "text",
+                      reply_text(x->last_error)));
     }
     return json_pack("{s:I, s:o, s:s, s:o, s:o, s:I, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:o}", "message",
-                     (json_int_t)m->id, "id", text(m->mts_id), "kind", mta_kind_text(m->kind), "originator",
-                     text(m->originator), "from", text(m->from_peer), "uid", (json_int_t)m->from_uid, "content_type",
-                     text(m->content_type), "priority", mta_priority_text(m->priority), "size",
+                     (json_int_t)m->id, "id", reply_text(m->mts_id), "kind", mta_kind_text(m->kind), "originator",
+                     reply_text(m->originator), "from", reply_text(m->from_peer), "uid", (json_int_t)m->from_uid,
+                     "content_type", reply_text(m->content_type), "priority", mta_priority_text(m->priority), "size",
                      (json_int_t)m->content.length, "arrived", (json_int_t)m->arrived, "expires",
                      (json_int_t)m->expires, "finished", (json_int_t)m->finished, "held", (int)m->held, "recipients",
                      recipients);

@@ -138,7 +138,6 @@ void spool_batch_message(struct spool_batch *b, const struct spool_message *m); 
 void spool_batch_recipient(struct spool_batch *b, int64_t message, const struct spool_recipient *r);
 // More recipients for a message that is there (alternate recipients, list members).
 void spool_batch_add_recipient(struct spool_batch *b, int64_t message, const struct spool_recipient *r);
-void spool_batch_envelope(struct spool_batch *b, int64_t message, struct bytes envelope);
 void spool_batch_hold(struct spool_batch *b, int64_t message, bool held);
 // All recipients are final. Envelope and inline octets are dropped, the row stays for `show`. The content's file is the
 // caller's to remove, after the commit.
@@ -187,14 +186,5 @@ struct spool_page {
 };
 int spool_list(struct spool *s, const struct spool_filter *f, void (*cb)(void *arg, const struct spool_page *p),
                void *arg);
-
-// What waits, for each next hop and priority.
-struct spool_queue {
-    const char *next_hop;
-    enum spool_priority priority;
-    uint64_t recipients;
-    int64_t oldest; // arrival
-};
-int spool_queues(struct spool *s, void (*cb)(void *arg, int err, const struct spool_queue *q, size_t n), void *arg);
 
 #endif

@@ -61,14 +61,6 @@ int spool_apply_add_recipient(struct store *st, const struct spool_op *op, struc
     return err == ERR_EXISTS ? ERR_STATE : err < 0 ? err : ERR_OK;
 }
 
-int spool_apply_envelope(struct store *st, const struct spool_op *op, struct spool_result *r) {
-    (void)r;
-    struct bound b = store_sql(st, SQL_BODY_ENVELOPE);
-    bind_int(&b, op->message);
-    bind_bytes(&b, op->octets);
-    return exactly_one(store_run(&b));
-}
-
 int spool_apply_hold(struct store *st, const struct spool_op *op, struct spool_result *r) {
     (void)r;
     struct bound b = store_sql(st, SQL_MESSAGE_HOLD);

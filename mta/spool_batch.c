@@ -119,11 +119,6 @@ void spool_batch_add_recipient(struct spool_batch *b, int64_t message, const str
     add_recipient(b, message, r, spool_apply_add_recipient);
 }
 
-void spool_batch_envelope(struct spool_batch *b, int64_t message, struct bytes envelope) {
-    struct spool_op lost, *op = op_new(b, message, &lost, spool_apply_envelope);
-    op->octets = copy_bytes(b, envelope);
-}
-
 void spool_batch_hold(struct spool_batch *b, int64_t message, bool held) {
     struct spool_op lost;
     op_new(b, message, &lost, spool_apply_hold)->flag = held;

@@ -37,7 +37,6 @@ struct spool_op {
     int64_t message, time, time2;
     uint32_t number;
     bool flag;
-    struct bytes octets;
     const char *key, *value;
     const struct spool_message *full;
     const struct spool_recipient *recipient;
@@ -61,7 +60,6 @@ int spool_apply_duplicate(struct store *st, const struct spool_op *op, struct sp
 int spool_apply_message(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_recipient(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_add_recipient(struct store *st, const struct spool_op *op, struct spool_result *r);
-int spool_apply_envelope(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_hold(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_finish(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_delete(struct store *st, const struct spool_op *op, struct spool_result *r);

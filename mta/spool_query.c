@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reading: at the start with the writer's connection, afterwards on the read thread with its own. A query's transaction
 // is kept under 50 ms, because the journal cannot be emptied past an open one: pages are cut by time as well as by
-// number, and what runs over the whole queue does so a page at a time.
+// number.
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -86,18 +86,14 @@ struct query {
     struct spool_message *messages;
     size_t n;
     int64_t next;
-    struct spool_queue *queues;
-    size_t n_queues, cap_queues;
     union {
         void (*fetch)(void *arg, int err, const struct spool_message *m);
         void (*list)(void *arg, const struct spool_page *p);
-        void (*queues)(void *arg, int err, const struct spool_queue *q, size_t n);
     } cb;
 };
 
 static void query_free(struct query *q) {
     arena_free(&q->arena);
-    mem_free(q->queues);
     mem_free(q);
 }
 
@@ -279,90 +275,5 @@ int spool_list(struct spool *s, const struct spool_filter *f, void (*cb)(void *a
         query_free(q);
         return ERR_NOMEM;
     }
-    return query_post(q);
-}
-
-// --- queues ---
-
-static bool same_text(const char *a, const char *b) {
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static struct spool_queue *queue_for(struct query *q, const char *next_hop, enum spool_priority priority) {
-    for (size_t i = 0; i < q->n_queues; i++)
-        if (q->queues[i].priority == priority && same_text(q->queues[i].next_hop, next_hop))
-            return &q->queues[i];
-    if (q->n_queues == q->cap_queues) {
-        size_t cap = q->cap_queues == 0 ? 16 : 2 * q->cap_queues;
-        struct spool_queue *more = mem_realloc(q->queues, cap * sizeof *more);
-        if (more == NULL)
-            return NULL;
-        q->queues = more;
-        q->cap_queues = cap;
-    }
-    const char *name = next_hop == NULL ? NULL : arena_strdup(&q->arena, next_hop);
-    if (next_hop != NULL && name == NULL)
-        return NULL;
-    q->queues[q->n_queues] = (struct spool_queue){.next_hop = name, .priority = priority};
-    return &q->queues[q->n_queues++];
-}
-
-static int count_message(struct query *q, const struct spool_message *m) {
-    for (size_t i = 0; i < m->n_recipients; i++) {
-        const struct spool_recipient *r = &m->recipients[i];
-        if (r->state >= SPOOL_RCPT_FINAL)
-            continue;
-        struct spool_queue *to = queue_for(q, r->next_hop, m->priority);
-        if (to == NULL)
-            return ERR_NOMEM;
-        if (to->recipients++ == 0 || m->arrived < to->oldest)
-            to->oldest = m->arrived;
-    }
-    return ERR_OK;
-}
-
-static void queues_page(struct query *q, struct arena *a, int64_t *after) {
-    struct store *st = &q->spool->reader;
-    int64_t until = now_ms() + SPOOL_READ_MS;
-    struct bound b = store_sql(st, SQL_MESSAGE_OPEN);
-    bind_int(&b, *after);
-    *after = 0;
-    int got;
-    while ((got = store_step(&b)) == 1) {
-        struct spool_message m;
-        int err = store_message_row(st, &b, a, &m);
-        if (err == ERR_OK)
-            err = count_message(q, &m);
-        arena_free(a);
-        if (err < 0 && err != ERR_CORRUPT) {
-            got = err;
-            break;
-        }
-        if (now_ms() >= until) {
-            *after = m.id;
-            break;
-        }
-    }
-    store_done(&b);
-    q->err = got < 0 ? got : ERR_OK;
-}
-
-static void queues_run(struct query *q) {
-    struct arena a = {0};
-    int64_t after = 0;
-    do
-        queues_page(q, &a, &after);
-    while (q->err == ERR_OK && after != 0);
-}
-
-static void queues_answer(struct query *q) {
-    q->cb.queues(q->arg, q->err, q->queues, q->err < 0 ? 0 : q->n_queues);
-}
-
-int spool_queues(struct spool *s, void (*cb)(void *arg, int err, const struct spool_queue *q, size_t n), void *arg) {
-    struct query *q = query_new(s, queues_run, queues_answer, arg);
-    if (q == NULL)
-        return ERR_NOMEM;
-    q->cb.queues = cb;
     return query_post(q);
 }

@@ -72,7 +72,6 @@ static const char *const SQL[SQL_COUNT] = {
     [SQL_BODY_SET] = "INSERT INTO body VALUES(?1, ?2, ?3, row_sum(?1, ?2, ?3))",
     [SQL_BODY_GET] =
         "SELECT envelope, content, sum IS row_sum(message, envelope, content) FROM body WHERE message = ?1",
-    [SQL_BODY_ENVELOPE] = "UPDATE body SET envelope = ?2, sum = row_sum(message, ?2, content) WHERE message = ?1",
     [SQL_BODY_DELETE] = "DELETE FROM body WHERE message = ?1",
     [SQL_RECIPIENT_ADD] =
         "INSERT INTO recipient(" RECIPIENT_SUMMED ", sum) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"

@@ -99,6 +99,19 @@ def test_selections(w):
     wait_for("they are gone", 5, lambda: len(a.queue()) == 4)
 
 
+def test_selections_have_a_length(w):
+    """All of the queue is compared with a selection while others wait: it is refused when it is too long."""
+    a = w.mta("MTA-A").start()
+    for cmd, fields in (("queue", dict(action="retry")), ("show", dict(what="queue"))):
+        for long in (dict(ids=list(range(1, 1002))), {"from": "x" * 1025}, dict(to="x" * 1025)):
+            try:
+                a.ask(cmd, **fields, **long)
+                check(False, f"{cmd} {list(long)[0]} is refused")
+            except Refused as e:
+                check("at most" in str(e), str(e))
+    equal(a.ask("queue", action="retry", ids=list(range(1, 1001)))["found"], 0, "as many as may be")
+
+
 def test_peer_disable_and_enable(w):
     a, b = w.pair()
     a.start(), b.start()

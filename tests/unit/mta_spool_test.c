@@ -289,19 +289,6 @@ static struct pages list(struct place *p, struct spool *s, struct spool_filter f
     return l;
 }
 
-struct queues {
-    size_t n;
-    struct spool_queue q[8];
-};
-
-static void queues_note(void *arg, int err, const struct spool_queue *q, size_t n) {
-    struct queues *to = arg;
-    assert_int_equal(err, ERR_OK);
-    assert_true(n <= 8);
-    to->n = n;
-    memcpy(to->q, q, n * sizeof *q);
-}
-
 static void test_queries(void **state) {
     (void)state;
     struct place p;
@@ -327,15 +314,6 @@ static void test_queries(void **state) {
     assert_int_equal(place_commit(&p, s, b), ERR_OK);
     assert_int_equal(list(&p, s, (struct spool_filter){0}).n, 29);
     assert_int_equal(list(&p, s, (struct spool_filter){.finished = true}).n, 30);
-
-    struct queues q = {0};
-    assert_int_equal(spool_queues(s, queues_note, &q), ERR_OK);
-    place_finish(&p, s);
-    assert_int_equal(q.n, 4); // two next hops, two priorities
-    for (size_t i = 0; i < q.n; i++) {
-        assert_int_equal(q.q[i].recipients, q.q[i].priority == SPOOL_URGENT ? 15 : 14);
-        assert_int_equal(q.q[i].oldest, q.q[i].priority == SPOOL_URGENT ? 1001 : 1002);
-    }
     spool_close(s);
     place_remove(&p);
 }
