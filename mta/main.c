@@ -260,7 +260,9 @@ static void on_spool_note(void *arg) {
     spool_completions(((struct daemon *)arg)->m.spool);
 }
 static void on_file_note(void *arg) {
-    file_thread_completions(((struct daemon *)arg)->m.files);
+    struct mta *m = &((struct daemon *)arg)->m;
+    file_thread_completions(m->files);
+    file_thread_completions(m->submissions);
 }
 
 static void load_one(void *arg, const struct spool_message *sm) {
@@ -313,11 +315,12 @@ static void serve(struct daemon *d) {
     struct mta *m = &d->m;
     char why[256] = "memory is short";
     m->files = file_thread_new(spool_dirfd(m->spool), wake_files, d);
+    m->submissions = file_thread_new(spool_dirfd(m->spool), wake_files, d);
     m->queue = queue_new(m, settle_expired);
     m->amgr = amgr_new(m);
     m->local = local_new(m);
     d->housekeeping = m->files == NULL ? NULL : housekeeping_new(m);
-    if (d->housekeeping == NULL || m->queue == NULL || m->amgr == NULL || m->local == NULL ||
+    if (m->submissions == NULL || d->housekeeping == NULL || m->queue == NULL || m->amgr == NULL || m->local == NULL ||
         local_recover(m->local) != ERR_OK) {
         fatal(d, why);
         return;
@@ -389,6 +392,7 @@ static void tear_down(struct daemon *d) {
     amgr_free(m->amgr);
     housekeeping_free(d->housekeeping);
     local_finish(m->local);
+    file_thread_free(m->submissions);
     file_thread_free(m->files); // runs what is queued; its callbacks may still commit
     m->files = NULL;
     spool_close(m->spool);

@@ -30,7 +30,8 @@ struct mta {
     struct held_conf *held;  // the configuration in force; who keeps pointers into it takes a reference
     const struct conf *conf; // the same, held->conf
     struct spool *spool;
-    struct file_thread *files;
+    struct file_thread *files;       // of contents from and to peers
+    struct file_thread *submissions; // reads the files of local users, who may make that slow (a FUSE mount)
     struct queue *queue;
     struct amgr *amgr;
     struct local *local;

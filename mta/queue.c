@@ -97,7 +97,6 @@ struct hop *queue_hop(struct queue *q, const char *name) {
     h->local = hop_name_local(name);
     for (int p = 0; p < 3; p++)
         TAILQ_INIT(&h->ready[p]);
-    TAILQ_INIT(&h->waiting);
     LIST_INSERT_HEAD(&q->hops, h, link);
     return h;
 }
@@ -170,6 +169,61 @@ struct item *queue_find(struct queue *q, int64_t id) {
     return i;
 }
 
+// ---- jobs that wait ----
+// A pairing heap, because who sends deferred messages chooses their order. Of the same time, the older message is
+// first.
+
+static struct job *meld(struct job *a, struct job *b) {
+    if (a == NULL || b == NULL)
+        return a == NULL ? b : a;
+    if (b->not_before < a->not_before || (b->not_before == a->not_before && b->item->id < a->item->id)) {
+        struct job *first = b;
+        b = a;
+        a = first;
+    }
+    b->heap_up = a;
+    b->sibling = a->child;
+    if (a->child != NULL)
+        a->child->heap_up = b;
+    a->child = b;
+    return a;
+}
+
+// One heap of the children of a job that leaves: in pairs from the left, then these from the right.
+static struct job *meld_children(struct job *of) {
+    struct job *list = of->child, *pairs = NULL, *all = NULL;
+    of->child = NULL;
+    while (list != NULL) {
+        struct job *a = list, *b = a->sibling;
+        list = b == NULL ? NULL : b->sibling;
+        a->sibling = a->heap_up = NULL;
+        if (b != NULL)
+            b->sibling = b->heap_up = NULL;
+        a = meld(a, b);
+        a->sibling = pairs;
+        pairs = a;
+    }
+    while (pairs != NULL) {
+        struct job *a = pairs;
+        pairs = a->sibling;
+        a->sibling = NULL;
+        all = meld(all, a);
+    }
+    return all;
+}
+
+static void heap_remove(struct job **heap, struct job *j) {
+    if (*heap == j) {
+        *heap = meld_children(j);
+        return;
+    }
+    *(j->heap_up->child == j ? &j->heap_up->child : &j->heap_up->sibling) = j->sibling;
+    if (j->sibling != NULL)
+        j->sibling->heap_up = j->heap_up;
+    j->sibling = j->heap_up = NULL;
+    *heap = meld(*heap, meld_children(j));
+}
+
 // ---- jobs ----
 
 static void job_link(struct job *j, uint64_t now) {
@@ -185,13 +239,7 @@ static void job_link(struct job *j, uint64_t now) {
         return;
     }
     j->state = JOB_WAITING;
-    struct job *before = TAILQ_LAST(&h->waiting, hop_jobs); // delays are mostly alike: the place is near the end
-    while (before != NULL && before->not_before > j->not_before)
-        before = TAILQ_PREV(before, hop_jobs, of_hop);
-    if (before == NULL)
-        TAILQ_INSERT_HEAD(&h->waiting, j, of_hop);
-    else
-        TAILQ_INSERT_AFTER(&h->waiting, before, j, of_hop);
+    h->waiting = meld(h->waiting, j);
     h->n_waiting++;
 }
 
@@ -201,7 +249,7 @@ static void job_unlink(struct job *j) {
         TAILQ_REMOVE(&h->ready[j->item->priority], j, of_hop);
         h->n_ready[j->item->priority]--;
     } else if (j->state == JOB_WAITING) {
-        TAILQ_REMOVE(&h->waiting, j, of_hop);
+        heap_remove(&h->waiting, j);
         h->n_waiting--;
     } else if (j->state == JOB_RUNNING)
         h->n_running--;
@@ -362,15 +410,21 @@ void item_hasten(struct queue *q, struct item *i) {
 
 void hop_hasten(struct queue *q, struct hop *h) {
     int64_t utc = clock_utc_ms();
-    for (struct job *j = TAILQ_FIRST(&h->waiting), *next; j != NULL; j = next) {
-        next = TAILQ_NEXT(j, of_hop);
-        job_hasten(q, j, utc);
+    uint64_t now = loop_now_ms(q->m->loop);
+    struct job *heap = h->waiting;
+    h->waiting = NULL;
+    h->n_waiting = 0;
+    for (struct job *j; (j = heap) != NULL;) {
+        heap_remove(&heap, j);
+        if (j->item->deferred <= utc)
+            j->not_before = 0;
+        job_link(j, now);
     }
     hop_wake(h);
 }
 
 static void release_due(struct hop *h, uint64_t now) {
-    for (struct job *j; (j = TAILQ_FIRST(&h->waiting)) != NULL && j->not_before <= now;) {
+    for (struct job *j; (j = h->waiting) != NULL && j->not_before <= now;) {
         job_unlink(j);
         job_link(j, now);
     }

@@ -45,8 +45,8 @@ struct hop {
     LIST_ENTRY(hop) link;
     char *name;
     bool local;
-    TAILQ_HEAD(hop_jobs, job) ready[3]; // by P1 priority value
-    struct hop_jobs waiting;            // for their not_before, ascending
+    TAILQ_HEAD(, job) ready[3]; // by P1 priority value
+    struct job *waiting;        // for their not_before: the first of a heap
     size_t n_ready[3], n_waiting, n_running;
     void (*wake)(void *owner, struct hop *h); // there is something ready; NULL: nobody serves it now
     void *owner;
@@ -54,7 +54,8 @@ struct hop {
 
 enum job_state { JOB_NEW, JOB_READY, JOB_WAITING, JOB_HELD, JOB_RUNNING };
 struct job {
-    TAILQ_ENTRY(job) of_hop;
+    TAILQ_ENTRY(job) of_hop;               // while it is ready
+    struct job *child, *sibling, *heap_up; // while it waits; heap_up: its parent, or the sibling before it
     TAILQ_ENTRY(job) of_item;
     struct item *item;
     struct hop *hop;

@@ -212,7 +212,7 @@ void submit_command(struct request *r) {
     else if (r->fd < 0 || fstat(r->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         reply_error(r, "a message needs the descriptor of a file with its content");
         submission_free(s);
-    } else if ((s->writer = content_writer_new(r->m->files, &user, s)) == NULL ||
+    } else if ((s->writer = content_writer_new(r->m->submissions, &user, s)) == NULL ||
                content_writer_from_fd(s->writer, r->fd, 0, (uint64_t)request_number(r, "content_length", st.st_size)) !=
                    ERR_OK) {
         reply_error(r, "memory is short");

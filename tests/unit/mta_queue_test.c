@@ -104,10 +104,52 @@ static void test_expiry(void **state) {
     assert_int_equal(queue_items(m->queue), 2);
 }
 
+static struct item *add_deferred(struct mta *m, int64_t id, int64_t deferred) {
+    struct spool_recipient r = {.number = 1, .address = "/S=A/", .next_hop = "peer"};
+    struct item *i = item_new(
+        &(struct spool_message){.id = id, .mts_id = "id", .recipients = &r, .n_recipients = 1, .deferred = deferred});
+    assert_non_null(i);
+    assert_int_equal(queue_add(m->queue, i), ERR_OK);
+    return i;
+}
+
+// Deferred messages in the worst order for a list, some taken out again: they leave by their time, at once when asked,
+// and however many they are it takes no noticeable time.
+static void test_waiting(void **state) {
+    struct mta *m = *state;
+    enum { N = 50000, DUE = 1000 };
+    struct hop *h = queue_hop(m->queue, "peer");
+    int64_t now = clock_utc_ms();
+    uint64_t begun = clock_mono_ms();
+    for (int64_t id = 1; id <= N; id++) {
+        int64_t middle = id % 2 == 0 ? id : 2 * N - id;
+        add_deferred(m, id, now + (id <= DUE ? 1 + (id * 7919) % DUE : 3600000 + middle * 1000));
+    }
+    for (int64_t id = 5; id <= N; id += 5)
+        queue_remove(m->queue, queue_find(m->queue, id));
+    assert_true(clock_mono_ms() - begun < 5000);
+    assert_int_equal(hop_waiting(h), N - N / 5);
+    loop_run_for(m->loop, 2500);
+    assert_int_equal(hop_ready(h), DUE - DUE / 5);
+    uint64_t last = 0;
+    for (struct job *j; (j = hop_take(h, false)) != NULL; last = j->not_before)
+        assert_true(j->not_before >= last);
+    struct item *i;
+    for (i = queue_first(m->queue); i != NULL; i = TAILQ_NEXT(i, link))
+        if (i->id > DUE && i->id % 2 == 0)
+            i->deferred = 0;
+    begun = clock_mono_ms();
+    hop_hasten(m->queue, h);
+    assert_true(clock_mono_ms() - begun < 5000);
+    assert_int_equal(hop_ready(h), (N - DUE) / 10 * 4);
+    assert_int_equal(hop_waiting(h), (N - DUE) / 10 * 8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_find, setup, teardown),
         cmocka_unit_test_setup_teardown(test_routed_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expiry, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
