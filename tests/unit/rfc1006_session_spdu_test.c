@@ -49,7 +49,7 @@ static void golden_connect(struct end *a, struct end *b, bool refused) {
           "3400"
           "c10568656c6c6f",
           "connect_ind 0x249 v2 'hello'; ");
-    d = text("ok");
+    buf_append_str(&d, "ok");
     assert_int_equal(session_connect_rsp(&b->s, refused ? &no : &yes, &d), 0);
     if (refused)
         sends(b, a,
@@ -112,7 +112,7 @@ static void test_golden_tokens(void **state) {
     assert_int_equal(b.s.tokens, 0x15);
     assert_int_equal(session_release_req(&b.s, NULL), 0);
     sends(&b, &a, "0903110101", "release_ind ''; ");
-    d = text("go");
+    buf_append_str(&d, "go");
     assert_int_equal(session_release_rsp(&a.s, &d), 0);
     sends(&a, &b,
           "0a04"
