@@ -46,8 +46,9 @@ check-now: tests
 #   sanitize      unit tests, and daemons end to end, with AddressSanitizer and UndefinedBehaviorSanitizer
 #   crash         kill -9 in the middle of transfers, 10 rounds
 #   differential  codecs against Erlang's, 100 values of each type
+#   fuzz          each fuzz target 60 s, or COUNT
 #   release       the release archive: reproducible, and built and tested without asn1c
-TIERS := sanitize crash differential release
+TIERS := sanitize crash differential fuzz release
 TIER ?= $(TIERS)
 ifneq ($(filter-out $(TIERS),$(TIER)),)
 $(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
@@ -57,6 +58,7 @@ RUN_sanitize = $(TEST_BINS:$(BUILD)/%=$(SANITIZED)/%) \
 	'env BUILD=$(SANITIZED) E2E_SLOW=2 E2E_NO_MEMORY=1 python3 tests/e2e/run.py --count $(or $(COUNT),3)'
 RUN_crash = 'python3 tests/e2e/run.py --count $(or $(COUNT),10) crash'
 RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-erlang.sh codecs $(or $(COUNT),100)'
+RUN_fuzz = '$(MAKE) --no-print-directory fuzz SECONDS=$(or $(COUNT),60)'
 RUN_release = tests/release.sh
 
 check-full: deps-full
@@ -78,3 +80,22 @@ e2e: all
 .PHONY: bench
 bench: all
 	@BUILD=$(BUILD) python3 tests/bench/run.py --mb $(or $(MB),100) --messages $(or $(MESSAGES),1000)
+
+# make fuzz [FUZZ="NAME ..."] [SECONDS=60]: each fuzz target (tests/fuzz/README.md) for so long, from its kept corpus.
+FUZZ ?= $(sort $(basename $(notdir $(wildcard tests/fuzz/*.c))))
+FUZZED := $(BUILD)-fuzz
+FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_LIBS := $(call libs_of,x400 rfc1006 asn1 base)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIBS)
+	$(call SAY,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OUR_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< \
+		-Wl,--start-group $(FUZZ_LIBS) -Wl,--end-group $(PKG_LIBS)
+.PHONY: fuzz fuzzers
+fuzzers: $(FUZZ:%=$(BUILD)/fuzz/%)
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(FUZZED) CC=clang CFLAGS='$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link' \
+		FUZZ='$(FUZZ)' fuzzers
+	@BUILD=$(FUZZED) tests/run -j 2 -t 3600 $(foreach f,$(FUZZ),'tests/fuzz/run $(f) $(or $(SECONDS),60)')
+	@cat $(FUZZ:%=$(FUZZED)/fuzz/%.said)
+-include $(wildcard $(BUILD)/fuzz/*.d)
