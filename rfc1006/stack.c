@@ -28,6 +28,7 @@ static void leave(struct stack *s) {
         s->entered--;
         return;
     }
+    tp0_tick(&s->tp0, s->now_ms);
     session_tick(&s->session, s->now_ms);
     for (size_t room; s->moved && (room = rtse_room(&s->rtse)) > 0;) {
         s->moved = false;
@@ -383,7 +384,8 @@ bool stack_closed(const struct stack *s) {
 }
 
 uint64_t stack_deadline(const struct stack *s) {
-    uint64_t all[] = {session_deadline(&s->session), rtse_deadline(&s->rtse), s->open_deadline}, first = 0;
+    uint64_t all[] = {tp0_deadline(&s->tp0), session_deadline(&s->session), rtse_deadline(&s->rtse), s->open_deadline};
+    uint64_t first = 0;
     if (s->closed)
         return 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -396,9 +398,10 @@ void stack_tick(struct stack *s, uint64_t now_ms) {
     if (s->closed)
         return;
     enter(s, now_ms);
+    tp0_tick(&s->tp0, now_ms);
     session_tick(&s->session, now_ms);
     rtse_tick(&s->rtse);
-    if (s->open_deadline != 0 && now_ms >= s->open_deadline) {
+    if (s->open_deadline != 0 && now_ms >= s->open_deadline && !tp0_over(&s->tp0)) {
         stack_failure_set(&s->failure, STACK_TRANSPORT, false, -1, "the caller did not open an association within %u s",
                           s->params.open_timeout_ms / 1000);
         s->transport_failed = true;

@@ -83,7 +83,8 @@ static void init_lower(struct stack *s) {
                             .tpdu_size = p->tpdu_size,
                             .send_size = !p->tpdu_size_absent,
                             .calling_tsel = p->calling.tsel,
-                            .called_tsel = p->called.tsel};
+                            .called_tsel = p->called.tsel,
+                            .connect_ms = p->open_timeout_ms};
     struct session_params sp;
     session_params_default(&sp);
     sp.tsdu_max_send = s->initiator ? p->tsdu_to_responder : p->tsdu_to_initiator;
