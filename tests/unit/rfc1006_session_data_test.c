@@ -359,6 +359,51 @@ static void test_tsdu_max_negotiated(void **state) {
     end_free(&b);
 }
 
+// Whatever allocation fails while data overflow, are segmented and go in pieces: no crash, no leak, at most one abort a
+// side; in the end none fails and all goes through.
+static bool memory_fails_at(unsigned long n) {
+    struct end a, b;
+    struct session_params p;
+    session_params_default(&p);
+    p.send_tsdu_max = true;
+    p.tsdu_max_send = p.tsdu_max_receive = 300;
+    end_init(&a, 1, &p);
+    end_init(&b, 2, &p);
+    a.quiet = b.quiet = true;
+    struct buf connect = pattern(15000), answer = pattern(5000), start = pattern(1000), piece = pattern(700);
+    mem_fail_at(n);
+    bool ok = session_connect_req(&a.s, &plain_connect, &connect) == 0;
+    pump(&a, &b, 1000);
+    ok = ok && session_connect_rsp(&b.s, &plain_connect, &answer) == 0;
+    pump(&a, &b, 1000);
+    ok = ok && session_activity_start_req(&a.s, bytes_str("A"), &start) == 0;
+    ok = ok && session_data_piece_req(&a.s, buf_bytes(&piece), false) == 0;
+    pump(&a, &b, 1000);
+    ok = ok && session_data_piece_req(&a.s, buf_bytes(&piece), true) == 0;
+    pump(&a, &b, 1000);
+    mem_fail_at(0);
+    ok = ok && b.n_data == 1 && a.n_aborts + b.n_aborts == 0;
+    assert_true(a.n_aborts <= 1 && b.n_aborts <= 1);
+    buf_free(&connect);
+    buf_free(&answer);
+    buf_free(&start);
+    buf_free(&piece);
+    end_free(&a);
+    end_free(&b);
+    return ok;
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    unsigned long n = 1, failures = 0;
+    for (unsigned in_a_row = 0; in_a_row < 20 && n < 1000; n++) {
+        bool ok = memory_fails_at(n);
+        failures += !ok;
+        in_a_row = ok ? in_a_row + 1 : 0;
+    }
+    assert_true(n < 1000 && failures > 10);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connect_data),
@@ -370,6 +415,7 @@ int main(void) {
         cmocka_unit_test(test_large_ssdu),
         cmocka_unit_test(test_segments),
         cmocka_unit_test(test_tsdu_max_negotiated),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,6 +189,31 @@ static void test_refused_by_user(void **state) {
     end_free(&b);
 }
 
+// Every reason there is, and one there is not.
+static void test_refusal_reasons(void **state) {
+    (void)state;
+    static const uint8_t reasons[] = {0, 1, 2, 129, 130, 131, 132, 133, 134, 77};
+    for (size_t i = 0; i < sizeof reasons; i++) {
+        struct end a, b;
+        char want[200];
+        end_init(&a, 1, NULL);
+        end_init(&b, 2, NULL);
+        connect_with(&a, &b, &plain_connect, 0);
+        const struct session_connect no = {.refused = true, .reason = reasons[i]};
+        assert_int_equal(session_connect_rsp(&b.s, &no, NULL), 0);
+        pump(&a, &b, 3);
+        snprintf(want, sizeof want, "refused %u '' session: REFUSE, reason '%s' (%u); ", reasons[i],
+                 session_refusal_text(reasons[i]), reasons[i]);
+        told(&a, want);
+        assert_int_equal(strcmp(session_refusal_text(reasons[i]), "unknown reason") == 0, reasons[i] == 77);
+        for (size_t k = 0; k < i; k++) // each has words of its own
+            assert_string_not_equal(session_refusal_text(reasons[k]), session_refusal_text(reasons[i]));
+        assert_true(session_over(&a.s) && session_over(&b.s) && tp0_over(&a.tp) && tp0_over(&b.tp));
+        end_free(&a);
+        end_free(&b);
+    }
+}
+
 static void test_negotiation(void **state) {
     (void)state;
     static const struct {
@@ -501,12 +526,19 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_primitives),  cmocka_unit_test(test_refused_by_user),
-        cmocka_unit_test(test_negotiation),     cmocka_unit_test(test_without_activities),
-        cmocka_unit_test(test_answers_awaited), cmocka_unit_test(test_crossing),
-        cmocka_unit_test(test_reuse_declined),  cmocka_unit_test(test_wrong_tsel),
-        cmocka_unit_test(test_u_abort),         cmocka_unit_test(test_transport_lost),
-        cmocka_unit_test(test_timers),          cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_all_primitives),
+        cmocka_unit_test(test_refused_by_user),
+        cmocka_unit_test(test_refusal_reasons),
+        cmocka_unit_test(test_negotiation),
+        cmocka_unit_test(test_without_activities),
+        cmocka_unit_test(test_answers_awaited),
+        cmocka_unit_test(test_crossing),
+        cmocka_unit_test(test_reuse_declined),
+        cmocka_unit_test(test_wrong_tsel),
+        cmocka_unit_test(test_u_abort),
+        cmocka_unit_test(test_transport_lost),
+        cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
