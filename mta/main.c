@@ -206,18 +206,22 @@ int mta_reload(struct mta *m, bool dry_run, struct buf *out) {
         conf_free(fresh);
         return ERR_SYNTAX;
     }
+    int err = ERR_OK;
     buf_clear(out);
     conf_diff(m->conf, fresh, out);
     if (dry_run)
         conf_free(fresh);
     else {
         tell_warnings(m, &errors);
-        put_in_force(m, fresh);
-        EVENT_RAISE(m->events, mta_event(EV_CONF_LOADED), {"file", d->conf_path},
-                    {"what", out->len == 0 ? "nothing has changed" : "reloaded"});
+        err = put_in_force(m, fresh);
+        if (err != ERR_OK)
+            EVENT_RAISE(m->events, mta_event(EV_CONF_ERROR), {"file", d->conf_path}, {"what", err_text(err)});
+        else
+            EVENT_RAISE(m->events, mta_event(EV_CONF_LOADED), {"file", d->conf_path},
+                        {"what", out->len == 0 ? "nothing has changed" : "reloaded"});
     }
     conf_errors_free(&errors);
-    return ERR_OK;
+    return err;
 }
 
 // ---- spool ----
@@ -320,12 +324,11 @@ static void serve(struct daemon *d) {
     m->amgr = amgr_new(m);
     m->local = local_new(m);
     d->housekeeping = m->files == NULL ? NULL : housekeeping_new(m);
-    if (m->submissions == NULL || d->housekeeping == NULL || m->queue == NULL || m->amgr == NULL || m->local == NULL ||
-        local_recover(m->local) != ERR_OK) {
+    if (m->submissions == NULL || d->housekeeping == NULL || m->queue == NULL || m->amgr == NULL || m->local == NULL) {
         fatal(d, why);
         return;
     }
-    if (load(d) != ERR_OK || spool_start(m->spool) != ERR_OK) {
+    if (local_recover(m->local) != ERR_OK || load(d) != ERR_OK || spool_start(m->spool) != ERR_OK) {
         fatal(d, "the spool cannot be read");
         return;
     }
