@@ -9,14 +9,12 @@ static int uint_of(struct bytes v, uint32_t *out) {
     return ERR_OK;
 }
 
-// Octets swapped: seen from an old peer, 0c 00 for 12.
+// Any INTEGER is a protocol, though not one that we know. Octets swapped are seen from an old peer: 0c 00 for 12.
 static int protocol_of(struct bytes v, int *out) {
-    uint32_t n;
-    if (uint_of(v, &n) < 0)
+    int64_t n;
+    if (tlv_get_int(v, &n) < 0 || n < INT32_MIN || n > INT32_MAX)
         return ERR_SYNTAX;
-    if (v.n == 2 && (n & 0xff) == 0)
-        n >>= 8;
-    *out = n > INT32_MAX ? INT32_MAX : (int)n;
+    *out = n == RTSE_PROTOCOL_P1_1988 << 8 || n == RTSE_PROTOCOL_P1_1984 << 8 ? (int)n >> 8 : (int)n;
     return ERR_OK;
 }
 
@@ -112,7 +110,7 @@ int rtse_members_encode(struct buf *b, const struct rtse_apdu *a) {
     }
     if (err == ERR_OK && (a->user_data.p != NULL || a->recover))
         err = put_user_data(b, a);
-    if (err == ERR_OK && a->kind == RTSE_RTORQ && a->protocol > 0)
+    if (err == ERR_OK && a->kind == RTSE_RTORQ && a->protocol != 0)
         err = tlv_put_int(b, TLV_CONTEXT, 4, a->protocol);
     return err;
 }
