@@ -124,6 +124,7 @@ mended(#'Context-result'{'provider-reason' = R} = C) when is_integer(R) ->
     C#'Context-result'{'provider-reason' = abs(R) rem 4};
 mended(#'RTORQapdu'{} = A) ->
     A#'RTORQapdu'{checkpointSize = one_of([asn1_NOVALUE, 0, 1, 200, 65536]), connectionDataRQ = {open, ?OPAQUE},
+                  applicationProtocol = one_of([asn1_NOVALUE, 1, 12]),
                   windowSize = one_of([asn1_NOVALUE, 1, 3, 255])};
 mended(#'RTOACapdu'{} = A) ->
     A#'RTOACapdu'{checkpointSize = one_of([asn1_NOVALUE, 0, 1, 200, 65536]), connectionDataAC = {open, ?OPAQUE},
@@ -271,8 +272,9 @@ unused(#'CPR-normal'{'responding-presentation-selector' = S, 'presentation-conte
                      'provider-reason' = R, 'user-data' = U}) -> {'CPR-normal', S, L, R, U};
 unused(#'Context-result'{result = acceptance}) -> {'Context-result', acceptance, asn1_NOVALUE};
 unused(#'Context-result'{result = R, 'provider-reason' = P}) -> {'Context-result', R, P};
-unused(#'RTORQapdu'{checkpointSize = C, windowSize = W, dialogueMode = D, connectionDataRQ = U}) ->
-    {'RTORQapdu', default(C, 0), default(W, 3), default(D, monologue), U};
+unused(#'RTORQapdu'{checkpointSize = C, windowSize = W, dialogueMode = D, connectionDataRQ = U,
+                    applicationProtocol = P}) ->
+    {'RTORQapdu', default(C, 0), default(W, 3), default(D, monologue), U, P};
 unused(#'RTOACapdu'{checkpointSize = C, windowSize = W, connectionDataAC = U}) ->
     {'RTOACapdu', default(C, 0), default(W, 3), U};
 unused(#'RTABapdu'{abortReason = R, userdataAB = U}) -> {'RTABapdu', default(R, localSystemProblem), U};
