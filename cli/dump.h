@@ -41,7 +41,7 @@ void dump_put_time(json_t *o, const char *key, const struct p1_time *t);
 void dump_put_buf(json_t *o, const char *key, struct buf *b); // and frees b; nothing when it is empty
 void dump_put_list(json_t *o, const char *key, json_t *list); // takes the reference; nothing when it is empty
 json_t *dump_bytes(struct bytes text);                        // a string
-void dump_print(const struct cli *c, const json_t *tree);
+void dump_print(const struct cli *c, const json_t *tree, int indent);
 
 // ---- what can be dumped ----
 // Each takes octets in pieces; offsets in *fault count from the first. The tree of what was read comes also after an
@@ -64,8 +64,15 @@ int dump_ipm_feed(struct dump_ipm *p, struct bytes piece, struct dump_fault *fau
 int dump_ipm_end(struct dump_ipm *p, struct dump_fault *fault);
 json_t *dump_ipm_free(struct dump_ipm *p);
 
-// All of it at once. which: 16 argument, 17 result, 18 error, as they are tagged in normal mode; -1: a bare argument.
+// All of it at once. which: 16 argument, 17 result, 18 error, as they are tagged in normal mode; DUMP_BARE_*: as in
+// X.410 mode.
+enum { DUMP_BARE_ARGUMENT = -1, DUMP_BARE_RESULT = -2 };
 json_t *dump_bind(const struct dump *d, struct bytes in, int which, struct dump_fault *fault);
+
+// A capture, whose octets `read` gives: what of it is of connections with TPKT. The exit status.
+enum dump_form { DUMP_FULL, DUMP_SUMMARY, DUMP_JSON };
+int dump_capture(const struct dump *d, enum dump_form form, size_t (*read)(void *ctx, uint8_t *out, size_t cap),
+                 void *ctx);
 
 // dump_envelope.c
 json_t *dump_envelope(const struct dump *d, const struct p1_envelope *e);

@@ -35,11 +35,14 @@ json_t *dump_bind(const struct dump *d, struct bytes in, int which, struct dump_
     struct p1_fault why = {""};
     json_t *o = json_object();
     int error = -1, err;
-    if (which == 16 || which == -1)
+    if (which == 16 || which == DUMP_BARE_ARGUMENT)
         err = bind_argument_decode(d->c->arena, in, which == 16, &info, &why);
     else
-        err = bind_result_decode(d->c->arena, in, true, &info, &error, &why);
-    dump_put(o, "type", which == 17 ? "bind result" : which == 18 ? "bind error" : "bind argument");
+        err = bind_result_decode(d->c->arena, in, which != DUMP_BARE_RESULT, &info, &error, &why);
+    dump_put(o, "type",
+             which == 17 || which == DUMP_BARE_RESULT ? "bind result"
+             : which == 18                            ? "bind error"
+                                                      : "bind argument");
     if (err < 0) {
         *fault = (struct dump_fault){.nowhere = true};
         snprintf(fault->text, sizeof fault->text, "no MTA bind: %s", why.text[0] != 0 ? why.text : err_text(err));

@@ -148,6 +148,6 @@ static void print_value(const struct cli *c, const json_t *v, int indent) {
         print_scalar(c, v, indent);
 }
 
-void dump_print(const struct cli *c, const json_t *tree) {
-    print_members(c, tree, 0);
+void dump_print(const struct cli *c, const json_t *tree, int indent) {
+    print_members(c, tree, indent);
 }

@@ -78,6 +78,26 @@ int pdu_line(const struct pdu *p, struct buf *out) {
     return err;
 }
 
+void pdu_put_oid(struct pdu *p, const char *key, const char *before, struct bytes oid) {
+    static const struct {
+        const char *dotted, *name;
+    } known[] = {{"2.2.1.0.1", "association control"},
+                 {"2.6.0.2.12", "mta-rtse"},
+                 {"2.6.0.2.7", "mtse"},
+                 {"2.6.0.1.6", "mts-transfer"}};
+    char text[64];
+    if (tlv_oid_text(oid, text, sizeof text) < 0) {
+        pdu_put(p, key, "%s(unreadable)", before);
+        return;
+    }
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].dotted, text) == 0) {
+            pdu_put(p, key, "%s%s (%s)", before, text, known[i].name);
+            return;
+        }
+    pdu_put(p, key, "%s%s", before, text);
+}
+
 const char *pdu_layer_name(enum stack_layer l) {
     static const char *const names[STACK_N_LAYERS] = {"network",      "transport",   "session",
                                                       "presentation", "association", "rtse"};
@@ -181,7 +201,7 @@ static const struct bit_name {
                         {0x0400, "typed-data"}},
   tokens[] = {{0x01, "data"}, {0x04, "synchronize-minor"}, {0x10, "major/activity"}, {0x40, "release"}},
   versions[] = {{0x01, "1"}, {0x02, "2"}},
-  disconnects[] = {{0x01, "transport connection released"},
+  disconnects[] = {{0x01, "released"},
                    {0x02, "user abort"},
                    {0x04, "protocol error"},
                    {0x08, "no reason"},
@@ -197,13 +217,15 @@ static void put_bits(struct pdu *p, const char *key, unsigned value, const struc
 }
 #define PUT_BITS(p, key, value, names) put_bits(p, key, value, names, sizeof(names) / sizeof *(names))
 
+// Only the negotiated release has a release token: it is left out when it is where it is without one.
 static void put_token_setting(struct pdu *p, uint8_t setting) {
     static const char *const sides[] = {"initiator", "responder", "responder's choice", "reserved"};
     char text[160] = "";
     size_t at = 0;
     for (unsigned i = 0; i < 4; i++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s: %s", i > 0 ? "; " : "", tokens[i].name,
-                               sides[setting >> (2 * i) & 3]);
+        if (i < 3 || setting >> 6 != 0)
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s: %s", i > 0 ? "; " : "", tokens[i].name,
+                                   sides[setting >> (2 * i) & 3]);
     pdu_put(p, "token-setting", "%s", text);
 }
 

@@ -30,6 +30,7 @@ void pdu_init(struct pdu *p, enum stack_layer layer, unsigned side, const char *
 void pdu_free(struct pdu *p);
 void pdu_put(struct pdu *p, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void pdu_put_octets(struct pdu *p, const char *key, struct bytes v); // printable: "P1"; else 0x1234; nothing for p NULL
+void pdu_put_oid(struct pdu *p, const char *key, const char *before, struct bytes oid); // and its name, if known
 void pdu_fault(struct pdu *p, uint64_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 // "key text, key text, …", appended.
 int pdu_line(const struct pdu *p, struct buf *out);

@@ -78,9 +78,8 @@ static void rtse_apdu(struct pdu_side *s, enum rtse_kind kind, struct bytes in) 
 // ---- association control ----
 
 static void put_acse(struct pdu *p, const struct acse_apdu *a) {
-    char oid[64];
-    if (a->application_context.p != NULL && tlv_oid_text(a->application_context, oid, sizeof oid) == ERR_OK)
-        pdu_put(p, "application-context", "%s", oid);
+    if (a->application_context.p != NULL)
+        pdu_put_oid(p, "application-context", "", a->application_context);
     if (a->kind == ACSE_AARE) {
         static const char *const results[] = {"accepted", "rejected (permanent)", "rejected (transient)"};
         pdu_put(p, "result", "%s", (unsigned)a->result < 3 ? results[a->result] : "unknown");
@@ -123,15 +122,13 @@ static void acse_apdu(struct pdu_side *s, struct bytes user_data) {
 static void put_context(struct pdu *p, struct pdu_watch *w, size_t i, const struct presentation_context *c,
                         bool result) {
     static const char *const results[] = {"accepted", "rejected by the user", "rejected by the provider"};
-    char oid[64];
+    char id[16] = "?", why[80] = "";
     if (!result) {
         w->contexts[i] = c->id;
-        if (tlv_oid_text(c->abstract_syntax, oid, sizeof oid) < 0)
-            snprintf(oid, sizeof oid, "(unreadable)");
-        pdu_put(p, "context", "%d: %s%s", c->id, oid, c->ber ? "" : " (without BER)");
+        snprintf(id, sizeof id, "%d: ", c->id);
+        pdu_put_oid(p, c->ber ? "context" : "context-without-ber", id, c->abstract_syntax);
         return;
     }
-    char id[16] = "?", why[80] = "";
     if (i < w->n_contexts)
         snprintf(id, sizeof id, "%d", w->contexts[i]);
     if (c->reason >= 0)
