@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assoc/assoc_internal.h"
+#include "assoc/trace.h"
 #include "base/mem.h"
 
 const char *assoc_step_text(enum assoc_step s) {
@@ -34,6 +35,7 @@ struct assoc *assoc_new(struct assoc_env *env) {
 
 void assoc_drop_connection(struct assoc *a) {
     loop_timer_at(a->timer, 0);
+    assoc_watch_free(a);
     tcp_free(a->tcp);
     stack_free(a->stack);
     a->tcp = NULL;
@@ -101,6 +103,8 @@ void assoc_pump(struct assoc *a) {
     while (a->tcp != NULL && from->len > 0) {
         struct buf *to = tcp_output(a->tcp);
         a->out += from->len;
+        if (a->env->trace != NULL || a->watch != NULL)
+            assoc_watch_octets(a, true, buf_bytes(from));
         if (to->len == 0) { // the usual case costs no copy
             struct buf empty = *to;
             *to = *from;
@@ -134,6 +138,8 @@ static void on_input(void *user, struct bytes octets) {
     a->in += octets.n;
     if (a->stack == NULL)
         return; // it could not be made: the association waits for its end
+    if (a->env->trace != NULL || a->watch != NULL)
+        assoc_watch_octets(a, false, octets);
     stack_input(a->stack, loop_now_ms(a->env->loop), octets);
     assoc_pump(a);
 }
@@ -340,6 +346,8 @@ int assoc_start_stack(struct assoc *a, const struct stack_params *p) {
                                            .abort_ind = on_abort,
                                            .closed = on_closed};
     a->stack = a->initiator ? stack_new_initiator(p, &user, a) : stack_new_responder(p, &user, a);
+    if (a->stack != NULL && a->env->trace != NULL)
+        assoc_watch_begin(a);
     return a->stack == NULL ? ERR_NOMEM : ERR_OK;
 }
 

@@ -60,9 +60,11 @@ struct assoc_user {
 };
 
 // What all associations of a process share. Must outlive them.
+struct assoc_trace; // assoc/trace.h
 struct assoc_env {
     struct loop *loop;
     struct resolver *resolver;
+    const struct assoc_trace *trace; // NULL: nobody traces
 };
 
 // ---- calling ----

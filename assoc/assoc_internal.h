@@ -33,6 +33,7 @@ struct assoc {
     char local_text[NET_ADDRESS_TEXT], remote_text[NET_ADDRESS_TEXT];
     uint64_t in, out; // octets on TCP
     struct arena arena;
+    struct assoc_watch *watch; // for a trace of its peer, else NULL
 
     // a call
     struct assoc_call_options options;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "assoc/assoc_internal.h"
+#include "assoc/trace.h"
 #include "base/mem.h"
 
 enum { MAX_UNBOUND = 256, MAX_UNBOUND_PER_ADDRESS = 16, OPEN_MS = 60000, RELEASE_MS = 10000 };
@@ -97,6 +98,7 @@ int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct ass
         info = (struct bind_info){.form = peer->password_form == CONF_PASSWORD_IA5 ? BIND_IA5 : BIND_OCTETS,
                                   .name = bytes_str(us->name),
                                   .password = us->n_passwords > 0 ? us->passwords[0].secret : bytes_of("", 0)};
+    assoc_watch_peer(a, peer);
     leave_listener(a);
     a->user = user;
     a->ctx = ctx;

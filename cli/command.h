@@ -77,7 +77,9 @@ int show_events_run(struct cli *c, const struct args *a);  // show_events.c
 int queue_run(struct cli *c, const struct args *a);        // operate.c: the five of them
 int peer_run(struct cli *c, const struct args *a);         // operate.c
 int reload_run(struct cli *c, const struct args *a);       // operate.c
+int trace_run(struct cli *c, const struct args *a);        // trace.c
 extern const struct option send_options[], probe_options[], ping_options[], dump_options[], check_options[],
-    show_queue_options[], show_message_options[], show_events_options[], queue_options[], reload_options[];
+    show_queue_options[], show_message_options[], show_events_options[], queue_options[], reload_options[],
+    trace_options[];
 
 #endif

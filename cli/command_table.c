@@ -50,10 +50,12 @@ const struct command commands[] = {
      .run = ping_run},
     {.name = "dump",
      .arguments = "[FILE] [option]…",
-     .summary = "Show a P1 APDU, a P22 or P2 content, or a bind as readable text",
+     .summary = "Show a P1 APDU, a P22 or P2 content, a bind or a capture as readable text",
      .details = "Octets or hexadecimal digits (with # comments), which is found out. Without FILE, or\n"
-                "with -, from standard input.",
-     .example = "x400 show message 17 --raw | x400 dump -",
+                "with -, from standard input. Of a capture (pcap, pcapng), all connections with TPKT,\n"
+                "on whatever port: every PDU of transport, session, presentation, association control\n"
+                "and reliable transfer, the bind, and the messages.",
+     .example = "x400 show message 17 --raw | x400 dump -\nx400 dump --summary net.pcap",
      .options = {dump_options},
      .words_max = 1,
      .run = dump_run},
@@ -105,6 +107,16 @@ const struct command commands[] = {
      .words_min = 2,
      .words_max = 2,
      .run = peer_run},
+    {.name = "trace",
+     .arguments = "PEER [option]…",
+     .summary = "Show what goes over a peer's associations, PDU by PDU, as it happens",
+     .details = "Until it is ended (Ctrl-C), from now on; the daemon goes on as ever. Passwords are never\n"
+                "shown. What comes faster than it can be shown is dropped and counted.",
+     .example = "x400 trace relay-b\nx400 trace relay-b --layer session --layer rtse\nx400 trace relay-b --off",
+     .options = {trace_options, option_control_socket, option_json},
+     .words_min = 1,
+     .words_max = 1,
+     .run = trace_run},
     {.name = "reload",
      .arguments = "[option]…",
      .summary = "Have the daemon read its configuration again",

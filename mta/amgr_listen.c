@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "assoc/trace.h"
 #include "base/mem.h"
 #include "conf/print.h"
 #include "mta/amgr_internal.h"
@@ -75,6 +76,7 @@ static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
     struct listening *n = ctx;
     struct assoc_identity id;
     assoc_identify(n->a->m->conf, b, &id);
+    assoc_watch_peer(as, id.peer);
     struct peer *p = id.verdict == ASSOC_KNOWN ? amgr_peer(n->a, id.peer->name) : NULL;
     if (p == NULL) {
         refuse_unknown(n, as, b, &id);

@@ -60,6 +60,7 @@ static const struct command commands[] = {
     {"raw", CONTROL_ALL, show_message_command}, // a content is nobody's business but the operator's
     {"submit", CONTROL_SUBMIT, submit_command}, {"queue", CONTROL_ALL, queue_command},
     {"peer", CONTROL_ALL, peer_command},        {"reload", CONTROL_ALL, reload_command},
+    {"trace", CONTROL_ALL, trace_command},
 };
 
 static void serve(struct control_conn *n);

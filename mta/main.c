@@ -22,6 +22,7 @@
 #include "mta/local.h"
 #include "mta/operate.h"
 #include "mta/settle.h"
+#include "mta/trace.h"
 #include "x400/mtsid.h"
 
 enum { STOP_MS = 13000, QUIET_MS = 20, LOCK_WAIT_MS = 1000, LOAD_PAGE = 1000 };
@@ -392,6 +393,7 @@ static void on_hangup(void *arg) {
 static void tear_down(struct daemon *d) {
     struct mta *m = &d->m;
     control_free(m->control);
+    traces_free(m->traces);
     amgr_free(m->amgr);
     housekeeping_free(d->housekeeping);
     local_finish(m->local);
@@ -419,6 +421,7 @@ static bool make_parts(struct daemon *d) {
     struct mta *m = &d->m;
     struct event_options o;
     event_options(d, m->conf, &o);
+    m->traces = traces_new(m);
     m->events = events_open(&o);
     if (m->events == NULL) {
         fprintf(stderr, "x400d: the events cannot be written to %s: %s\n", o.path == NULL ? "syslog" : o.path,
@@ -428,7 +431,7 @@ static bool make_parts(struct daemon *d) {
     m->loop = loop_new();
     m->env.loop = m->loop;
     m->env.resolver = m->loop == NULL ? NULL : resolver_new(m->loop);
-    if (m->loop == NULL || m->env.resolver == NULL)
+    if (m->loop == NULL || m->env.resolver == NULL || m->traces == NULL)
         return false;
     d->spool_note = loop_notifier_new(m->loop, on_spool_note, d);
     d->file_note = loop_notifier_new(m->loop, on_file_note, d);

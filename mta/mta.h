@@ -21,6 +21,7 @@ struct queue;
 struct amgr;
 struct local;
 struct control;
+struct traces;
 
 struct settling;
 struct mta {
@@ -36,6 +37,7 @@ struct mta {
     struct amgr *amgr;
     struct local *local;
     struct control *control;
+    struct traces *traces;
     struct arena arena;  // of what follows
     struct bytes domain; // our GlobalDomainIdentifier TLV
     uint32_t made;       // local identifiers made by this run

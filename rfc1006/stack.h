@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/fsm.h"
 #include "rfc1006/rtse.h"
 #include "rfc1006/stack_failure.h"
 
@@ -260,5 +261,10 @@ int stack_rt_close_rsp(struct stack *s, uint64_t now_ms);
 void stack_u_abort(struct stack *s, uint64_t now_ms);
 // Abort for a reason of our own (shutting down: temporary problem; no memory: local system problem).
 void stack_p_abort(struct stack *s, uint64_t now_ms, enum rtse_abort reason);
+
+// Every step of every layer's state machine, as fsm.trace tells it; fn NULL: no more.
+typedef void stack_trace_fn(void *ctx, enum stack_layer layer, const struct fsm *f, uint8_t state, uint8_t event,
+                            const struct fsm_row *row);
+void stack_trace(struct stack *s, stack_trace_fn *fn, void *ctx);
 
 #endif

@@ -28,6 +28,8 @@ struct stack {
     bool closed;           // closed() was called
     bool transport_failed; // failure says how
     struct stack_failure failure;
+    stack_trace_fn *trace; // NULL: nobody listens
+    void *trace_ctx;
 };
 
 extern const struct bytes stack_acse_syntax; // 2.2.1.0.1
