@@ -12,7 +12,7 @@
 #include "cli/table.h"
 #include "rfc1006/pdu.h"
 
-enum { MARKS = 512, APDU_ARENA = 256 << 20, FIELD_INDENT = 6 };
+enum { MARKS = 512, APDU_ARENA = 256 << 20, ONCE_ARENA = 64 << 20, FIELD_INDENT = 6 };
 
 // Which frame brought the octets from an offset on.
 struct mark {
@@ -45,7 +45,10 @@ struct conn {
 };
 
 struct dump_state {
-    const struct dump *d;
+    const struct dump *d; // of what is shown at once: its arena is emptied after each PDU
+    struct arena once;
+    struct cli cli;
+    struct dump dump;
     enum dump_form form;
     struct flows *flows;
     uint64_t frame, first_frame;
@@ -173,6 +176,7 @@ static void on_pdu(void *ctx, const struct pdu *p) {
                 paint_off(cli, PAINT_DIM), p->field[i].text);
     if (p->fault != NULL)
         print_fault(c, p, frame, within);
+    arena_free(&c->s->once);
 }
 
 // ---- trees: bind and MTS-APDU ----
@@ -200,6 +204,7 @@ static void show_tree(struct conn *c, int side, const char *layer, const char *t
     if (fault != NULL)
         fprintf(cli->out, "%*s%sMALFORMED:%s %s\n", FIELD_INDENT, "", paint_on(cli, PAINT_BAD),
                 paint_off(cli, PAINT_BAD), text_clean(cli->arena, fault));
+    arena_wipe(&c->s->once); // it may have held passwords
 }
 
 static void on_bind(void *ctx, unsigned side, enum rtse_mode mode, int apdu, struct bytes value) {
@@ -425,7 +430,11 @@ static int result(struct dump_state *s, const struct capture *cap, unsigned unre
 int dump_capture(const struct dump *d, enum dump_form form, size_t (*read)(void *ctx, uint8_t *out, size_t cap),
                  void *ctx) {
     static const struct flow_user user = {on_begin, on_octets, on_gap, on_end};
-    struct dump_state s = {.d = d, .form = form};
+    struct dump_state s = {.form = form, .cli = *d->c, .dump = *d};
+    arena_init(&s.once, ONCE_ARENA);
+    s.cli.arena = &s.once;
+    s.dump.c = &s.cli;
+    s.d = &s.dump;
     struct capture cap;
     struct capture_packet p;
     struct capture_segment seg;
@@ -448,6 +457,7 @@ int dump_capture(const struct dump *d, enum dump_form form, size_t (*read)(void 
         flows_end(s.flows);
     int status = result(&s, &cap, unread);
     flows_free(s.flows);
+    arena_free(&s.once);
     capture_close(&cap);
     return status;
 }
