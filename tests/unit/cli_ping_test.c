@@ -59,7 +59,7 @@ static int server_start(void **state) {
     static struct server s;
     char text[ASSOC_TEXT];
     s.loop = loop_new();
-    s.env = (struct assoc_env){s.loop, resolver_new(s.loop)};
+    s.env = (struct assoc_env){.loop = s.loop, .resolver = resolver_new(s.loop)};
     s.ours.secret = bytes_str("secretB");
     s.theirs.secret = bytes_str("secretA");
     s.stack = (struct conf_stack){.name = "test",
