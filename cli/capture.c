@@ -35,7 +35,7 @@ static uint32_t u32(const struct capture *c, const uint8_t *p) {
     return c->swapped ? be32(p) : le32(p);
 }
 static uint16_t u16(const struct capture *c, const uint8_t *p) {
-    return c->swapped ? be16(p) : (uint16_t)(p[0] | p[1] << 8);
+    return (uint16_t)(c->swapped ? be16(p) : (p[0] | p[1] << 8));
 }
 
 bool capture_is(struct bytes b) {
