@@ -95,7 +95,7 @@ static const char *side_text(unsigned side) {
 // "  0.001430    6 #1 → session      ", without a line's end.
 static void print_head(const struct conn *c, int side, const char *layer, enum paint paint) {
     const struct cli *cli = c->s->d->c;
-    int64_t us = c->s->now_us - c->s->first_us;
+    int64_t us = (int64_t)((uint64_t)c->s->now_us - (uint64_t)c->s->first_us); // a capture may claim any time
     fprintf(cli->out, "%4lld.%06lld %5llu #%u %s %s%-12s%s ", (long long)(us / 1000000), (long long)(us % 1000000),
             (unsigned long long)c->s->frame, c->number,
             side < 0    ? " "
