@@ -5,11 +5,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-const char *stack_layer_text(enum stack_layer l) {
-    static const char *const text[] = {"network", "transport", "session", "presentation", "association", "rtse"};
-    return (size_t)l < sizeof text / sizeof *text ? text[l] : "?";
-}
-
 // What an operator would look at first. Reasons are those of DR, REFUSE, CPR, AARE diagnostics (source in the tens) and
 // RTORJ.
 static const struct {

@@ -15,7 +15,6 @@ enum stack_layer {
     STACK_RTSE,
     STACK_N_LAYERS
 };
-const char *stack_layer_text(enum stack_layer l); // "transport", ...
 
 // reason is the standard's code of that layer, -1 when it has none.
 struct stack_failure {

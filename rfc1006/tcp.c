@@ -331,7 +331,6 @@ struct tcp_listener {
     struct net_address on;
     tcp_accept_cb cb;
     void *arg;
-    bool paused;
     bool *gone;
 };
 
@@ -345,7 +344,7 @@ static void accept_ready(void *arg, bool readable, bool writable) {
     bool gone = false;
     (void)readable;
     (void)writable;
-    for (int i = 0; i < ACCEPTS_A_TURN && !gone && !t->paused; i++) {
+    for (int i = 0; i < ACCEPTS_A_TURN && !gone; i++) {
         struct net_address from = {0};
         socklen_t n = sizeof from;
         int fd = accept4(t->fd, &from.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -365,7 +364,7 @@ static void accept_ready(void *arg, bool readable, bool writable) {
 
 static void accept_again(void *arg) {
     struct tcp_listener *t = arg;
-    loop_io_want(t->io, !t->paused, false);
+    loop_io_want(t->io, true, false);
 }
 
 // The socket, bound and listening, or -1 with errno.
@@ -410,11 +409,6 @@ struct tcp_listener *tcp_listen(struct loop *l, const struct net_address *on, tc
 
 const struct net_address *tcp_listener_address(const struct tcp_listener *t) {
     return &t->on;
-}
-
-void tcp_listener_pause(struct tcp_listener *t, bool pause) {
-    t->paused = pause;
-    loop_io_want(t->io, !pause, false);
 }
 
 void tcp_listener_free(struct tcp_listener *t) {

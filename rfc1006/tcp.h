@@ -53,7 +53,6 @@ typedef bool (*tcp_accept_cb)(void *arg, int fd, const struct net_address *from)
 struct tcp_listener *tcp_listen(struct loop *l, const struct net_address *on, tcp_accept_cb cb, void *arg,
                                 char error[160]);
 const struct net_address *tcp_listener_address(const struct tcp_listener *t);
-void tcp_listener_pause(struct tcp_listener *t, bool pause);
 void tcp_listener_free(struct tcp_listener *t);
 // fd is taken over, also on failure (then it is closed). source and connect_ms of the params are not used.
 struct tcp *tcp_accept(struct loop *l, int fd, const struct tcp_params *p, const struct tcp_user *up, void *user);
