@@ -395,11 +395,10 @@ static int pass_data(void *ctx, void *v) {
 
 static int pass_event(void *ctx, void *v) {
     struct presentation *p = ctx;
-    if (p->dropping) { // the session cut off what was on its way
+    if (p->dropping) { // the SSDU that was being received has no end
         pdv_stream_reset(&p->pdv);
-        p->in_data = false;
+        p->dropping = p->in_data = false;
     }
-    p->dropping = false;
     p->rtse->event(p->rtse_user, ((struct presentation_arg *)v)->passing);
     return ERR_OK;
 }

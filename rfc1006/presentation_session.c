@@ -83,11 +83,8 @@ static void on_data_ind(void *user, struct bytes piece, bool last) {
     struct presentation *p = user;
     if (p->fsm.state == IDLE)
         return;
-    if (p->dropping) { // it may end anywhere
-        pdv_stream_reset(&p->pdv);
-        p->in_data = false;
+    if (p->dropping)
         return;
-    }
     int err = fsm_step(&p->fsm, DATA_IND, &(struct presentation_arg){.octets = piece, .last = last});
     if (err == ERR_OK && last && !p->x410)
         err = pdv_stream_end(&p->pdv);

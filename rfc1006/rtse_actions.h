@@ -51,6 +51,7 @@ int rtse_receive_end_rsp(void *rtse, void *arg);
 int rtse_receive_refuse(void *rtse, void *arg);
 int rtse_receive_given_up(void *rtse, void *arg); // interrupt or discard
 int rtse_receive_skip_end(void *rtse, void *arg); // the same, after a refusal
+int rtse_receive_too_late(void *rtse, void *arg); // the same, crossing the confirmation of the end
 
 extern const struct tlv_stream_user rtse_rttr_user;
 extern const struct pdv_user rtse_external_user;
@@ -65,6 +66,7 @@ void rtse_activity_begin(struct rtse *r, struct bytes id);
 int rtse_pass(struct rtse *r, struct presentation_event e, uint32_t *serial); // serial, if not NULL: out
 void rtse_progress(struct rtse *r);                                           // the no-progress timer starts anew
 void rtse_timers_stop(struct rtse *r);
+int rtse_turn_ask(struct rtse *r); // sends the question that is open
 // Ends the association for a fault of the peer, or, local, of our own; the user is told.
 void rtse_fault(struct rtse *r, int reason, bool local, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int rtse_local_fault(struct rtse *r, const char *what, int err);

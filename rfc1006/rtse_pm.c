@@ -254,16 +254,23 @@ static int confirm_close(void *ctx, void *v) {
 // ---- the turn ----
 
 // RTTP: the priority, an INTEGER; 0 is the highest, and what an absent one means.
-static int request_turn(void *ctx, void *v) {
-    struct rtse *r = ctx;
+int rtse_turn_ask(struct rtse *r) {
     struct buf b = {0};
-    int err = tlv_put_int(&b, TLV_UNIVERSAL, TLV_INTEGER, ((struct rtse_arg *)v)->serial);
+    int err = tlv_put_int(&b, TLV_UNIVERSAL, TLV_INTEGER, r->priority);
     if (err == ERR_OK)
         err = presentation_event_req(r->presentation, &(struct presentation_event){.primitive = P_TOKEN_PLEASE,
                                                                                    .tokens = SESSION_TOKEN_DATA,
                                                                                    .value = &b,
                                                                                    .context = r->context});
     buf_free(&b);
+    return err;
+}
+
+static int request_turn(void *ctx, void *v) {
+    struct rtse *r = ctx;
+    r->priority = ((struct rtse_arg *)v)->serial;
+    int err = rtse_turn_ask(r);
+    r->wanted |= err == ERR_OK;
     return err;
 }
 
@@ -294,6 +301,7 @@ static int indicate_turn(void *ctx, void *v) {
     struct rtse *r = ctx;
     (void)v;
     r->turn = true;
+    r->wanted = r->completed = false;
     r->up->turn_give_ind(r->user);
     return ERR_OK;
 }
@@ -313,6 +321,10 @@ static bool turn(void *ctx, void *arg) {
 }
 static bool no_turn(void *ctx, void *arg) {
     return !turn(ctx, arg);
+}
+static bool completed(void *ctx, void *arg) {
+    (void)arg;
+    return ((struct rtse *)ctx)->completed;
 }
 static bool two_way(void *ctx, void *arg) {
     (void)arg;
@@ -358,6 +370,7 @@ static const struct fsm_row rows[] = {
     {OPEN, RESUME_REQ, turn, rtse_send_resume, SENDING, INFERRED},
     {OPEN, START_IND, no_turn, rtse_receive_start, RECEIVING, CAPTURE},
     {OPEN, RESUME_IND, no_turn, rtse_receive_resume, RESUMING, INFERRED},
+    {OPEN, GIVEN_UP_IND, completed, rtse_receive_too_late, FSM_SAME, RTAB_7},
     {OPEN, TURN_GIVE_REQ, may_give, give_turn, FSM_SAME, INFERRED},
     {OPEN, TURN_GIVE_IND, may_please, indicate_turn, FSM_SAME, INFERRED},
     PLEASE(OPEN),
@@ -383,9 +396,6 @@ static const struct fsm_row rows[] = {
     {ENDING, ABORT_REQ, NULL, request_abort, CLOSED, INFERRED},
     {ENDING, ABORT_IND, NULL, indicate_abort_sending, CLOSED, RTAB_7},
     {GIVING_UP, GIVEN_UP_CNF, NULL, rtse_send_given_up, OPEN, INFERRED},
-    {GIVING_UP, SYNC_CNF, NULL, NULL, FSM_SAME, INFERRED}, // it crossed
-    {GIVING_UP, EXCEPTION_IND, NULL, NULL, FSM_SAME, INFERRED},
-    WANTED(GIVING_UP),
     {GIVING_UP, ABORT_REQ, NULL, request_abort, CLOSED, INFERRED},
     {GIVING_UP, ABORT_IND, NULL, indicate_abort_sending, CLOSED, RTAB_7},
 
@@ -407,10 +417,7 @@ static const struct fsm_row rows[] = {
     {RECEIVED, GIVEN_UP_IND, NULL, rtse_receive_given_up, OPEN, INFERRED},
     PLEASE(RECEIVED),
     ABORTS(RECEIVED),
-    {SKIPPING, DATA_IND, NULL, NULL, FSM_SAME, INFERRED},
-    {SKIPPING, SYNC_IND, NULL, NULL, FSM_SAME, INFERRED},
     {SKIPPING, CHECKPOINT_RSP, NULL, NULL, FSM_SAME, INFERRED},
-    {SKIPPING, END_IND, NULL, NULL, FSM_SAME, INFERRED},
     {SKIPPING, GIVEN_UP_IND, NULL, rtse_receive_skip_end, OPEN, INFERRED},
     PLEASE(SKIPPING),
     ABORTS(SKIPPING),

@@ -79,12 +79,14 @@ struct rtse {
     const struct buf *output; // of the connection: how much waits there
     uint64_t now_ms, transfer_deadline, progress_deadline;
     bool initiator;
-    bool x410;                     // the mode of the association
-    int protocol;                  // X.410 mode: the application protocol
-    bool opening;                  // RT-OPEN is not confirmed yet
-    bool recovering;               // RT-OPEN recovers `session`, and that was said
-    bool two_way;                  // the dialogue is two-way alternate
-    bool turn;                     // we may send
+    bool x410;       // the mode of the association
+    int protocol;    // X.410 mode: the application protocol
+    bool opening;    // RT-OPEN is not confirmed yet
+    bool recovering; // RT-OPEN recovers `session`, and that was said
+    bool two_way;    // the dialogue is two-way alternate
+    bool turn;       // we may send
+    bool wanted;     // we asked for it, with `priority`
+    uint32_t priority;
     int32_t context, user_context; // presentation contexts
     uint32_t checkpoint, window;   // agreed; window is at least 1
     uint32_t proposed_checkpoint, proposed_window;
@@ -95,6 +97,7 @@ struct rtse {
     uint32_t serial;                           // last synchronization point sent or received
     uint32_t base_serial;                      // the point from which the activity was started or resumed here
     uint64_t total, octets;                    // of the APDU: to send; given or received
+    bool completed;                            // the last activity received was ended by our response
     bool interrupting;                         // the transfer being given up may be resumed
     struct stack_failure failure;              // why it is given up
     // sending

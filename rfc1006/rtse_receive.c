@@ -17,7 +17,7 @@ int rtse_receive_start(void *ctx, void *v) {
     r->recovery.stream = r->stream = r->skip = 0;
     r->recovery.mark.valid = false;
     r->kept = true;
-    r->sender = false;
+    r->sender = r->completed = false;
     pdv_stream_reset(&r->external);
     rtse_progress(r);
     if (r->x410)
@@ -53,6 +53,7 @@ int rtse_receive_resume(void *ctx, void *v) {
     keep(old.activity_id, &old.n_activity_id, sizeof old.activity_id, s->old_id);
     uint8_t id[sizeof old.activity_id], n_id; // the user may overwrite what the event points to
     keep(id, &n_id, sizeof id, e->activity_id);
+    r->completed = false;
     rtse_progress(r);
     r->serial = r->base_serial = s->serial;
     r->up->resume_ind(r->user, &old);
@@ -100,7 +101,7 @@ int rtse_receive_completed(void *ctx, void *v) {
     (void)v;
     rtse_send_rtab(r, RTSE_ABORT_TRANSFER_COMPLETED);
     stack_failure_set(&f, STACK_RTSE, false, RTSE_ABORT_TRANSFER_COMPLETED,
-                      "rtse: the peer resumed a transfer that is complete here; it was told so by RTAB");
+                      "rtse: the peer resumed or discarded a transfer that is complete here; it was told so by RTAB");
     rtse_ended(r, &f);
     return ERR_OK;
 }
@@ -200,8 +201,10 @@ int rtse_receive_end_rsp(void *ctx, void *v) {
     struct rtse *r = ctx;
     (void)v;
     int err = rtse_pass(r, (struct presentation_event){.primitive = P_ACTIVITY_END, .response = true}, NULL);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         r->kept = false;
+        r->completed = true;
+    }
     return err;
 }
 
@@ -220,6 +223,8 @@ int rtse_receive_skip_end(void *ctx, void *v) {
     const struct presentation_event *e = ((struct rtse_arg *)v)->event;
     rtse_timers_stop(r);
     int err = rtse_pass(r, (struct presentation_event){.primitive = e->primitive, .response = true}, NULL);
+    if (err == ERR_OK && r->wanted) // a question that crossed it was dropped by session
+        err = rtse_turn_ask(r);
     return err < 0 ? rtse_local_fault(r, "answering a transfer given up", err) : ERR_OK;
 }
 
@@ -239,6 +244,18 @@ int rtse_receive_given_up(void *ctx, void *v) {
         return ERR_OK;
     r->up->transfer_end(r->user, &(struct rtse_transfer_end){.resumable = resumable, .octets = octets, .failure = &f});
     return ERR_OK;
+}
+
+// Responsibility is taken. An interruption changes nothing: when the sender resumes, it is told. A discard cannot be
+// undone otherwise than by the RTAB that says so; a peer of 1984 does not know its reason, and will send again.
+int rtse_receive_too_late(void *ctx, void *v) {
+    struct rtse *r = ctx;
+    r->completed = false;
+    if (((struct rtse_arg *)v)->event->primitive == P_ACTIVITY_DISCARD && r->protocol != RTSE_PROTOCOL_P1_1984) {
+        r->fsm.state = 0;
+        return rtse_receive_completed(ctx, v);
+    }
+    return rtse_receive_skip_end(ctx, v);
 }
 
 // ---- the octets of RTTR-APDUs, and those of the EXTERNAL in them ----

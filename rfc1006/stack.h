@@ -250,8 +250,8 @@ int stack_recovery(const struct stack *s, struct rtse_recovery *out);
 int stack_recovery_at(const struct stack *s, uint32_t serial, struct rtse_recovery *out);
 
 bool stack_turn(const struct stack *s); // we may send
-// Who has not the turn asks for it, at any time; once more when a transfer was interrupted or discarded, which may have
-// swallowed the question. Who has it gives it, with no transfer under way.
+// Who has not the turn asks for it, at any time (the peer may hear it twice). Who has it gives it, with no transfer
+// under way.
 int stack_turn_please(struct stack *s, uint64_t now_ms, uint32_t priority);
 int stack_turn_give(struct stack *s, uint64_t now_ms);
 

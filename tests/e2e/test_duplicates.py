@@ -41,12 +41,36 @@ def test_acknowledgement_lost_with_the_connection(w):
 
 
 def test_acknowledgement_swallowed(w):
-    """The connection stays, the acknowledgement never comes: the transfer's timer ends it."""
-    a, b, _ = pair_through_proxy(w, [False])
+    """The connection stays, the acknowledgement never comes: the transfer's timer ends it, B answers the discard with
+    "transfer completed", and nothing is repeated."""
+    a, b, proxy = pair_through_proxy(w, [False])
     a.peers["mta-b"].lines["timeout"] = "transfer timeout per K normal 1s"
     a.start(), b.start()
     id = a.submit(user("Receiver", "BETA"))
-    exactly_once(a, b, id)
+    a.wait_event(20202, mts_id=id)
+    a.wait_empty()
+    check(any("transfer completed" in str(e) for e in a.wait_event(1294)), "what ended the association")
+    equal(proxy.connections, 1, "connections")
+    equal(len(b.events(20201, mts_id=id)), 1, "how often B took it")
+    equal(b.events(20206), [], "repetitions")
+    b.wait_event(20203, mts_id=id)
+
+
+def test_silence_from_the_acknowledgement_on(w):
+    """Nothing comes any more, not even an answer to the discard: the association is given up, and A repeats."""
+    a, b = w.pair()
+    silent = []
+
+    def watch(direction, octets):
+        if direction == "down" and is_acknowledgement(octets) and not silent:
+            silent.append(proxy.connections)
+        return not (direction == "down" and silent == [proxy.connections])
+    proxy = Proxy(w, b.host, (b.host, w.port), a.host, watch)
+    p = a.peers["mta-b"]
+    p.host, p.port = proxy.address
+    p.lines["timeout"] = "transfer timeout per K normal 1s"
+    a.start(), b.start()
+    exactly_once(a, b, a.submit(user("Receiver", "BETA")))
 
 
 def test_large_content(w):

@@ -230,6 +230,40 @@ static void test_completed_before(void **state) {
     }
 }
 
+// What the sender gives up when its confirmation is under way already.
+static void test_given_up_too_late(void **state) {
+    (void)state;
+    for (int discard = 0; discard < 2; discard++)
+        for (int old = 0; old < 2; old++) {
+            struct stack_params d = params(old ? RTSE_X410 : RTSE_NORMAL, 1, 3);
+            d.protocol = RTSE_PROTOCOL_P1_1984;
+            struct pair *p = opened(&d);
+            p->b.hold_end = true;
+            pair_transfer(p, TOTAL);
+            struct rtse_recovery done = p->b.recovery;
+            assert_int_equal(stack_transfer_rsp(p->b.s, p->now), 0);
+            assert_int_equal(
+                discard ? stack_transfer_discard(p->a.s, p->now) : stack_transfer_interrupt(p->a.s, p->now), 0);
+            pair_run(p);
+            bool told = discard && !old;
+            assert_int_equal(p->a.cnf_ok, told); // by RTAB, which ends the association
+            assert_int_equal(p->a.cnf_bad, !told);
+            assert_int_equal(p->a.aborts, told);
+            assert_int_equal(p->b.aborts, told);
+            assert_int_equal(p->b.ends_ok, 1);
+            assert_int_equal(p->b.ends_bad, 0);
+            if (!discard) {
+                assert_true(p->a.resumable);
+                p->b.kept = &done;
+                p->b.was_completed = true;
+                p->a.cnf_bad = 0;
+                assert_int_equal(resume(p), 0);
+                assert_int_equal(p->a.cnf_ok, !old);
+            }
+            pair_free(p);
+        }
+}
+
 // The receiver knows the association but not the activity, or not so much of it: an exception report, a discard, and
 // the association serves for the transfer from the start.
 static void test_cannot_resume(void **state) {
@@ -441,6 +475,7 @@ int main(void) {
         cmocka_unit_test(test_association_recovered),
         cmocka_unit_test(test_cut_many_times),
         cmocka_unit_test(test_completed_before),
+        cmocka_unit_test(test_given_up_too_late),
         cmocka_unit_test(test_cannot_resume),
         cmocka_unit_test(test_cannot_recover),
         cmocka_unit_test(test_exception_and_resumption),

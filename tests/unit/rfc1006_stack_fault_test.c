@@ -2,6 +2,7 @@
 // The stack in trouble: each allocation of a whole association failing in turn, and owners that do anything at any
 // time, also from within callbacks. Nothing may crash, leak or hang, and the owner always hears the end.
 #include "base/mem.h"
+#include "rfc1006/stack_private.h"
 #include "tests/unit/rfc1006_stack_util.h"
 
 static struct stack_params small(void) {
@@ -256,6 +257,23 @@ static bool move(struct monkey *from, struct monkey *to, unsigned *seed, uint64_
     return true;
 }
 
+// Rows of the state tables that were taken.
+static unsigned rows_taken[3][256];
+static const struct fsm_table *const tables[] = {&presentation_fsm, &acse_fsm, &rtse_fsm};
+
+static void note_row(void *ctx, const struct fsm *f, uint8_t state, uint8_t event, const struct fsm_row *row) {
+    (void)ctx;
+    (void)state;
+    (void)event;
+    for (size_t i = 0; i < 3; i++)
+        if (f->table == tables[i] && row != NULL)
+            rows_taken[i][row - f->table->rows]++;
+}
+
+static void trace(struct stack *s) {
+    s->presentation.fsm.trace = s->acse.fsm.trace = s->rtse.fsm.trace = note_row;
+}
+
 static void test_any_call_at_any_time(void **state) {
     (void)state;
     unsigned opened = 0, transferred = 0;
@@ -270,6 +288,8 @@ static void test_any_call_at_any_time(void **state) {
         struct monkey a = {.seed = &seed, .mischief = run % 4 * 60, .now = &now}, b = a;
         a.side.s = stack_new_initiator(&d, &monkey_user, &a);
         b.side.s = stack_new_responder(&d, &monkey_user, &b);
+        trace(a.side.s);
+        trace(b.side.s);
         stack_rt_open_req(a.side.s, now, bytes_of(bind_argument, sizeof bind_argument));
         for (int i = 0; i < 300; i++) {
             bool moved = move(&a, &b, &seed, now);
@@ -295,6 +315,11 @@ static void test_any_call_at_any_time(void **state) {
     }
     assert_true(opened > 1500); // most of the time something real went on
     assert_true(transferred > 1000);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < tables[i]->n_rows; k++)
+            if (rows_taken[i][k] == 0)
+                printf("%s: %s in %s\n", tables[i]->name, tables[i]->events[tables[i]->rows[k].event],
+                       tables[i]->states[tables[i]->rows[k].state]);
 }
 
 int main(void) {

@@ -5,6 +5,7 @@
 // new association that recovers the lost one when that is gone; when that cannot be, it begins anew. What must hold:
 // - every APDU that its sender was told is done did arrive, whole;
 // - one that never had to begin anew arrived exactly once, another at most once for each beginning;
+// - neither side ever sees a protocol error in the other;
 // - in the end, with no more cuts, all are done, the association is released, and no memory is left over.
 // X400D_LINK_SEEDS: how many seeds (300). X400D_LINK_SEED: this one alone, with a word on each event.
 #include <malloc.h>
@@ -194,7 +195,7 @@ static void on_transfer_end(void *user, const struct stack_transfer_end *e) {
     n->serial_at = n->end_at = 0;
     if (!e->ok) {
         SAY(n, "%s%s", e->failure.text, e->resumable ? "; may be resumed" : "");
-        n->receiving = n->received = n->asked = false; // a question that crossed it is lost
+        n->receiving = n->received = false;
         n->partial_kept = e->resumable && !(n->has_done && rtse_same_activity(e->recovery, &n->done));
         n->receive_kept = *e->recovery;
         return;
@@ -296,6 +297,8 @@ static void on_close_cnf(void *user) {
 static void on_abort(void *user, const struct stack_failure *f) {
     struct node *n = user;
     SAY(n, "aborted: %s", f->text);
+    if (strstr(f->text, "protocol error") != NULL) // neither side makes any
+        fail_msg("%s", f->text);
     n->open = false;
 }
 
@@ -459,6 +462,8 @@ static void answer(struct node *n) {
         answer_end(n);
     if (n->sending && dice(w, 400) == 0 && stack_transfer_interrupt(n->s, w->now) == 0)
         SAY(n, "interrupts");
+    else if (n->sending && dice(n->w, 800) == 0 && stack_transfer_discard(n->s, w->now) == 0)
+        SAY(n, "discards");
 }
 
 static void node_run(struct node *n) {
