@@ -15,6 +15,7 @@ enum event {
     A_RELEASE_RSP,
     A_ABORT_REQ, // ... here
     AARQ,
+    AARQ_VERSION, // one that does not propose version 1
     AARE,
     AARE_REJECTED,
     P_CONNECT_REFUSED, // without an AARE
@@ -35,6 +36,7 @@ static const char *const event_names[] = {
     "A-RELEASE response",
     "A-ABORT request",
     "AARQ",
+    "AARQ of another version",
     "AARE+",
     "AARE-",
     "P-CONNECT refused",
@@ -162,6 +164,24 @@ static int indicate_associate(void *ctx, void *v) {
     return ERR_OK;
 }
 
+// The provider's own refusal; the user hears of it as of an association that ended.
+static int reject_version(void *ctx, void *v) {
+    struct acse *a = ctx;
+    struct stack_failure f;
+    struct buf none = {0};
+    struct acse_associate as = {.application_context = ((struct arg *)v)->apdu->application_context,
+                                .result = ACSE_REJECTED_PERMANENT,
+                                .source = ACSE_SERVICE_PROVIDER,
+                                .diagnostic = ACSE_DIAGNOSTIC_NO_VERSION};
+    if (send_aare(a, &(struct arg){.associate = &as, .info = &none}) < 0)
+        presentation_u_abort_req(a->presentation, a->context, NULL);
+    buf_free(&none);
+    stack_failure_set(&f, STACK_ASSOCIATION, false, as.source * 10 + as.diagnostic, "association: refused, %s",
+                      acse_diagnostic_text(as.source, as.diagnostic));
+    a->up->abort_ind(a->user, &f, bytes_of(NULL, 0));
+    return ERR_OK;
+}
+
 static int confirm_associate(void *ctx, void *v) {
     struct acse *a = ctx;
     const struct arg *arg = v;
@@ -230,6 +250,7 @@ static int indicate_p_abort(void *ctx, void *v) {
 static const struct fsm_row rows[] = {
     ROW(STA0, A_ASSOCIATE_REQ, send_aarq, STA1),
     ROW(STA0, AARQ, indicate_associate, STA2),
+    ROW(STA0, AARQ_VERSION, reject_version, STA0),
     ROW(STA0, P_P_ABORT, indicate_p_abort, STA0), // a connection that ended before its AARQ was seen
     {STA1, AARE, NULL, confirm_associate, STA5, "capture"},
     ROW(STA1, AARE_REJECTED, confirm_associate, STA0),
@@ -302,7 +323,7 @@ static void on_connect_ind(void *user, const struct presentation_connect *c) {
     if (acse_apdu_decode(c->user_data, &apdu) < 0 || apdu.kind != ACSE_AARQ)
         provider_abort(a, "P-CONNECT without an AARQ that can be read");
     else
-        fsm_step(&a->fsm, AARQ, &(struct arg){.connect = c, .apdu = &apdu});
+        fsm_step(&a->fsm, apdu.version_1 ? AARQ : AARQ_VERSION, &(struct arg){.connect = c, .apdu = &apdu});
 }
 
 static void on_connect_cnf(void *user, const struct presentation_connect *c) {

@@ -16,6 +16,7 @@ enum acse_diagnostic {                                                 // of the
     ACSE_DIAGNOSTIC_NO_REASON = 1,
     ACSE_DIAGNOSTIC_APPLICATION_CONTEXT = 2,
 };
+enum { ACSE_DIAGNOSTIC_NO_VERSION = 2 }; // of the service provider
 
 struct acse_apdu {
     enum acse_kind kind;

@@ -94,7 +94,7 @@ static int send_cp(void *ctx, void *v) {
         return wrapped == ERR_OK ? session_connect_req(p->session, &a->connect->session, a->buf) : wrapped;
     }
     int err = contexts_keep(p, a->connect->contexts, a->connect->n_contexts);
-    cp.n_contexts = p->n_proposed = p->n_contexts;
+    cp.n_contexts = p->n_contexts;
     memcpy(cp.contexts, p->contexts, sizeof cp.contexts);
     if (err == ERR_OK)
         err = user_data_wrap(p, a->buf, a->context);
@@ -107,7 +107,7 @@ static int send_cpa(void *ctx, void *v) {
     struct presentation *p = ctx;
     const struct presentation_arg *a = v;
     struct session_connect s = a->connect->session;
-    struct presentation_ppdu cpa = {.called_psel = a->connect->called_psel, .n_contexts = p->n_proposed};
+    struct presentation_ppdu cpa = {.called_psel = a->connect->called_psel, .n_contexts = p->n_contexts};
     memcpy(cpa.contexts, p->contexts, sizeof cpa.contexts);
     s.refused = a->connect->refused;
     s.reason = SESSION_REFUSED_WITH_DATA;
@@ -255,14 +255,48 @@ static void connect_refuse_provider(struct presentation *p, struct presentation_
 
 // ---- actions: what the peer sent ----
 
-struct bytes presentation_value_of(const struct presentation *p, struct bytes user_data, int64_t *context) {
+// Octets in segments (an octet-aligned or arbitrary value in constructed form) are put together first.
+struct join {
+    struct buf *to;
+    int64_t *context;
+    bool begun;
+};
+
+static int join_begin(void *ctx, int64_t context) {
+    struct join *j = ctx;
+    if (j->begun)
+        return ERR_LIMIT; // the first value is all that is wanted
+    j->begun = true;
+    *j->context = context;
+    return ERR_OK;
+}
+static int join_data(void *ctx, struct bytes piece) {
+    return buf_append(((struct join *)ctx)->to, piece.p, piece.n);
+}
+static int join_end(void *ctx) {
+    (void)ctx;
+    return ERR_OK;
+}
+
+static struct bytes join(struct presentation *p, struct bytes user_data, int64_t *context) {
+    static const struct pdv_user user = {join_begin, join_data, join_end};
+    struct join j = {.to = &p->joined, .context = context};
+    struct pdv_stream s;
+    buf_clear(&p->joined);
+    pdv_stream_init(&s, PDV_USER_DATA, &user, &j);
+    int err = pdv_stream_feed(&s, user_data);
+    if (err == ERR_OK)
+        err = pdv_stream_end(&s);
+    pdv_stream_free(&s);
+    return (err == ERR_OK || err == ERR_LIMIT) && p->joined.len > 0 ? buf_bytes(&p->joined) : bytes_of(NULL, 0);
+}
+
+struct bytes presentation_value_of(struct presentation *p, struct bytes user_data, int64_t *context) {
     struct bytes value = {NULL, 0};
     *context = PDV_NO_CONTEXT;
-    if (p->x410)
-        return user_data;
-    if (user_data.p == NULL || user_data.n == 0 || pdv_first(user_data, context, &value) < 0)
-        return bytes_of(NULL, 0);
-    return value;
+    if (p->x410 || user_data.p == NULL || user_data.n == 0)
+        return p->x410 ? user_data : value;
+    return pdv_first(user_data, context, &value) == ERR_OK ? value : join(p, user_data, context);
 }
 
 static int indicate_connect(void *ctx, void *v) {
@@ -284,9 +318,7 @@ static int indicate_connect(void *ctx, void *v) {
         connect_refuse_provider(p, a->ppdu, refuse, "called P-selector");
         return ERR_OK;
     }
-    size_t n = a->ppdu->n_contexts < PRESENTATION_CONTEXTS ? a->ppdu->n_contexts : PRESENTATION_CONTEXTS;
-    p->n_proposed = a->ppdu->n_contexts;
-    if (!a->ppdu->version_1 || contexts_keep(p, a->ppdu->contexts, n) < 0) {
+    if (!a->ppdu->version_1 || contexts_keep(p, a->ppdu->contexts, a->ppdu->n_contexts) < 0) {
         connect_refuse_provider(p, a->ppdu, a->ppdu->version_1 ? CPR_CONGESTION : CPR_VERSION,
                                 "protocol version, or memory");
         return ERR_OK;
@@ -403,30 +435,32 @@ static int pass_event(void *ctx, void *v) {
     return ERR_OK;
 }
 
-// States and their names as in X.226, whose tables were not at hand: rows follow the service (X.216) and are inferred.
+// States and their names as in X.226, whose tables were not at hand: rows follow what was captured, and the service.
+#define SEEN(s, e, a, n)                                                                                               \
+    { s, e, NULL, a, n, "capture" }
 #define ROW(s, e, a, n)                                                                                                \
     { s, e, NULL, a, n, "inferred from the service of X.216" }
 #define ABORTS(s)                                                                                                      \
     ROW(s, U_ABORT_REQ, send_aru, IDLE), ROW(s, ARU, indicate_u_abort, IDLE), ROW(s, ARP, indicate_p_abort, IDLE),     \
         ROW(s, S_P_ABORT, indicate_p_abort, IDLE)
 static const struct fsm_row rows[] = {
-    ROW(IDLE, CONNECT_REQ, send_cp, AWAIT_CPA),
-    ROW(IDLE, CP, indicate_connect, AWAIT_RESPONSE),
-    ROW(AWAIT_CPA, CPA, confirm_accepted, CONNECTED),
+    SEEN(IDLE, CONNECT_REQ, send_cp, AWAIT_CPA),
+    SEEN(IDLE, CP, indicate_connect, AWAIT_RESPONSE),
+    SEEN(AWAIT_CPA, CPA, confirm_accepted, CONNECTED),
     ROW(AWAIT_CPA, CPR, confirm_refused, IDLE),
     ROW(AWAIT_CPA, S_REFUSE, confirm_refused, IDLE),
     ABORTS(AWAIT_CPA),
-    ROW(AWAIT_RESPONSE, CONNECT_RSP, send_cpa, CONNECTED),
+    SEEN(AWAIT_RESPONSE, CONNECT_RSP, send_cpa, CONNECTED),
     ROW(AWAIT_RESPONSE, CONNECT_RSP_REFUSE, send_cpa, IDLE),
     ABORTS(AWAIT_RESPONSE),
-    ROW(CONNECTED, RELEASE_REQ, send_release, FSM_SAME),
-    ROW(CONNECTED, RELEASE_CNF, confirm_release, IDLE),
-    ROW(CONNECTED, RELEASE_IND, indicate_release, FSM_SAME),
-    ROW(CONNECTED, RELEASE_RSP, send_release_response, IDLE),
-    ROW(CONNECTED, DATA_REQ, send_data, FSM_SAME),
-    ROW(CONNECTED, DATA_IND, pass_data, FSM_SAME),
-    ROW(CONNECTED, EVENT_REQ, send_passing, FSM_SAME),
-    ROW(CONNECTED, EVENT_IND, pass_event, FSM_SAME),
+    SEEN(CONNECTED, RELEASE_REQ, send_release, FSM_SAME),
+    SEEN(CONNECTED, RELEASE_CNF, confirm_release, IDLE),
+    SEEN(CONNECTED, RELEASE_IND, indicate_release, FSM_SAME),
+    SEEN(CONNECTED, RELEASE_RSP, send_release_response, IDLE),
+    SEEN(CONNECTED, DATA_REQ, send_data, FSM_SAME),
+    SEEN(CONNECTED, DATA_IND, pass_data, FSM_SAME),
+    SEEN(CONNECTED, EVENT_REQ, send_passing, FSM_SAME),
+    SEEN(CONNECTED, EVENT_IND, pass_event, FSM_SAME),
     ABORTS(CONNECTED),
 };
 

@@ -90,11 +90,12 @@ struct presentation {
     const struct presentation_rtse_user *rtse;
     void *rtse_user;
     struct session *session;
-    bool x410;        // the mode of the connection
-    bool in_data;     // X.410 mode: an SSDU has begun
-    bool dropping;    // an exception was reported: data mean nothing until the activity is broken
-    struct buf names; // the abstract syntaxes that `contexts` point into
-    size_t n_contexts, n_proposed;
+    bool x410;         // the mode of the connection
+    bool in_data;      // X.410 mode: an SSDU has begun
+    bool dropping;     // an exception was reported: data mean nothing until the activity is broken
+    struct buf names;  // the abstract syntaxes that `contexts` point into
+    struct buf joined; // a value whose octets came in segments
+    size_t n_contexts;
     struct presentation_context contexts[PRESENTATION_CONTEXTS]; // the defined context set, with results
     struct pdv_stream pdv;
 };

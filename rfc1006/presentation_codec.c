@@ -61,11 +61,9 @@ static int list_decode(struct bytes list, int (*item_decode)(struct bytes, struc
         struct presentation_context item = {.reason = -1};
         if (!tlv_is(&t, TLV_UNIVERSAL, TLV_SEQUENCE) || item_decode(v, &item) < 0)
             return ERR_SYNTAX;
-        if (out->n_contexts >= PRESENTATION_PROPOSED_MAX)
+        if (out->n_contexts >= PRESENTATION_CONTEXTS)
             return ERR_LIMIT;
-        if (out->n_contexts < PRESENTATION_CONTEXTS)
-            out->contexts[out->n_contexts] = item;
-        out->n_contexts++;
+        out->contexts[out->n_contexts++] = item;
     }
     return err == ERR_ABSENT ? ERR_OK : ERR_SYNTAX;
 }
@@ -207,12 +205,10 @@ static int result_encode(struct buf *b, const struct presentation_context *c) {
 
 static int list_encode(struct buf *b, uint32_t tag, const struct presentation_ppdu *p,
                        int (*item_encode)(struct buf *, const struct presentation_context *)) {
-    static const struct presentation_context past = {.result = PRESENTATION_PROVIDER_REJECTION,
-                                                     .reason = PRESENTATION_REJECT_DCS_LIMIT};
     size_t list = b->len;
     int err = ERR_OK;
     for (size_t i = 0; i < p->n_contexts && err == ERR_OK; i++)
-        err = item_encode(b, i < PRESENTATION_CONTEXTS ? &p->contexts[i] : &past);
+        err = item_encode(b, &p->contexts[i]);
     return err == ERR_OK ? tlv_wrap(b, list, TLV_CONTEXT, true, tag) : err;
 }
 

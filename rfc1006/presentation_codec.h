@@ -10,7 +10,7 @@
 
 #include "asn1/tlv.h"
 
-enum { PRESENTATION_CONTEXTS = 8, PRESENTATION_PROPOSED_MAX = 64 };
+enum { PRESENTATION_CONTEXTS = 64 }; // proposed at most
 
 enum presentation_result {
     PRESENTATION_ACCEPTANCE = 0,
@@ -36,7 +36,7 @@ struct presentation_ppdu {
     bool normal_mode;                       // else X.410 mode
     bool version_1;                         // protocol version 1 is proposed or chosen
     struct bytes calling_psel, called_psel; // p NULL: absent. In CPA and CPR called is the responding selector
-    size_t n_contexts;                      // all that are on the list; those past PRESENTATION_CONTEXTS are not kept
+    size_t n_contexts;
     struct presentation_context contexts[PRESENTATION_CONTEXTS];
     int provider_reason;    // CPR, ARP: -1 when absent
     int event;              // ARP: event-identifier, -1 when absent

@@ -48,7 +48,7 @@ enum { CPR_CONGESTION = 1, CPR_VERSION = 4, CPR_USER_DATA_NOT_READABLE = 6 };
 
 // The one value in the user data of anything but P-DATA, and its context. p NULL when there is none or it cannot be
 // read.
-struct bytes presentation_value_of(const struct presentation *p, struct bytes user_data, int64_t *context);
+struct bytes presentation_value_of(struct presentation *p, struct bytes user_data, int64_t *context);
 // A fault of the peer: ARP, and the users above get a P-P-ABORT indication.
 void presentation_fault(struct presentation *p, int reason, int event, const char *what);
 // Refuses a connection before any user above has seen it. cpr NULL: without CPR.

@@ -214,5 +214,6 @@ void presentation_init(struct presentation *p, const struct presentation_params 
 
 void presentation_free(struct presentation *p) {
     buf_free(&p->names);
+    buf_free(&p->joined);
     pdv_stream_free(&p->pdv);
 }

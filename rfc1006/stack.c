@@ -79,13 +79,21 @@ static void note_session(struct stack *s, const struct session_connect *c) {
 }
 
 static void note_presentation(struct stack *s, const struct presentation_connect *c) {
-    s->neg.presentation.n_contexts = c->n_contexts;
-    for (size_t i = 0; i < c->n_contexts; i++) {
-        s->neg.presentation.contexts[i].id = c->contexts[i].id;
-        s->neg.presentation.contexts[i].accepted = c->contexts[i].result == PRESENTATION_ACCEPTANCE;
-        oid_text(c->contexts[i].abstract_syntax, s->neg.presentation.contexts[i].abstract_syntax,
-                 sizeof s->neg.presentation.contexts[i].abstract_syntax);
+    size_t max = sizeof s->neg.presentation.contexts / sizeof *s->neg.presentation.contexts, n = 0, accepted = 0;
+    for (size_t i = 0; i < c->n_contexts; i++)
+        accepted += c->contexts[i].result == PRESENTATION_ACCEPTANCE;
+    for (size_t i = 0; i < c->n_contexts && n < max; i++) {
+        bool is = c->contexts[i].result == PRESENTATION_ACCEPTANCE;
+        if (!is && n + accepted >= max) // the accepted ones to come are of more interest
+            continue;
+        accepted -= is;
+        s->neg.presentation.contexts[n].id = c->contexts[i].id;
+        s->neg.presentation.contexts[n].accepted = is;
+        oid_text(c->contexts[i].abstract_syntax, s->neg.presentation.contexts[n].abstract_syntax,
+                 sizeof s->neg.presentation.contexts[n].abstract_syntax);
+        n++;
     }
+    s->neg.presentation.n_contexts = n;
 }
 
 static void note_association(struct stack *s, const struct acse_associate *as) {

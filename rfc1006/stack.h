@@ -101,7 +101,7 @@ struct stack_negotiated {
             int32_t id;
             char abstract_syntax[48]; // dotted
             bool accepted;
-        } contexts[8]; // in the order proposed; those past the 8th are refused and not listed
+        } contexts[8]; // in the order proposed; when there are more, not all that were refused
     } presentation;
     struct {
         uint64_t at_ms;

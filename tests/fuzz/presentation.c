@@ -87,8 +87,8 @@ static void ppdu(uint8_t which, struct bytes in) {
     if (err < 0)
         return;
     look(p.calling_psel), look(p.called_psel), look(p.user_data);
-    require(p.n_contexts <= PRESENTATION_PROPOSED_MAX);
-    for (size_t i = 0; i < p.n_contexts && i < PRESENTATION_CONTEXTS; i++) {
+    require(p.n_contexts <= PRESENTATION_CONTEXTS);
+    for (size_t i = 0; i < p.n_contexts; i++) {
         look(p.contexts[i].abstract_syntax);
         require(presentation_rejection_text(p.contexts[i].reason) != NULL);
     }

@@ -147,10 +147,57 @@ static void test_states(void **state) {
     fsm_check_rows(&acse_fsm);
     unsigned pairs = fsm_walk_unlisted(&a.fsm, fsm_event_named(&acse_fsm, "AARQ"), 0, &told);
     assert_int_equal(pairs + acse_fsm.n_rows, acse_fsm.n_states * acse_fsm.n_events);
-    assert_int_equal(told, 5 * 8 - 5 * 2 - 5);
+    assert_int_equal(told, 5 * 9 - 5 * 2 - 5);
     presentation_free(&p);
     session_free(&session);
     buf_free(&out);
+}
+
+struct heard {
+    unsigned associated, aborted;
+    char text[160];
+};
+
+static void heard_associate(void *user, const struct acse_associate *as) {
+    (void)as;
+    ((struct heard *)user)->associated++;
+}
+static void heard_end(void *user, const struct stack_failure *f, struct bytes info) {
+    struct heard *h = user;
+    (void)info;
+    h->aborted++;
+    memcpy(h->text, f->text, sizeof h->text);
+}
+
+// An AARQ that proposes version 2 alone has no common version with us; one that proposes both has.
+static void test_versions(void **state) {
+    (void)state;
+    static const struct acse_user up = {.associate_ind = heard_associate, .abort_ind = heard_end};
+    for (int both = 0; both < 2; both++) {
+        const uint8_t aarq[] = {0x60, 12, 0x80, 2, 6, both ? 0xc0 : 0x40, 0xa1, 6, 0x06, 4, 0x56, 0, 1, 6};
+        struct session_params sp;
+        struct session session;
+        struct presentation p;
+        struct acse a;
+        struct tp0 tp;
+        struct buf out = {0};
+        struct heard h = {.associated = 0};
+        session_params_default(&sp);
+        tp0_init(&tp, &(struct tp0_params){.local_ref = 1}, &session_tp0_user, &session, &out);
+        session_init(&session, &sp, &presentation_session_user, &p, &tp);
+        presentation_init(&p, &(struct presentation_params){.accept_ctx = NULL}, &session, &acse_presentation_user, &a,
+                          NULL, NULL);
+        acse_init(&a, &p, &up, &h);
+        acse_presentation_user.connect_ind(
+            &a, &(struct presentation_connect){.context = 1, .user_data = bytes_of(aarq, sizeof aarq)});
+        assert_int_equal(h.associated, both);
+        assert_int_equal(h.aborted, !both);
+        if (!both)
+            assert_non_null(strstr(h.text, "no common ACSE version"));
+        presentation_free(&p);
+        session_free(&session);
+        buf_free(&out);
+    }
 }
 
 static void test_texts(void **state) {
@@ -166,7 +213,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_associate), cmocka_unit_test(test_release_and_abort),
         cmocka_unit_test(test_tolerated), cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_states),    cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_states),    cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -365,17 +365,27 @@ static void test_cpa_and_cpr(void **state) {
     buf_free(&b);
 }
 
-static void test_more_contexts_than_kept(void **state) {
+static void test_many_contexts(void **state) {
     (void)state;
     struct presentation_ppdu in = sample(), out;
     struct buf b = user_data();
-    in.n_contexts = 20; // the results of those that are not kept are refusals
-    assert_int_equal(presentation_cpa_encode(&b, &in), 0);
-    assert_int_equal(presentation_cpa_decode(buf_bytes(&b), &out), 0);
-    assert_int_equal(out.n_contexts, 20);
-    buf_clear(&b);
-    in.n_contexts = 65;
-    assert_int_equal(presentation_cpa_encode(&b, &in), 0);
+    for (size_t i = in.n_contexts; i < PRESENTATION_CONTEXTS; i++) {
+        in.contexts[i] = in.contexts[0];
+        in.contexts[i].id = (int32_t)(2 * i + 101);
+    }
+    in.n_contexts = PRESENTATION_CONTEXTS;
+    assert_int_equal(presentation_cp_encode(&b, &in), 0);
+    assert_int_equal(presentation_cp_decode(buf_bytes(&b), &out), 0);
+    assert_int_equal(out.n_contexts, PRESENTATION_CONTEXTS);
+    assert_int_equal(out.contexts[PRESENTATION_CONTEXTS - 1].id, 2 * (PRESENTATION_CONTEXTS - 1) + 101);
+    buf_clear(&b); // one more than that
+    const uint8_t one[] = {0x30, 0x03, 0x80, 0x01, 0x02};
+    for (int i = 0; i <= PRESENTATION_CONTEXTS; i++)
+        assert_int_equal(buf_append(&b, one, sizeof one), 0);
+    assert_int_equal(tlv_wrap(&b, 0, TLV_CONTEXT, true, 5), 0);
+    assert_int_equal(tlv_wrap(&b, 0, TLV_CONTEXT, true, 2), 0);
+    assert_int_equal(buf_prepend(&b, "\xa0\x03\x80\x01\x01", 5), 0);
+    assert_int_equal(tlv_wrap(&b, 0, TLV_UNIVERSAL, true, TLV_SET), 0);
     assert_int_equal(presentation_cpa_decode(buf_bytes(&b), &out), ERR_LIMIT);
     buf_free(&b);
 }
@@ -448,6 +458,134 @@ static void test_states(void **state) {
     buf_free(&out);
 }
 
+// ---- a responder and what it is offered ----
+
+struct offered {
+    unsigned connects, aborts;
+    struct presentation_connect connect;
+    uint8_t value[16];
+};
+
+static void offered_connect(void *user, const struct presentation_connect *c) {
+    struct offered *o = user;
+    o->connects++;
+    o->connect = *c;
+    assert_true(c->user_data.n <= sizeof o->value);
+    memcpy(o->value, c->user_data.p, c->user_data.n);
+}
+static void offered_abort(void *user, const struct stack_failure *f) {
+    (void)f;
+    ((struct offered *)user)->aborts++;
+}
+
+// A CP for such a responder; contexts and user data as given.
+static void offer(const struct presentation_ppdu *cp, struct bytes ud, struct offered *o) {
+    static const struct presentation_acse_user up = {.connect_ind = offered_connect, .p_abort_ind = offered_abort};
+    struct presentation_params params = {.supported = {{oid_a, sizeof oid_a}, {oid_b, sizeof oid_b}}};
+    struct session_params sp;
+    struct session session;
+    struct presentation p;
+    struct tp0 tp;
+    struct buf out = {0}, b = {0};
+    *o = (struct offered){.connects = 0};
+    session_params_default(&sp);
+    tp0_init(&tp, &(struct tp0_params){.local_ref = 1}, &session_tp0_user, &session, &out);
+    session_init(&session, &sp, &presentation_session_user, &p, &tp);
+    presentation_init(&p, &params, &session, &up, o, NULL, NULL);
+    assert_int_equal(buf_append(&b, ud.p, ud.n), 0);
+    assert_int_equal(presentation_cp_encode(&b, cp), 0);
+    struct session_connect s = {.user_data = buf_bytes(&b)};
+    presentation_session_user.connect_ind(&p, &s);
+    buf_free(&b);
+    presentation_free(&p);
+    session_free(&session);
+    buf_free(&out);
+}
+
+static void test_offers(void **state) {
+    (void)state;
+    static const uint8_t unknown[] = {0x56, 0, 2, 99};
+    struct presentation_ppdu cp = {.n_contexts = 40};
+    struct offered o;
+    for (int32_t i = 0; i < 40; i++)
+        cp.contexts[i] = (struct presentation_context){.id = 2 * i + 1, .abstract_syntax = {unknown, sizeof unknown}};
+    cp.contexts[38].abstract_syntax = bytes_of(oid_b, sizeof oid_b);
+    cp.contexts[39].abstract_syntax = bytes_of(oid_a, sizeof oid_a);
+    cp.contexts[39].id = 70001;
+    cp.contexts[20].abstract_syntax = bytes_of(oid_a, sizeof oid_a); // its identifier was proposed before
+    cp.contexts[20].id = 1;
+    offer(&cp,
+          HEX("\x61\x0c\x30\x0a\x02\x03\x01\x11\x71\xa0\x03\x04\x01"
+              "a"),
+          &o);
+    assert_int_equal(o.connects, 1);
+    assert_int_equal(o.connect.n_contexts, 40);
+    assert_int_equal(o.connect.context, 70001);
+    for (int i = 0; i < 40; i++) {
+        const struct presentation_context *c = &o.connect.contexts[i];
+        assert_int_equal(c->result, i >= 38 ? PRESENTATION_ACCEPTANCE : PRESENTATION_PROVIDER_REJECTION);
+        if (i < 38)
+            assert_int_equal(c->reason,
+                             i == 20 ? PRESENTATION_REJECT_NOT_SPECIFIED : PRESENTATION_REJECT_ABSTRACT_SYNTAX);
+    }
+}
+
+// Every way to write the user data of a connect; and none that is readable in an accepted context: refused.
+static void test_offered_user_data(void **state) {
+    (void)state;
+    static const struct {
+        struct bytes user_data;
+        bool good;
+    } cases[] = {
+        {OCTETS("\x61\x0a\x30\x08\x02\x01\x01\xa0\x03\x04\x01"
+                "a"),
+         true},
+        {OCTETS("\x61\x80\x30\x80\x06\x02\x51\x01\x02\x01\x01\xa0\x80\x04\x01"
+                "a\0\0\0\0\0\0"),
+         true},
+        {OCTETS("\x61\x0a\x30\x08\x02\x01\x01\x81\x03\x04\x01"
+                "a"),
+         true}, // octet-aligned
+        {OCTETS("\x61\x80\x30\x80\x02\x01\x01\xa1\x80\x04\x02\x04\x01\x04\x01"
+                "a\0\0\0\0\0\0"),
+         true}, // ... in segments
+        {OCTETS("\x61\x0b\x30\x09\x02\x01\x01\x82\x04\x00\x04\x01"
+                "a"),
+         true}, // arbitrary
+        {OCTETS("\x40\x03\x04\x01"
+                "a"),
+         true}, // simply encoded
+        {OCTETS("\x61\x14\x30\x08\x02\x01\x01\xa0\x03\x04\x01"
+                "a\x30\x08\x02\x01\x03\xa0\x03\x04\x01"
+                "b"),
+         true}, // the first of two
+        {OCTETS("\x61\x0a\x30\x08\x02\x01\x03\xa0\x03\x04\x01"
+                "a"),
+         false}, // a context that is not accepted
+        {OCTETS("\x61\x0a\x30\x08\x02\x01\x07\xa0\x03\x04\x01"
+                "a"),
+         false}, // ... or not proposed
+        {OCTETS("\x61\x05\x30\x03\x02\x01\x01"), false},
+        {OCTETS("\x61\x00"), false},
+    };
+    struct presentation_ppdu cp = {.n_contexts = 2};
+    cp.contexts[0] = (struct presentation_context){.id = 1, .abstract_syntax = {oid_a, sizeof oid_a}};
+    cp.contexts[1] = (struct presentation_context){.id = 3, .abstract_syntax = {oid_b, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct offered o;
+        offer(&cp, cases[i].user_data, &o);
+        if (o.connects != cases[i].good || o.aborts == cases[i].good)
+            fail_msg("case %zu: %u connects, %u aborts", i, o.connects, o.aborts);
+        if (cases[i].good) {
+            assert_int_equal(o.connect.user_data.n, 3);
+            assert_memory_equal(o.value,
+                                "\x04\x01"
+                                "a",
+                                3);
+        }
+    }
+}
+
 static void test_texts(void **state) {
     (void)state;
     for (int i = -1; i < 300; i++) {
@@ -469,10 +607,12 @@ int main(void) {
         cmocka_unit_test(test_pdv_wrap),
         cmocka_unit_test(test_cp),
         cmocka_unit_test(test_cpa_and_cpr),
-        cmocka_unit_test(test_more_contexts_than_kept),
+        cmocka_unit_test(test_many_contexts),
         cmocka_unit_test(test_aborts),
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_states),
+        cmocka_unit_test(test_offers),
+        cmocka_unit_test(test_offered_user_data),
         cmocka_unit_test(test_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
