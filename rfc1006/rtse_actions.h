@@ -53,6 +53,19 @@ int rtse_receive_given_up(void *rtse, void *arg); // interrupt or discard
 int rtse_receive_skip_end(void *rtse, void *arg); // the same, after a refusal
 int rtse_receive_too_late(void *rtse, void *arg); // the same, crossing the confirmation of the end
 
+// RT-CLOSE, aborts, the turn.
+int rtse_close_send(void *rtse, void *arg);
+int rtse_close_answer(void *rtse, void *arg);
+int rtse_close_indicate(void *rtse, void *arg);
+int rtse_close_confirm(void *rtse, void *arg);
+int rtse_abort_send(void *rtse, void *arg);
+int rtse_abort_indicate(void *rtse, void *arg);
+int rtse_abort_indicate_sending(void *rtse, void *arg); // an RTAB may say that the transfer is complete
+int rtse_turn_send(void *rtse, void *arg);              // the question
+int rtse_turn_pass(void *rtse, void *arg);
+int rtse_turn_indicate_wanted(void *rtse, void *arg);
+int rtse_turn_indicate(void *rtse, void *arg);
+
 extern const struct tlv_stream_user rtse_rttr_user;
 extern const struct pdv_user rtse_external_user;
 int rtse_receive_stream(struct rtse *r, struct bytes piece); // of the contents of RTTRs; X.410 mode: of SSDUs
@@ -73,10 +86,11 @@ int rtse_local_fault(struct rtse *r, const char *what, int err);
 void rtse_send_rtab(struct rtse *r, int reason);                // A-ABORT
 void rtse_ended(struct rtse *r, const struct stack_failure *f); // over: the user is told
 void rtse_close(struct rtse *r);                                // over: the user is told by the caller
-bool rtse_receiving(const struct rtse *r);                      // octets are wanted
-bool rtse_skipping(const struct rtse *r);                       // octets are to be dropped
-bool rtse_resuming(const struct rtse *r);                       // the user has not said yet whether it can
-int rtse_all_given(struct rtse *r); // nothing more to give: await the confirmation of the end
+bool rtse_closed(const struct rtse *r);
+bool rtse_receiving(const struct rtse *r); // octets are wanted
+bool rtse_skipping(const struct rtse *r);  // octets are to be dropped
+bool rtse_resuming(const struct rtse *r);  // the user has not said yet whether it can
+int rtse_all_given(struct rtse *r);        // nothing more to give: await the confirmation of the end
 size_t rtse_send_room(const struct rtse *r);
 size_t rtse_send_window(const struct rtse *r); // no less than the room was, less what was given since
 

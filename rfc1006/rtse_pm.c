@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// RTSE's state table, the turn, RT-CLOSE, aborts and timers. The state tables of X.228 were not at hand: rows follow
-// the service, what was captured, and the standard's module; each says which. Who may send is the turn: it does not
-// change in a monologue.
-#include <stdarg.h>
-#include <stdio.h>
-
+// RTSE's state table, its requests, what it hears from below, and timers. The state tables of X.228 were not at hand:
+// rows follow the service, what was captured, and the standard's module; each says which. Who may send is the turn: it
+// does not change in a monologue.
 #include "base/mem.h"
 #include "rfc1006/rtse_actions.h"
 
@@ -124,56 +121,14 @@ static const char *const event_names[] = {
 
 // ---- ending ----
 
-void rtse_send_rtab(struct rtse *r, int reason) {
-    struct buf b = {0};
-    if (r->x410 && (reason == RTSE_ABORT_PERMANENT_PROBLEM || reason == RTSE_ABORT_USER_ERROR))
-        reason = RTSE_ABORT_LOCAL_SYSTEM_PROBLEM; // those are of normal mode
-    if (rtse_apdu_put(r, &b, &(struct rtse_apdu){.kind = RTSE_RTAB, .reason = reason}) < 0)
-        buf_clear(&b);
-    acse_abort_req(r->acse, r->context, &b);
-    buf_free(&b);
-}
-
-void rtse_timers_stop(struct rtse *r) {
-    r->transfer_deadline = r->progress_deadline = 0;
-}
-
 void rtse_close(struct rtse *r) {
     r->fsm.state = CLOSED;
     r->opening = false;
     rtse_timers_stop(r);
 }
 
-// The association is over: its user hears it as the answer to RT-OPEN when that is still open.
-void rtse_ended(struct rtse *r, const struct stack_failure *f) {
-    bool opening = r->opening;
-    rtse_close(r);
-    if (opening) {
-        struct rtse_open o = {.failure = *f};
-        r->up->open_cnf(r->user, &o);
-    } else {
-        r->up->abort_ind(r->user, f);
-    }
-}
-
-void rtse_fault(struct rtse *r, int reason, bool local, const char *fmt, ...) {
-    struct stack_failure f;
-    char what[120];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(what, sizeof what, fmt, ap);
-    va_end(ap);
-    if (r->fsm.state == CLOSED && !r->opening)
-        return;
-    rtse_send_rtab(r, reason);
-    stack_failure_set(&f, STACK_RTSE, false, reason, "rtse: %s%s", local ? "" : "protocol error of the peer, ", what);
-    f.local_fault = local;
-    rtse_ended(r, &f);
-}
-
-int rtse_local_fault(struct rtse *r, const char *what, int err) {
-    rtse_fault(r, RTSE_ABORT_LOCAL_SYSTEM_PROBLEM, true, "%s: %s", what, err_text(err));
-    return ERR_OK;
+bool rtse_closed(const struct rtse *r) {
+    return r->fsm.state == CLOSED;
 }
 
 static int unlisted(void *ctx, uint8_t event, void *arg) {
@@ -182,127 +137,6 @@ static int unlisted(void *ctx, uint8_t event, void *arg) {
     if (event <= ABORT_REQ)
         return ERR_STATE;
     rtse_fault(r, RTSE_ABORT_PROTOCOL_ERROR, false, "%s in state %s", event_names[event], state_names[r->fsm.state]);
-    return ERR_OK;
-}
-
-static int request_abort(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    rtse_close(r);
-    rtse_send_rtab(r, ((struct rtse_arg *)v)->reason);
-    return ERR_OK;
-}
-
-static bool read_rtab(struct rtse *r, struct bytes octets, struct stack_failure *f) {
-    struct rtse_apdu rtab;
-    if (rtse_apdu_get(r, RTSE_RTAB, octets, &rtab) < 0)
-        return false;
-    stack_failure_set(f, STACK_RTSE, true, rtab.reason, "rtse: RTAB, reason %d (%s)", rtab.reason,
-                      rtse_abort_text(rtab.reason));
-    f->cause = ""; // those known are of RTORJ
-    return rtab.reason == RTSE_ABORT_TRANSFER_COMPLETED;
-}
-
-static int indicate_abort(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    const struct rtse_arg *a = v;
-    struct stack_failure f = *a->failure;
-    read_rtab(r, a->octets, &f);
-    rtse_ended(r, &f);
-    return ERR_OK;
-}
-
-// The receiver says that the transfer was complete: its confirmation was lost before.
-static int indicate_abort_sending(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    const struct rtse_arg *a = v;
-    struct stack_failure f = *a->failure;
-    if (read_rtab(r, a->octets, &f) && (r->base_serial > 0 || r->octets == r->total)) {
-        r->kept = false;
-        rtse_timers_stop(r);
-        r->up->transfer_cnf(r->user, &(struct rtse_transfer_end){.ok = true, .octets = r->total});
-    }
-    rtse_ended(r, &f);
-    return ERR_OK;
-}
-
-// ---- RT-CLOSE ----
-
-static int request_close(void *ctx, void *v) {
-    (void)v;
-    return acse_release_req(((struct rtse *)ctx)->acse);
-}
-
-static int respond_close(void *ctx, void *v) {
-    (void)v;
-    return acse_release_rsp(((struct rtse *)ctx)->acse);
-}
-
-static int indicate_close(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    (void)v;
-    r->up->close_ind(r->user);
-    return ERR_OK;
-}
-
-static int confirm_close(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    (void)v;
-    r->up->close_cnf(r->user);
-    return ERR_OK;
-}
-
-// ---- the turn ----
-
-// RTTP: the priority, an INTEGER; 0 is the highest, and what an absent one means.
-int rtse_turn_ask(struct rtse *r) {
-    struct buf b = {0};
-    int err = tlv_put_int(&b, TLV_UNIVERSAL, TLV_INTEGER, r->priority);
-    if (err == ERR_OK)
-        err = presentation_event_req(r->presentation, &(struct presentation_event){.primitive = P_TOKEN_PLEASE,
-                                                                                   .tokens = SESSION_TOKEN_DATA,
-                                                                                   .value = &b,
-                                                                                   .context = r->context});
-    buf_free(&b);
-    return err;
-}
-
-static int request_turn(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    r->priority = ((struct rtse_arg *)v)->serial;
-    int err = rtse_turn_ask(r);
-    r->wanted |= err == ERR_OK;
-    return err;
-}
-
-static int give_turn(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    (void)v;
-    int err = rtse_pass(r, (struct presentation_event){.primitive = P_CONTROL_GIVE}, NULL);
-    if (err == ERR_OK)
-        r->turn = false;
-    return err;
-}
-
-static int indicate_turn_wanted(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    struct cursor c = cursor_of(((struct rtse_arg *)v)->event->user_data);
-    struct tlv t;
-    struct bytes value;
-    int64_t priority;
-    if (tlv_expect(&c, TLV_UNIVERSAL, TLV_INTEGER, &t, &value) < 0 || tlv_get_int(value, &priority) < 0 ||
-        priority < 0 || priority > UINT32_MAX)
-        priority = 0;
-    if (r->turn) // else it crossed our giving it
-        r->up->turn_please_ind(r->user, (uint32_t)priority);
-    return ERR_OK;
-}
-
-static int indicate_turn(void *ctx, void *v) {
-    struct rtse *r = ctx;
-    (void)v;
-    r->turn = true;
-    r->wanted = r->completed = false;
-    r->up->turn_give_ind(r->user);
     return ERR_OK;
 }
 
@@ -347,18 +181,18 @@ static bool may_close(void *ctx, void *arg) {
 #define OLD_STACK "an old open implementation"
 #define RTAB_7 "inferred from the reason transferCompleted of the standard's module"
 #define ABORTS_BY(s, heard)                                                                                            \
-    {s, ABORT_REQ, NULL, request_abort, CLOSED, INFERRED}, {                                                           \
+    {s, ABORT_REQ, NULL, rtse_abort_send, CLOSED, INFERRED}, {                                                         \
         s, ABORT_IND, NULL, heard, CLOSED, INFERRED                                                                    \
     }
-#define ABORTS(s) ABORTS_BY(s, indicate_abort)
+#define ABORTS(s) ABORTS_BY(s, rtse_abort_indicate)
 #define PLEASE(s)                                                                                                      \
-    { s, TURN_PLEASE_REQ, may_please, request_turn, FSM_SAME, INFERRED }
+    { s, TURN_PLEASE_REQ, may_please, rtse_turn_send, FSM_SAME, INFERRED }
 #define WANTED(s)                                                                                                      \
-    { s, TURN_PLEASE_IND, two_way, indicate_turn_wanted, FSM_SAME, INFERRED }
+    { s, TURN_PLEASE_IND, two_way, rtse_turn_indicate_wanted, FSM_SAME, INFERRED }
 static const struct fsm_row rows[] = {
     {CLOSED, OPEN_REQ, initiator, rtse_open_send, AWAIT_CONFIRM, CAPTURE},
     {CLOSED, ASSOCIATE_IND, responder, rtse_open_indicate, AWAIT_RESPONSE, CAPTURE},
-    {CLOSED, ABORT_IND, NULL, indicate_abort, CLOSED, INFERRED}, // the connection ended before an RTORQ was seen
+    {CLOSED, ABORT_IND, NULL, rtse_abort_indicate, CLOSED, INFERRED}, // the connection ended before an RTORQ was seen
     {AWAIT_CONFIRM, ASSOCIATE_CNF, NULL, rtse_open_confirm, OPEN, CAPTURE},
     {AWAIT_CONFIRM, ASSOCIATE_REFUSED, NULL, rtse_open_confirm_refused, CLOSED, INFERRED},
     ABORTS(AWAIT_CONFIRM),
@@ -371,12 +205,12 @@ static const struct fsm_row rows[] = {
     {OPEN, START_IND, no_turn, rtse_receive_start, RECEIVING, CAPTURE},
     {OPEN, RESUME_IND, no_turn, rtse_receive_resume, RESUMING, INFERRED},
     {OPEN, GIVEN_UP_IND, completed, rtse_receive_too_late, FSM_SAME, RTAB_7},
-    {OPEN, TURN_GIVE_REQ, may_give, give_turn, FSM_SAME, INFERRED},
-    {OPEN, TURN_GIVE_IND, may_please, indicate_turn, FSM_SAME, INFERRED},
+    {OPEN, TURN_GIVE_REQ, may_give, rtse_turn_pass, FSM_SAME, INFERRED},
+    {OPEN, TURN_GIVE_IND, may_please, rtse_turn_indicate, FSM_SAME, INFERRED},
     PLEASE(OPEN),
     WANTED(OPEN),
-    {OPEN, CLOSE_REQ, may_close, request_close, RELEASING, CAPTURE},
-    {OPEN, RELEASE_IND, no_turn, indicate_close, AWAIT_CLOSE, CAPTURE},
+    {OPEN, CLOSE_REQ, may_close, rtse_close_send, RELEASING, CAPTURE},
+    {OPEN, RELEASE_IND, no_turn, rtse_close_indicate, AWAIT_CLOSE, CAPTURE},
     ABORTS(OPEN),
 
     {SENDING, GIVE, NULL, rtse_send_octets, FSM_SAME, CAPTURE},
@@ -386,18 +220,18 @@ static const struct fsm_row rows[] = {
     {SENDING, INTERRUPT_REQ, NULL, rtse_send_interrupt, GIVING_UP, INFERRED},
     {SENDING, EXCEPTION_IND, NULL, rtse_send_exception, GIVING_UP, OLD_STACK},
     WANTED(SENDING),
-    ABORTS_BY(SENDING, indicate_abort_sending),
+    ABORTS_BY(SENDING, rtse_abort_indicate_sending),
     {ENDING, SYNC_CNF, NULL, rtse_send_checkpoint_cnf, FSM_SAME, CAPTURE},
     {ENDING, END_CNF, NULL, rtse_send_end_cnf, OPEN, CAPTURE},
     {ENDING, DISCARD_REQ, NULL, rtse_send_discard, GIVING_UP, INFERRED},
     {ENDING, INTERRUPT_REQ, NULL, rtse_send_interrupt, GIVING_UP, INFERRED},
     {ENDING, EXCEPTION_IND, NULL, rtse_send_exception, GIVING_UP, OLD_STACK},
     WANTED(ENDING),
-    {ENDING, ABORT_REQ, NULL, request_abort, CLOSED, INFERRED},
-    {ENDING, ABORT_IND, NULL, indicate_abort_sending, CLOSED, RTAB_7},
+    {ENDING, ABORT_REQ, NULL, rtse_abort_send, CLOSED, INFERRED},
+    {ENDING, ABORT_IND, NULL, rtse_abort_indicate_sending, CLOSED, RTAB_7},
     {GIVING_UP, GIVEN_UP_CNF, NULL, rtse_send_given_up, OPEN, INFERRED},
-    {GIVING_UP, ABORT_REQ, NULL, request_abort, CLOSED, INFERRED},
-    {GIVING_UP, ABORT_IND, NULL, indicate_abort_sending, CLOSED, RTAB_7},
+    {GIVING_UP, ABORT_REQ, NULL, rtse_abort_send, CLOSED, INFERRED},
+    {GIVING_UP, ABORT_IND, NULL, rtse_abort_indicate_sending, CLOSED, RTAB_7},
 
     {RECEIVING, DATA_IND, NULL, NULL, FSM_SAME, CAPTURE},
     {RECEIVING, SYNC_IND, NULL, rtse_receive_checkpoint, FSM_SAME, CAPTURE},
@@ -422,10 +256,10 @@ static const struct fsm_row rows[] = {
     PLEASE(SKIPPING),
     ABORTS(SKIPPING),
 
-    {RELEASING, RELEASE_CNF, NULL, confirm_close, CLOSED, CAPTURE},
+    {RELEASING, RELEASE_CNF, NULL, rtse_close_confirm, CLOSED, CAPTURE},
     {RELEASING, TURN_PLEASE_IND, two_way, NULL, FSM_SAME, INFERRED}, // it crossed
     ABORTS(RELEASING),
-    {AWAIT_CLOSE, CLOSE_RSP, NULL, respond_close, CLOSED, CAPTURE},
+    {AWAIT_CLOSE, CLOSE_RSP, NULL, rtse_close_answer, CLOSED, CAPTURE},
     ABORTS(AWAIT_CLOSE),
 };
 

@@ -240,7 +240,7 @@ int rtse_receive_given_up(void *ctx, void *v) {
     bool resumable = r->kept;
     uint64_t octets = r->octets;
     rtse_receive_skip_end(ctx, v);
-    if (r->fsm.state == 0) // closed: it could not be answered
+    if (rtse_closed(r)) // it could not be answered
         return ERR_OK;
     r->up->transfer_end(r->user, &(struct rtse_transfer_end){.resumable = resumable, .octets = octets, .failure = &f});
     return ERR_OK;
@@ -252,7 +252,7 @@ int rtse_receive_too_late(void *ctx, void *v) {
     struct rtse *r = ctx;
     r->completed = false;
     if (((struct rtse_arg *)v)->event->primitive == P_ACTIVITY_DISCARD && r->protocol != RTSE_PROTOCOL_P1_1984) {
-        r->fsm.state = 0;
+        rtse_close(r);
         return rtse_receive_completed(ctx, v);
     }
     return rtse_receive_skip_end(ctx, v);
