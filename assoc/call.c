@@ -156,10 +156,13 @@ static void stack_params_of(const struct assoc *a, struct stack_params *p) {
     struct conf_selectors calling = conf_calling(a->peer, a->stack_conf);
     p->called = selectors(&a->peer->called);
     p->calling = selectors(&calling);
-    if (a->peer->mode == CONF_X410_1988) {
+    if (a->peer->mode != CONF_NORMAL_MODE) {
         p->mode = RTSE_X410;
-        p->protocol = RTSE_PROTOCOL_P1_1988;
+        p->protocol = a->peer->mode == CONF_X410_1984 ? RTSE_PROTOCOL_P1_1984 : RTSE_PROTOCOL_P1_1988;
     }
+    if (a->peer->dialogue == CONF_TWO_WAY_ALTERNATE)
+        p->dialogue = RTSE_TWO_WAY_ALTERNATE;
+    p->no_progress_ms = a->peer->no_progress_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)a->peer->no_progress_ms;
     p->checkpoint = a->peer->checkpoint_k;
     p->window = a->peer->window;
     p->open_timeout_ms = OPEN_MS;

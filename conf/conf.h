@@ -96,8 +96,12 @@ struct conf_stack { // a local attachment: where it listens, and what its calls 
     uint64_t bind_within_ms;                   // from a caller's connection to its bind
 };
 
-// How we call a peer; its calls may come in either mode.
-enum conf_protocol { CONF_NORMAL_MODE, CONF_X410_1988 };
+// How we call a peer; its calls may come in any mode.
+enum conf_protocol { CONF_NORMAL_MODE, CONF_X410_1988, CONF_X410_1984 };
+// ANY: a monologue is proposed, and both are taken.
+enum conf_dialogue { CONF_DIALOGUE_ANY, CONF_MONOLOGUE, CONF_TWO_WAY_ALTERNATE };
+// When what came is synced: when a transfer is cut, or with each window of checkpoints.
+enum conf_sync { CONF_SYNC_NEVER, CONF_SYNC_WINDOW };
 enum conf_password_form { CONF_PASSWORD_OCTET, CONF_PASSWORD_IA5 };
 
 struct conf_retry {
@@ -120,10 +124,16 @@ struct conf_peer {
     struct conf_domain domain;
     struct conf_credentials local, remote;
     enum conf_protocol mode;
+    bool downgrade_strict;                    // with CONF_X410_1984: as in struct downgrade_options (x400/downgrade.h),
+    const struct or_address *downgrade_relay; // NULL: none
+    enum conf_dialogue dialogue;
     enum conf_password_form password_form; // in which we send our own password
     uint64_t size_limit;                   // of a content; 0: none
     unsigned checkpoint_k;                 // RTSE checkpoint size in units of 1024 octets; 0: no checkpoints
     unsigned window;                       // RTSE window size
+    uint64_t recovery_ms;                  // a transfer that was cut may go on for so long; 0: never
+    enum conf_sync sync;
+    uint64_t no_progress_ms; // without an octet or a confirmation in a transfer: the association is aborted
     struct conf_retry open_retry, transfer_retry;
     uint64_t lifetime_ms;              // an association is closed when it is older and idle or between messages
     uint64_t idle_ms;                  // an association without traffic is closed

@@ -172,6 +172,8 @@ bool draft_stack_begin(struct draft *d, struct lex_loc loc, const char *name, st
 static const struct conf_peer peer_defaults = {
     .checkpoint_k = 30,
     .window = 5,
+    .recovery_ms = 60 * 1000,
+    .no_progress_ms = 120 * 1000,
     .open_retry = {144, 600 * 1000},
     .transfer_retry = {2, 120 * 1000},
     .lifetime_ms = 300 * 1000,
@@ -392,6 +394,11 @@ void draft_protocol(struct draft *d, struct lex_loc loc, enum conf_protocol mode
         d->peer->peer.mode = mode;
 }
 
+void draft_dialogue(struct draft *d, struct lex_loc loc, enum conf_dialogue dialogue) {
+    if (draft_once(d, loc, DRAFT_DIALOGUE, "dialogue"))
+        d->peer->peer.dialogue = dialogue;
+}
+
 void draft_form(struct draft *d, struct lex_loc loc, enum conf_password_form form) {
     if (draft_once(d, loc, DRAFT_FORM, "password form"))
         d->peer->peer.password_form = form;
@@ -418,6 +425,11 @@ void draft_checkpoint(struct draft *d, struct lex_loc loc, struct lex_loc value_
 void draft_window(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t window) {
     if (draft_once(d, loc, DRAFT_WINDOW, "window"))
         d->peer->peer.window = (unsigned)draft_range(d, value_loc, window, 1, WINDOW_MAX, "a window");
+}
+
+void draft_sync(struct draft *d, struct lex_loc loc, enum conf_sync sync) {
+    if (draft_once(d, loc, DRAFT_SYNC, "sync"))
+        d->peer->peer.sync = sync;
 }
 
 void draft_count(struct draft *d, struct lex_loc loc, int item, const char *what, unsigned *to, uint64_t value) {

@@ -41,10 +41,13 @@ enum draft_item {
     DRAFT_DIALOGUE,
     DRAFT_CHECKPOINT,
     DRAFT_WINDOW,
+    DRAFT_RECOVERY,
+    DRAFT_SYNC,
     DRAFT_OPEN_RETRY,
     DRAFT_TRANSFER_RETRY,
     DRAFT_TIMEOUT_NORMAL,
     DRAFT_TIMEOUT_LAST = DRAFT_TIMEOUT_NORMAL + CONF_PRIORITIES - 1,
+    DRAFT_NO_PROGRESS,
     DRAFT_LIFETIME,
     DRAFT_IDLE,
     DRAFT_AT_MOST,
@@ -172,10 +175,14 @@ void draft_accept(struct draft *d, struct lex_loc loc, const char *prefix);
 void draft_credentials(struct draft *d, struct lex_loc loc, int item, const char *name, struct lex_loc name_loc,
                        struct lex_loc password_loc, const char *password, const char *file);
 void draft_protocol(struct draft *d, struct lex_loc loc, enum conf_protocol mode);
+// The address of our relay in the world of 1984; NULL, and an error, when it cannot be one.
+const struct or_address *draft_relay(struct draft *d, struct lex_loc loc, const struct draft_attribute *list);
+void draft_dialogue(struct draft *d, struct lex_loc loc, enum conf_dialogue dialogue);
 void draft_form(struct draft *d, struct lex_loc loc, enum conf_password_form form);
 void draft_size_limit(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t size);
 void draft_checkpoint(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t size);
 void draft_window(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t window);
+void draft_sync(struct draft *d, struct lex_loc loc, enum conf_sync sync);
 void draft_reserve(struct draft *d, struct lex_loc loc, struct lex_loc value_loc, uint64_t percent, uint64_t least);
 void draft_count(struct draft *d, struct lex_loc loc, int item, const char *what, unsigned *to, uint64_t value);
 void draft_time(struct draft *d, struct lex_loc loc, int item, const char *what, uint64_t *to, uint64_t value);

@@ -53,9 +53,10 @@ static void conf_error(const struct lex_loc *loc, struct draft *d, const char *t
 %token ACCEPT ADDRESS_KW ADMD ANOTHER ANY ASSOCIATIONS AT CALLED CALLERS CALLING CHECKPOINT COMMON_NAME CONNECT CONTROL COST
 %token COUNTRY CREDENTIALS DELIVER DIALOGUE DIRECTORY DOMAIN DOMAIN_DEFINED EVENTS EVERY EXPIRY FILE FINISHED FORM FROM
 %token GENERATION GIVEN_NAME GROUP HOST IA5 IDLE IN INCLUDE INITIALS JSON K KEEP LEAST LIFETIME LIMIT LISTEN LOCAL
-%token MESSAGES MODE MONOLOGUE MOST MTA NAME NON_URGENT NONE NORMAL NUMERIC_USER_ID OCTET ON OPEN_KW ORGANIZATION
-%token PASSWORD PEER PER PLAIN PORT PRMD PSEL REMOTE RESERVE RETRY ROUTE SIZE_KW SOCKET SOURCE SPOOL SSEL STACK STATUS
-%token SUBMIT SURNAME SYSLOG TERMINAL_ID TIMEOUT TIMES TO TRANSFER TSEL UNIT URGENT VIA WINDOW WITHIN WITHOUT X121 X410_1988
+%token MESSAGES MODE MONOLOGUE MOST MTA NAME NEVER NO NON_URGENT NONE NORMAL NUMERIC_USER_ID OCTET ON OPEN_KW ORGANIZATION
+%token PASSWORD PEER PER PLAIN PORT PRMD PROGRESS PSEL RECOVERY RELAY REMOTE RESERVE RETRY ROUTE SIZE_KW SOCKET SOURCE
+%token SPOOL SSEL STACK STATUS STRICT SUBMIT SURNAME SYNC SYSLOG TERMINAL_ID TIMEOUT TIMES TO TRANSFER TSEL
+%token TWO_WAY_ALTERNATE UNIT URGENT VIA WINDOW WITHIN WITHOUT X121 X410_1984 X410_1988
 
 %type <number> format port cost size_or_none priority
 %type <word> attribute_word socket_word domain_word
@@ -185,14 +186,32 @@ peer_item: %empty | wrong
     | SIZE_KW LIMIT size_or_none { draft_size_limit(d, @1, @3, $3); }
     | MODE NORMAL { draft_protocol(d, @1, CONF_NORMAL_MODE); }
     | MODE X410_1988 { draft_protocol(d, @1, CONF_X410_1988); }
-    | DIALOGUE MONOLOGUE { draft_once(d, @1, DRAFT_DIALOGUE, "dialogue"); }
+    | MODE X410_1984 { draft_protocol(d, @1, CONF_X410_1984); }
+    | MODE X410_1984 STRICT { draft_protocol(d, @1, CONF_X410_1984); d->peer->peer.downgrade_strict = true; }
+    | MODE X410_1984 RELAY attributes {
+        draft_protocol(d, @1, CONF_X410_1984);
+        d->peer->peer.downgrade_relay = draft_relay(d, @4, $4);
+    }
+    | DIALOGUE MONOLOGUE { draft_dialogue(d, @1, CONF_MONOLOGUE); }
+    | DIALOGUE TWO_WAY_ALTERNATE { draft_dialogue(d, @1, CONF_TWO_WAY_ALTERNATE); }
     | CHECKPOINT size_or_none { draft_checkpoint(d, @1, @2, $2); }
-    | CHECKPOINT size_or_none WINDOW NUMBER { draft_checkpoint(d, @1, @2, $2); draft_window(d, @3, @4, $4); }
+    | CHECKPOINT size_or_none checkpoints { draft_checkpoint(d, @1, @2, $2); }
+    | CHECKPOINT checkpoints
     | WINDOW NUMBER { draft_window(d, @1, @2, $2); }
     | OPEN_KW retry { draft_retry(d, @2, DRAFT_OPEN_RETRY, &d->peer->peer.open_retry, $2); }
     | TRANSFER retry { draft_retry(d, @2, DRAFT_TRANSFER_RETRY, &d->peer->peer.transfer_retry, $2); }
     | TRANSFER TIMEOUT PER K timeouts
+    | TRANSFER TIMEOUT PER K timeouts no_progress
+    | TRANSFER TIMEOUT no_progress
     | ASSOCIATIONS associations
+    ;
+
+checkpoints: checkpoint | checkpoints checkpoint;
+checkpoint: WINDOW NUMBER { draft_window(d, @1, @2, $2); }
+    | RECOVERY TIME { draft_time(d, @2, DRAFT_RECOVERY, "recovery", &d->peer->peer.recovery_ms, $2); }
+    | RECOVERY NONE { if (draft_once(d, @1, DRAFT_RECOVERY, "recovery")) d->peer->peer.recovery_ms = 0; }
+    | SYNC NEVER { draft_sync(d, @1, CONF_SYNC_NEVER); }
+    | SYNC WINDOW { draft_sync(d, @1, CONF_SYNC_WINDOW); }
     ;
 
 via: STRING { if (draft_once(d, @1, DRAFT_VIA, "via")) draft_via(d, @1, $1); }
@@ -214,6 +233,10 @@ timeouts: timeout | timeouts timeout;
 timeout: priority TIME {
         draft_time(d, @2, DRAFT_TIMEOUT_NORMAL + (int)$1, "the timeout of this priority",
                    &d->peer->peer.timeout_per_k_ms[$1], $2);
+    };
+
+no_progress: NO PROGRESS TIME {
+        draft_time(d, @3, DRAFT_NO_PROGRESS, "no progress", &d->peer->peer.no_progress_ms, $3);
     };
 
 associations: association | associations association;

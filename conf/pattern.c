@@ -100,6 +100,32 @@ const struct or_address *draft_pattern(struct draft *d, const struct draft_attri
     return a;
 }
 
+// Of 1984 are the attributes in PrintableString without a common name; domain-defined ones are where addresses go.
+const struct or_address *draft_relay(struct draft *d, struct lex_loc loc, const struct draft_attribute *list) {
+    static const char hint[] = "such as: relay country \"DE\" admd \"VIAT\" organization \"RELAY\"";
+    const struct or_address *a = draft_pattern(d, list);
+    for (const struct draft_attribute *i = list; i != NULL; i = i->next)
+        if (i->word == T_DOMAIN_DEFINED || i->word == T_COMMON_NAME) {
+            draft_error(d, i->loc, hint, "the address of a relay has no %s", lex_word(i->word));
+            return NULL;
+        }
+    if (a == NULL)
+        return NULL;
+    for (uint16_t i = 0; i < a->n_values; i++)
+        if (a->values[i].form != OR_PRINTABLE && a->values[i].form != OR_NUMERIC) {
+            draft_error(d, loc, NULL, "\"%s\" has characters that an address of 1984 has not", a->values[i].text);
+            return NULL;
+        }
+    if (or_address_get(a, OR_COUNTRY) == NULL || or_address_get(a, OR_ADMD) == NULL) {
+        draft_error(d, loc, hint, "the address of a relay has at least a country and an admd");
+        return NULL;
+    }
+    const char *lacks = or_address_check(a);
+    if (lacks != NULL)
+        draft_error(d, loc, hint, "this cannot be the address of a relay: %s", lacks);
+    return lacks == NULL ? a : NULL;
+}
+
 // A domain is checked as the same attributes of an address are.
 void draft_domain(struct draft *d, struct lex_loc loc, struct conf_domain *to, const struct draft_attribute *list) {
     if (!draft_once(d, loc, DRAFT_DOMAIN, "domain"))

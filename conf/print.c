@@ -205,30 +205,6 @@ static void put_reach(struct printer *p, const struct conf_peer *peer) {
     put(p, "\n");
 }
 
-void print_peer(struct printer *p, const struct conf_peer *peer) {
-    put_quoted(p, "peer ", peer->name);
-    put(p, " {\n");
-    put_reach(p, peer);
-    put_domain(p, &peer->domain);
-    put_credentials(p, "local", &peer->local);
-    put_credentials(p, "remote", &peer->remote);
-    putf(p, "    password form %s\n", peer->password_form == CONF_PASSWORD_IA5 ? "ia5" : "octet");
-    put_size(p, "    size limit ", peer->size_limit);
-    putf(p, "\n    mode %s\n    dialogue monologue\n", peer->mode == CONF_X410_1988 ? "x410-1988" : "normal");
-    put_size(p, "    checkpoint ", (uint64_t)peer->checkpoint_k * 1024);
-    putf(p, " window %u\n", peer->window);
-    putf(p, "    open retry %u times", peer->open_retry.times);
-    put_time(p, " every ", peer->open_retry.every_ms);
-    putf(p, "\n    transfer retry %u times", peer->transfer_retry.times);
-    put_time(p, " every ", peer->transfer_retry.every_ms);
-    put_by_priority(p, "\n    transfer timeout per K", peer->timeout_per_k_ms);
-    putf(p, "    associations at most %u urgent %u another per %u messages", peer->associations_max,
-         peer->associations_urgent, peer->messages_per_association);
-    put_time(p, " lifetime ", peer->lifetime_ms);
-    put_time(p, " idle ", peer->idle_ms);
-    put(p, "\n}\n");
-}
-
 static void put_pattern(struct printer *p, const struct or_address *a) {
     if (a == NULL) {
         put(p, "any");
@@ -246,6 +222,49 @@ static void put_pattern(struct printer *p, const struct or_address *a) {
             put(p, "domain-defined");
         put_quoted(p, word == NULL && (v->attr - OR_DD1_TYPE) % 2 != 0 ? "" : " ", v->text);
     }
+}
+
+static void put_protocol(struct printer *p, const struct conf_peer *peer) {
+    static const char *const modes[] = {
+        [CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988", [CONF_X410_1984] = "x410-1984"};
+    putf(p, "\n    mode %s%s", modes[peer->mode], peer->downgrade_strict ? " strict" : "");
+    if (peer->downgrade_relay != NULL) {
+        put(p, " relay ");
+        put_pattern(p, peer->downgrade_relay);
+    }
+    put(p, "\n");
+    if (peer->dialogue != CONF_DIALOGUE_ANY) // has no word: both are taken
+        putf(p, "    dialogue %s\n", peer->dialogue == CONF_MONOLOGUE ? "monologue" : "two-way-alternate");
+    put_size(p, "    checkpoint ", (uint64_t)peer->checkpoint_k * 1024);
+    putf(p, " window %u", peer->window);
+    if (peer->recovery_ms == 0)
+        put(p, " recovery none");
+    else
+        put_time(p, " recovery ", peer->recovery_ms);
+    putf(p, " sync %s\n", peer->sync == CONF_SYNC_WINDOW ? "window" : "never");
+}
+
+void print_peer(struct printer *p, const struct conf_peer *peer) {
+    put_quoted(p, "peer ", peer->name);
+    put(p, " {\n");
+    put_reach(p, peer);
+    put_domain(p, &peer->domain);
+    put_credentials(p, "local", &peer->local);
+    put_credentials(p, "remote", &peer->remote);
+    putf(p, "    password form %s\n", peer->password_form == CONF_PASSWORD_IA5 ? "ia5" : "octet");
+    put_size(p, "    size limit ", peer->size_limit);
+    put_protocol(p, peer);
+    putf(p, "    open retry %u times", peer->open_retry.times);
+    put_time(p, " every ", peer->open_retry.every_ms);
+    putf(p, "\n    transfer retry %u times", peer->transfer_retry.times);
+    put_time(p, " every ", peer->transfer_retry.every_ms);
+    put_by_priority(p, "\n    transfer timeout per K", peer->timeout_per_k_ms);
+    put_time(p, "    transfer timeout no progress ", peer->no_progress_ms);
+    putf(p, "\n    associations at most %u urgent %u another per %u messages", peer->associations_max,
+         peer->associations_urgent, peer->messages_per_association);
+    put_time(p, " lifetime ", peer->lifetime_ms);
+    put_time(p, " idle ", peer->idle_ms);
+    put(p, "\n}\n");
 }
 
 void print_route(struct printer *p, const struct conf_route *r) {

@@ -103,6 +103,12 @@ static void defaults(void **state) {
     assert_int_equal(p->size_limit, 0);
     assert_int_equal(p->checkpoint_k, 30);
     assert_int_equal(p->window, 5);
+    assert_int_equal(p->recovery_ms, 60000);
+    assert_int_equal(p->sync, CONF_SYNC_NEVER);
+    assert_int_equal(p->no_progress_ms, 120000);
+    assert_int_equal(p->mode, CONF_NORMAL_MODE);
+    assert_int_equal(p->dialogue, CONF_DIALOGUE_ANY);
+    assert_null(p->downgrade_relay);
     assert_int_equal(p->open_retry.times, 144);
     assert_int_equal(p->open_retry.every_ms, 600000);
     assert_int_equal(p->transfer_retry.times, 2);
@@ -181,8 +187,10 @@ static void peer_values(void **state) {
              " domain prmd \"P\" admd \"A\" country \"DE\"\n local name \"L\" password \"\\\"x\\\\\"\n"
              " remote name \"R\" password \"y\"\n password form ia5\n size limit 2047M\n checkpoint 1M\n window 1\n"
              " open retry 3 times every 1s\n transfer retry 0 times every 1m\n transfer timeout per K urgent 5s\n"
-             " associations at most 1\n associations another per 7 messages lifetime 9s\n mode normal\n"
-             " dialogue monologue\n}\n");
+             " associations at most 1\n associations another per 7 messages lifetime 9s\n"
+             " mode x410-1984 relay admd \"A\" country \"DE\"\n dialogue monologue\n"
+             " checkpoint sync window recovery none\n transfer timeout no progress 90s\n}\n"
+             "peer \"q\" {\n via \"s\"\n mode x410-1984 strict\n dialogue two-way-alternate\n" NAMES "}\n");
     const struct conf_peer *p = &c->peers[0];
     assert_int_equal(c->stacks[0].listen.family, AF_INET6);
     assert_int_equal(c->stacks[0].listen.port, 65535);
@@ -218,6 +226,15 @@ static void peer_values(void **state) {
     assert_int_equal(p->associations_urgent, 0); // a single one serves all
     assert_int_equal(p->messages_per_association, 7);
     assert_int_equal(p->lifetime_ms, 9000);
+    assert_int_equal(p->mode, CONF_X410_1984);
+    assert_false(p->downgrade_strict);
+    assert_string_equal(or_address_get(p->downgrade_relay, OR_ADMD), "A");
+    assert_int_equal(p->dialogue, CONF_MONOLOGUE);
+    assert_int_equal(p->sync, CONF_SYNC_WINDOW);
+    assert_int_equal(p->recovery_ms, 0);
+    assert_int_equal(p->no_progress_ms, 90000);
+    assert_int_equal(p[1].dialogue, CONF_TWO_WAY_ALTERNATE);
+    assert_true(p[1].downgrade_strict);
     assert_int_equal(p->idle_ms, 120000);
     conf_free(c);
 }

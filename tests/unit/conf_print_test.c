@@ -72,7 +72,8 @@ static void difference(void **state) {
                 "removed stack \"t\"\nnew stack \"u\"\n");
     assert_diff(MTA "}\n" TWO PEER "}\n",
                 MTA "}\n" TWO PEER "checkpoint 8K\n}\npeer \"q\" {\n via \"t\"\n accept without credentials\n}\n",
-                "changed peer \"p\"\n  - checkpoint 30K window 5\n  + checkpoint 8K window 5\nnew peer \"q\"\n");
+                "changed peer \"p\"\n  - checkpoint 30K window 5 recovery 1m sync never\n  + checkpoint 8K window 5 "
+                "recovery 1m sync never\nnew peer \"q\"\n");
     assert_diff(MTA "}\n" TWO PEER "}\n",
                 MTA "}\n" TWO "peer \"p\" {\n via \"s\"\n local name \"A\" password \"hush\"\n"
                     " remote name \"B\" password \"noisy\"\n}\n",
