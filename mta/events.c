@@ -247,6 +247,10 @@ static const struct event_def catalogue[EV_EVENTS] = {
                              "{mts_id} is in {dir} already; it is not delivered a second time", NULL,
                              "A message with the same identifier was delivered there to the same recipient before.",
                              "It came on two ways, or was sent again after its duplicate record expired.", "Nothing."},
+    [EV_RETURN_DROPPED] = {20211, EVENT_NOTICE, "report-without-content",
+                           "Report {mts_id} goes to {peer} without the content that it returns: {what}", NULL,
+                           "P1 of 1984 has no form for the returned content. The report itself goes on.",
+                           "A body part that can be neither converted nor left as it is: see the text.", "Nothing."},
 };
 
 const struct event_def *mta_event(enum mta_event e) {

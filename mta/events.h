@@ -55,6 +55,7 @@ enum mta_event {
     EV_NO_REPORT,        // 20208
     EV_DELIVERY_TROUBLE, // 20209
     EV_DELIVERED_BEFORE, // 20210
+    EV_RETURN_DROPPED,   // 20211
     EV_EVENTS
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// From the spool to the wire: the head is fetched and split for this next hop, the content is read ahead by the file
-// thread and given to the association as its window has room.
+// From the spool to the wire: the message is fetched, made into one run of octets for this next hop (outgoing.h), and
+// given to the association as its window has room. Recipients to whom this peer's protocol has no way are settled as
+// not delivered, the others are sent.
 #include "mta/transfer.h"
 
 #include <stdio.h>
@@ -8,32 +9,33 @@
 #include "base/mem.h"
 #include "mta/admit.h"
 #include "mta/codes.h"
+#include "mta/outgoing.h"
 #include "mta/settle.h"
 
 enum { BROKEN_MS = 1000, DAMAGED_MS = 3600 * 1000 };
 
 struct transfer_out {
-    struct link *link; // NULL: the association went away while the head was fetched
+    struct link *link; // NULL: the association went away while the message was fetched
     struct mta *m;
     struct job *job;
-    struct opened *opened;
-    struct p1_fault fault;
-    struct buf header;             // of the APDU, what is not sent yet
-    struct buf piece;              // of the content, what is not sent yet
-    struct content_reader *reader; // NULL: no content, or all of it was read
-    bool asked;                    // a piece is on its way
-    bool sending;                  // assoc_send was called
-    bool damaged;                  // the content is not what was stored
+    struct outgoing *run;
+    bool fetched, sending; // assoc_send was called
+    bool damaged;          // the content is not what was stored
+    bool pumping, over;    // over: to be freed when pump returns
     size_t room;
     uint64_t started, sent_all; // monotonic ms
 };
 
 static void transfer_out_free(struct transfer_out *t) {
-    content_reader_free(t->reader);
-    buf_free(&t->header);
-    buf_free(&t->piece);
-    opened_unref(t->opened);
+    t->over = true;
+    if (t->pumping)
+        return;
+    outgoing_free(t->run);
     mem_free(t);
+}
+
+static struct opened *opened_of(const struct transfer_out *t) {
+    return t->run == NULL ? NULL : outgoing_opened(t->run);
 }
 
 static struct link *detach(struct transfer_out *t) {
@@ -96,7 +98,7 @@ static void give_back(struct transfer_out *t, enum failure what, const char *why
     if (retry != NULL && counts && j->attempts > retry->times) {
         struct way w;
         way_of(t, &w);
-        settle_job(m, j, t->opened,
+        settle_job(m, j, opened_of(t),
                    &(struct fate){.state = SPOOL_RCPT_FAILED,
                                   .reason = CODE_TRANSFER_FAILURE,
                                   .diagnostic = CODE_TRANSFER_ATTEMPTS_LIMIT_REACHED,
@@ -110,114 +112,149 @@ static void give_back(struct transfer_out *t, enum failure what, const char *why
 }
 
 static void pump(struct transfer_out *t) {
-    while (t->room > 0 && t->sending) {
-        struct buf *from = t->header.len > 0 ? &t->header : &t->piece;
-        if (from->len == 0) {
-            if (t->reader != NULL && !t->asked) {
-                t->asked = true;
-                content_reader_next(t->reader);
-            }
-            return;
-        }
-        size_t n = from->len < t->room ? from->len : t->room;
-        struct bytes b = bytes_of(buf_bytes(from).p, n);
-        t->room = 0; // send_ready tells the next, and may come from within
-        struct link *l = t->link;
-        bool last = t->header.len + t->piece.len == n && t->reader == NULL;
-        if (last)
+    if (t->pumping || !t->sending)
+        return; // from within: the loop below goes on
+    t->pumping = true;
+    struct bytes piece;
+    while (!t->over && t->room > 0 && outgoing_next(t->run, t->room, &piece)) {
+        struct assoc *a = t->link->assoc;
+        if (outgoing_left(t->run) == 0)
             t->sent_all = loop_now_ms(t->m->loop);
-        // The octets must leave our buffer before the call, which may come back for more.
-        struct buf taken = {0};
-        if (buf_append(&taken, b.p, b.n) == ERR_OK) {
-            buf_consume(from, n);
-            assoc_send_data(l->assoc, buf_bytes(&taken));
-        } else
-            assoc_send_discard(l->assoc);
-        buf_free(&taken);
-        if (l->out != t)
-            return; // it ended within
-        if (t->room == 0)
-            t->room = assoc_send_room(l->assoc);
+        t->room = 0; // transfer_out_ready tells the next, and may come from within
+        assoc_send_data(a, piece);
+        if (!t->over && t->room == 0)
+            t->room = assoc_send_room(a);
     }
+    t->pumping = false;
+    if (t->over)
+        transfer_out_free(t);
 }
 
-static void on_piece(void *user, int err, struct bytes piece, bool last) {
+static void tell_damaged(const struct transfer_out *t, const char *what) {
+    EVENT_RAISE(t->m->events, mta_event(EV_SPOOL_DAMAGED), {"what", what}, {"message", t->job->item->mts_id});
+}
+
+static void on_more(void *user, int err) {
     struct transfer_out *t = user;
-    t->asked = false;
-    if (err == ERR_OK)
-        err = buf_append(&t->piece, piece.p, piece.n);
-    if (err != ERR_OK) {
-        EVENT_RAISE(t->m->events, mta_event(EV_SPOOL_DAMAGED), {"what", err_text(err)},
-                    {"message", t->job->item->mts_id});
-        content_reader_free(t->reader);
-        t->reader = NULL;
-        t->damaged = err == ERR_CORRUPT || err == ERR_ABSENT;
-        assoc_send_discard(t->link->assoc);
+    if (err == ERR_OK) {
+        pump(t);
         return;
     }
-    if (last) {
-        content_reader_free(t->reader);
-        t->reader = NULL;
-    }
-    pump(t);
+    tell_damaged(t, err_text(err));
+    t->damaged = err == ERR_CORRUPT || err == ERR_ABSENT;
+    assoc_send_discard(t->link->assoc);
 }
 
-static int prepare(struct transfer_out *t, const struct spool_message *sm, uint64_t *total, const char **why) {
-    t->opened = opened_new(sm->envelope, &t->fault);
-    *why = t->fault.text;
-    if (t->opened == NULL)
-        return ERR_CORRUPT;
-    struct p1_envelope *e = t->opened->env;
-    int r = ERR_OK;
-    *why = "memory is short";
-    if (e->type != P1_REPORT) {
-        size_t *mine = arena_array(&t->opened->arena, t->job->n, sizeof *mine);
-        for (size_t k = 0; k < t->job->n && mine != NULL; k++)
-            mine[k] = t->job->rcpt[k];
-        r = mine == NULL ? ERR_NOMEM : p1_split(&t->opened->arena, e, mine, t->job->n, &e);
+// The job is done with, or goes back, without having been sent.
+static void end_unsent(struct transfer_out *t) {
+    struct link *l = detach(t);
+    transfer_out_free(t);
+    if (l != NULL)
+        link_idle(l);
+}
+
+static void refused_fate(const struct transfer_out *t, uint32_t rcpt, const char *why, struct fate *f) {
+    *f = (struct fate){.rcpt = rcpt,
+                       .state = SPOOL_RCPT_FAILED,
+                       .reason = DOWNGRADE_REASON,
+                       .diagnostic = DOWNGRADE_DIAGNOSTIC,
+                       .text = arena_printf(&outgoing_opened(t->run)->arena, "%s takes P1 of 1984 only: %s",
+                                            t->link->peer->name, why)};
+    if (f->text == NULL)
+        f->text = why;
+}
+
+// Those who cannot be reached over this association are told so, and leave the job. ERR_NOMEM: all stays as it was.
+static int settle_refused(struct transfer_out *t) {
+    struct job *j = t->job;
+    size_t n = 0, left = 0;
+    const char *why;
+    for (size_t k = 0; k < j->n; k++)
+        n += outgoing_refused(t->run, j->rcpt[k]) != NULL;
+    if (n == 0)
+        return ERR_OK;
+    struct fate *fates = mem_calloc(n, sizeof *fates);
+    if (fates == NULL)
+        return ERR_NOMEM;
+    bool all = n == j->n;
+    n = 0;
+    for (size_t k = 0; k < j->n; k++)
+        if ((why = outgoing_refused(t->run, j->rcpt[k])) != NULL)
+            refused_fate(t, j->rcpt[k], why, &fates[n++]);
+        else
+            j->rcpt[left++] = j->rcpt[k];
+    struct way w;
+    way_of(t, &w);
+    if (!all)
+        j->n = left;
+    settle(t->m, j->item, all ? j : NULL, opened_of(t), fates, n, &w, NULL, NULL);
+    mem_free(fates);
+    return ERR_OK;
+}
+
+static int begin(struct transfer_out *t) {
+    struct link *l = t->link;
+    uint64_t total = outgoing_total(t->run);
+    uint64_t k = total / 1024 + 1, per_k = assoc_peer(l->assoc)->timeout_per_k_ms[t->job->item->priority];
+    uint64_t timeout = per_k > UINT32_MAX / k ? UINT32_MAX : per_k * k;
+    t->sending = t->pumping = true; // nothing is sent from within
+    int err = assoc_send(l->assoc, total, (uint32_t)timeout);
+    t->pumping = false;
+    return err;
+}
+
+static void on_ready(void *user, int err, const char *why) {
+    struct transfer_out *t = user;
+    bool nobody = err == OUTGOING_NOBODY;
+    if (err == ERR_OK || nobody) {
+        err = settle_refused(t);
+        why = err_text(err);
+        if (err == ERR_OK && nobody) {
+            end_unsent(t);
+            return;
+        }
     }
-    uint64_t length =
-        e->type == P1_MESSAGE || (e->type == P1_REPORT && sm->content.length > 0) ? sm->content.length : P1_NO_CONTENT;
-    if (r == ERR_OK)
-        r = p1_apdu_header(&t->header, e, length, total);
-    if (r == ERR_OK && sm->content.length > 0 && length != P1_NO_CONTENT &&
-        (t->reader = content_reader_new(t->m->files, &sm->content, on_piece, t)) == NULL)
-        r = ERR_NOMEM;
-    return r;
+    if (err == ERR_OK && outgoing_content_dropped(t->run) != NULL)
+        EVENT_RAISE(t->m->events, mta_event(EV_RETURN_DROPPED), {"mts_id", t->job->item->mts_id},
+                    {"peer", t->link->peer->name}, {"what", outgoing_content_dropped(t->run)});
+    if (err == ERR_OK) {
+        err = begin(t);
+        why = err_text(err);
+        if (t->over) { // it ended within
+            transfer_out_free(t);
+            return;
+        }
+    }
+    if (err == ERR_OK) {
+        if (t->room == 0)
+            t->room = assoc_send_room(t->link->assoc);
+        pump(t);
+        return;
+    }
+    bool damaged = err == ERR_CORRUPT || err == ERR_ABSENT;
+    if (damaged)
+        tell_damaged(t, why);
+    give_back(t, damaged ? FAILURE_DAMAGED : FAILURE_BROKEN, why);
+    end_unsent(t);
 }
 
 static void on_fetched(void *arg, int err, const struct spool_message *sm) {
+    static const struct outgoing_user user = {on_ready, on_more};
     struct transfer_out *t = arg;
-    struct link *l = t->link;
-    if (l == NULL) {
+    if (t->link == NULL) {
         put_back(t->m, t->job, 0);
         transfer_out_free(t);
         return;
     }
-    uint64_t total = 0;
-    const char *why = err_text(err);
+    const struct stack_negotiated *n = assoc_negotiated(t->link->assoc);
+    struct outgoing_form form = {.p1_1984 = n->rtse.mode == RTSE_X410 && n->rtse.protocol == RTSE_PROTOCOL_P1_1984};
+    t->fetched = true;
+    if (err == ERR_OK && (t->run = outgoing_new(t->m->files, &form, &user, t)) == NULL)
+        err = ERR_NOMEM;
     if (err == ERR_OK)
-        err = prepare(t, sm, &total, &why);
-    if (err == ERR_OK) {
-        uint64_t k = total / 1024 + 1, per_k = assoc_peer(l->assoc)->timeout_per_k_ms[t->job->item->priority];
-        uint64_t timeout = per_k > UINT32_MAX / k ? UINT32_MAX : per_k * k;
-        t->sending = true;
-        err = assoc_send(l->assoc, total, (uint32_t)timeout);
-        why = err_text(err);
-    }
-    if (err == ERR_OK) {
-        if (l->out == t && t->room == 0) {
-            t->room = assoc_send_room(l->assoc);
-            pump(t);
-        }
-        return;
-    }
-    if (err == ERR_CORRUPT)
-        EVENT_RAISE(t->m->events, mta_event(EV_SPOOL_DAMAGED), {"what", why}, {"message", t->job->item->mts_id});
-    give_back(t, err == ERR_CORRUPT ? FAILURE_DAMAGED : FAILURE_BROKEN, why);
-    detach(t);
-    transfer_out_free(t);
-    link_idle(l);
+        outgoing_make(t->run, sm, t->job);
+    else
+        on_ready(t, err, err_text(err));
 }
 
 void transfer_out_start(struct link *l, struct job *j) {
@@ -252,7 +289,7 @@ void transfer_out_done(struct link *l, const struct stack_transfer_end *end) {
         way_of(t, &w);
         l->messages++;
         l->peer->sent++;
-        settle_job(t->m, t->job, t->opened,
+        settle_job(t->m, t->job, opened_of(t),
                    &(struct fate){.state = SPOOL_RCPT_TRANSFERRED, .reason = -1, .diagnostic = -1}, &w, NULL, NULL);
     } else
         give_back(t,
@@ -270,9 +307,13 @@ void transfer_out_gone(struct link *l, const struct assoc_failure *f) {
     struct transfer_out *t = l->out;
     if (t == NULL)
         return;
-    if (!t->sending) { // on_fetched is still to come
+    if (!t->sending) {
+        detach(t);
         t->link = NULL;
-        l->out = NULL;
+        if (t->fetched) { // else on_fetched is still to come
+            put_back(t->m, t->job, 0);
+            transfer_out_free(t);
+        }
         return;
     }
     bool peers_verdict = f != NULL && f->by_peer && f->step == ASSOC_OPEN && f->reason >= 0 &&
