@@ -154,5 +154,10 @@ void tlv_stream_free(struct tlv_stream *s);
 // used (may be NULL): octets taken, fewer than in.n only at an error or when s->done became true; what follows belongs
 // to the caller. Feeding on after done is ERR_STATE.
 int tlv_stream_feed(struct tlv_stream *s, struct bytes in, size_t *used);
+// How far it is, as octets to be stored: appended. ERR_STATE: it failed, or is collecting. ERR_NOMEM.
+int tlv_stream_save(const struct tlv_stream *s, struct buf *b);
+// Into one that was just initialised, as that one was. ERR_SYNTAX: no scanner can be there. It is then good for
+// nothing.
+int tlv_stream_restore(struct tlv_stream *s, struct cursor *c);
 
 #endif

@@ -39,6 +39,16 @@ int cursor_u32(struct cursor *c, uint32_t *v) {
     return ERR_OK;
 }
 
+int cursor_u64(struct cursor *c, uint64_t *v) {
+    struct bytes b;
+    if (cursor_take(c, 8, &b) < 0)
+        return ERR_SHORT;
+    *v = 0;
+    for (size_t i = 0; i < 8; i++)
+        *v = *v << 8 | b.p[i];
+    return ERR_OK;
+}
+
 void buf_free(struct buf *b) {
     mem_free(b->mem);
     *b = (struct buf){0};
@@ -107,6 +117,13 @@ int buf_append_u16(struct buf *b, uint16_t v) {
 
 int buf_append_u32(struct buf *b, uint32_t v) {
     uint8_t o[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+    return buf_append(b, o, sizeof o);
+}
+
+int buf_append_u64(struct buf *b, uint64_t v) {
+    uint8_t o[8];
+    for (int i = 0; i < 8; i++)
+        o[i] = (uint8_t)(v >> (56 - 8 * i));
     return buf_append(b, o, sizeof o);
 }
 

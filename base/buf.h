@@ -39,6 +39,7 @@ static inline size_t cursor_left(const struct cursor *c) {
 int cursor_u8(struct cursor *c, uint8_t *v);
 int cursor_u16(struct cursor *c, uint16_t *v); // big endian, as all of OSI
 int cursor_u32(struct cursor *c, uint32_t *v);
+int cursor_u64(struct cursor *c, uint64_t *v);
 int cursor_take(struct cursor *c, size_t n, struct bytes *out); // out points into the input
 
 // A growing buffer with room to prepend headers in front: a layer writes its user's data once and every layer
@@ -56,6 +57,7 @@ int buf_append(struct buf *b, const void *p, size_t n);
 int buf_append_u8(struct buf *b, uint8_t v);
 int buf_append_u16(struct buf *b, uint16_t v);
 int buf_append_u32(struct buf *b, uint32_t v);
+int buf_append_u64(struct buf *b, uint64_t v);
 int buf_append_str(struct buf *b, const char *s); // without its terminating NUL
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_prepend(struct buf *b, const void *p, size_t n);

@@ -66,11 +66,6 @@ bool rtse_same_activity(const struct rtse_recovery *a, const struct rtse_recover
 
 // ---- stored ----
 
-static int put_u64(struct buf *b, uint64_t v) {
-    int err = buf_append_u32(b, (uint32_t)(v >> 32));
-    return err == ERR_OK ? buf_append_u32(b, (uint32_t)v) : err;
-}
-
 static int put_octets(struct buf *b, const uint8_t *p, uint8_t n) {
     int err = buf_append_u8(b, n);
     return err == ERR_OK ? buf_append(b, p, n) : err;
@@ -90,13 +85,13 @@ static int put_mark(struct buf *b, const struct pdv_mark *m) {
     if (err == ERR_OK)
         err = put_octets(b, m->head, m->n_head);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && err == ERR_OK; i++)
-        err = put_u64(b, numbers[i]);
+        err = buf_append_u64(b, numbers[i]);
     if (err == ERR_OK)
         err = buf_append_u32(b, m->indefinite);
     if (err == ERR_OK)
         err = buf_append_u8(b, m->depth);
     for (size_t i = 0; i < m->depth && err == ERR_OK; i++)
-        err = put_u64(b, m->end[i]);
+        err = buf_append_u64(b, m->end[i]);
     return err;
 }
 
@@ -117,20 +112,12 @@ int rtse_recovery_put(struct buf *b, const struct rtse_recovery *r) {
     if (err == ERR_OK)
         err = buf_append_u32(b, r->serial);
     if (err == ERR_OK)
-        err = put_u64(b, r->octets_confirmed);
+        err = buf_append_u64(b, r->octets_confirmed);
     if (err == ERR_OK)
-        err = put_u64(b, r->stream);
+        err = buf_append_u64(b, r->stream);
     for (uint32_t i = 0; i < points && err == ERR_OK; i++)
-        err = put_u64(b, r->at[(r->serial - i) % RTSE_POINTS]);
+        err = buf_append_u64(b, r->at[(r->serial - i) % RTSE_POINTS]);
     return err == ERR_OK ? put_mark(b, &r->mark) : err;
-}
-
-static bool get_u64(struct cursor *c, uint64_t *v) {
-    uint32_t high, low;
-    if (cursor_u32(c, &high) < 0 || cursor_u32(c, &low) < 0)
-        return false;
-    *v = (uint64_t)high << 32 | low;
-    return true;
 }
 
 static bool get_octets(struct cursor *c, uint8_t *p, uint8_t *n, size_t size) {
@@ -147,15 +134,15 @@ static bool get_mark(struct cursor *c, struct pdv_mark *m) {
     uint64_t context;
     uint8_t bits;
     if (cursor_u8(c, &bits) < 0 || cursor_u8(c, &m->form) < 0 || cursor_u8(c, &m->level) < 0 ||
-        !get_octets(c, m->head, &m->n_head, sizeof m->head) || !get_u64(c, &context) || !get_u64(c, &m->offset) ||
-        !get_u64(c, &m->raw_from) || !get_u64(c, &m->elements) || cursor_u32(c, &m->indefinite) < 0 ||
-        cursor_u8(c, &m->depth) < 0 || m->depth > PDV_MARK_DEPTH)
+        !get_octets(c, m->head, &m->n_head, sizeof m->head) || cursor_u64(c, &context) < 0 ||
+        cursor_u64(c, &m->offset) < 0 || cursor_u64(c, &m->raw_from) < 0 || cursor_u64(c, &m->elements) < 0 ||
+        cursor_u32(c, &m->indefinite) < 0 || cursor_u8(c, &m->depth) < 0 || m->depth > PDV_MARK_DEPTH)
         return false;
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         *flags[i] = (bits >> i & 1) != 0;
     m->context = (int64_t)context;
     for (size_t i = 0; i < m->depth; i++)
-        if (!get_u64(c, &m->end[i]))
+        if (cursor_u64(c, &m->end[i]) < 0)
             return false;
     return true;
 }
@@ -169,13 +156,13 @@ int rtse_recovery_get(struct bytes in, struct rtse_recovery *out) {
         !get_octets(&c, s->common, &s->n_common, sizeof s->common) ||
         !get_octets(&c, s->additional, &s->n_additional, sizeof s->additional) ||
         !get_octets(&c, out->activity_id, &out->n_activity_id, sizeof out->activity_id) || cursor_u8(&c, &mode) < 0 ||
-        mode > RTSE_X410 || cursor_u32(&c, &out->serial) < 0 || !get_u64(&c, &out->octets_confirmed) ||
-        !get_u64(&c, &out->stream) || out->stream < out->octets_confirmed)
+        mode > RTSE_X410 || cursor_u32(&c, &out->serial) < 0 || cursor_u64(&c, &out->octets_confirmed) < 0 ||
+        cursor_u64(&c, &out->stream) < 0 || out->stream < out->octets_confirmed)
         return ERR_SYNTAX;
     out->mode = (enum rtse_mode)mode;
     uint32_t points = out->serial < RTSE_POINTS ? out->serial : RTSE_POINTS;
     for (uint32_t i = 0; i < points; i++)
-        if (!get_u64(&c, &out->at[(out->serial - i) % RTSE_POINTS]))
+        if (cursor_u64(&c, &out->at[(out->serial - i) % RTSE_POINTS]) < 0)
             return ERR_SYNTAX;
     return get_mark(&c, &out->mark) && cursor_left(&c) == 0 ? ERR_OK : ERR_SYNTAX;
 }

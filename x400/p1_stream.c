@@ -161,6 +161,68 @@ int p1_stream_feed(struct p1_stream *s, struct bytes piece) {
     return s->err;
 }
 
+// ---- saved ----
+
+enum { SAVED_VERSION = 1 };
+
+// Version, type, parts, depth of the content's octet string (0: behind it), the content's length so far, what is held
+// of a report's head, and the scanner.
+int p1_stream_save(const struct p1_stream *s, struct buf *b) {
+    if (s->err < 0 || !s->content_seen)
+        return ERR_STATE;
+    size_t before = b->len;
+    uint8_t fixed[4] = {SAVED_VERSION, (uint8_t)s->type, (uint8_t)s->parts, (uint8_t)s->in_content};
+    int err = buf_append(b, fixed, sizeof fixed);
+    if (err == ERR_OK)
+        err = buf_append_u64(b, s->content_length);
+    if (err == ERR_OK)
+        err = buf_append_u32(b, (uint32_t)s->head.len);
+    if (err == ERR_OK)
+        err = buf_append(b, buf_bytes(&s->head).p, s->head.len);
+    if (err == ERR_OK)
+        err = tlv_stream_save(&s->scan, b);
+    if (err < 0)
+        b->len = before;
+    return err;
+}
+
+// The scanner stands at or behind the content of such an APDU.
+static bool possible(const struct p1_stream *s) {
+    unsigned content_depth = s->type == P1_MESSAGE ? 1 : 2;
+    if (s->type == P1_PROBE || s->parts != 2 || s->content_length > s->scan.offset ||
+        (s->in_content != 0 && s->in_content != content_depth))
+        return false;
+    if (s->in_content != 0)
+        return s->scan.depth > s->in_content;
+    return s->scan.done || (s->scan.depth <= content_depth && !s->scan.in_primitive);
+}
+
+static int restore(struct p1_stream *s, struct bytes saved) {
+    struct cursor c = cursor_of(saved);
+    struct bytes fixed, head;
+    uint32_t n;
+    if (cursor_take(&c, 4, &fixed) < 0 || fixed.p[0] != SAVED_VERSION || fixed.p[1] > P1_PROBE ||
+        cursor_u64(&c, &s->content_length) < 0 || cursor_u32(&c, &n) < 0 || n > s->head_limit ||
+        cursor_take(&c, n, &head) < 0 || tlv_stream_restore(&s->scan, &c) < 0 || cursor_left(&c) != 0)
+        return ERR_SYNTAX;
+    s->type = (enum p1_type)fixed.p[1];
+    s->parts = fixed.p[2];
+    s->in_content = fixed.p[3];
+    s->content_seen = true;
+    return possible(s) ? buf_append(&s->head, head.p, head.n) : ERR_SYNTAX;
+}
+
+struct p1_stream *p1_stream_restore(const struct p1_stream_user *user, void *ctx, size_t head_limit,
+                                    struct bytes saved) {
+    struct p1_stream *s = p1_stream_new(user, ctx, head_limit);
+    if (s == NULL || restore(s, saved) == ERR_OK)
+        return s;
+    p1_stream_free(s);
+    return NULL;
+}
+
+// ---- what it knows ----
+
 bool p1_stream_complete(const struct p1_stream *s) {
     return s->scan.done && s->err == 0;
 }

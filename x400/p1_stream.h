@@ -30,6 +30,15 @@ void p1_stream_free(struct p1_stream *s);
 int p1_stream_feed(struct p1_stream *s, struct bytes piece);
 bool p1_stream_complete(const struct p1_stream *s);
 uint64_t p1_stream_content_length(const struct p1_stream *s); // octets of content so far
-const char *p1_stream_fault(const struct p1_stream *s);       // what was wrong; "" when nothing was
+
+// How far it is, as octets to be stored: appended. Only from the content on: ERR_STATE before it, in another member
+// of a report, of a probe, and after an error. ERR_NOMEM.
+int p1_stream_save(const struct p1_stream *s, struct buf *b);
+// Goes on from there. The head of a message is not told again; that of a report comes at its end, as always. NULL:
+// memory is short, or these are not the octets of a splitter that can be there.
+struct p1_stream *p1_stream_restore(const struct p1_stream_user *user, void *ctx, size_t head_limit,
+                                    struct bytes saved);
+
+const char *p1_stream_fault(const struct p1_stream *s); // what was wrong; "" when nothing was
 
 #endif

@@ -58,7 +58,46 @@ static void split_at(struct bytes apdu, size_t at, struct got *g) {
     free(second);
 }
 
+// Cut at `at` and saved; another splitter goes on. False: it could not be saved: the content
+// had not begun, or of a report another member was being collected.
+static bool saved_at(struct bytes apdu, size_t at, struct got *g) {
+    *g = (struct got){.keep = true};
+    struct buf saved = {0};
+    struct p1_stream *s = p1_stream_new(&user, g, 0);
+    assert_non_null(s);
+    assert_int_equal(p1_stream_feed(s, bytes_of(apdu.p, at)), 0);
+    int err = p1_stream_save(s, &saved);
+    p1_stream_free(s);
+    if (err == 0) {
+        s = p1_stream_restore(&user, g, 0, buf_bytes(&saved));
+        assert_non_null(s);
+        assert_int_equal(p1_stream_content_length(s), g->content.len);
+        assert_int_equal(p1_stream_complete(s), at == apdu.n);
+        assert_int_equal(p1_stream_feed(s, bytes_of(apdu.p + at, apdu.n - at)), 0);
+        assert_true(p1_stream_complete(s));
+        assert_int_equal(g->heads, 1);
+        p1_stream_free(s);
+    } else {
+        assert_int_equal(err, ERR_STATE);
+        assert_int_equal(saved.len, 0);
+        assert_true(g->heads == 0 || g->content.len == 0);
+    }
+    buf_free(&saved);
+    return err == 0;
+}
+
 static void same_at_every_split(struct bytes apdu, struct bytes content, enum p1_type type) {
+    size_t saved = 0;
+    for (size_t at = 0; at <= apdu.n; at++) {
+        struct got g;
+        if (saved_at(apdu, at, &g)) {
+            saved++;
+            assert_int_equal(g.type, type);
+            assert_bytes(buf_bytes(&g.content), content);
+        }
+        got_free(&g);
+    }
+    assert_true(content.n == 0 || saved > content.n);
     for (size_t at = 0; at <= apdu.n; at++) {
         struct got g;
         split_at(apdu, at, &g);
@@ -166,6 +205,56 @@ static void returned_content_in_segments(void **state) {
     assert_bytes(decoded(&a, buf_bytes(&out))->content, bytes_str("abcd"));
     buf_free(&b);
     buf_free(&out);
+    arena_free(&a);
+}
+
+// The same for a message: its content in segments, of definite and indefinite lengths.
+static void content_in_segments(void **state) {
+    (void)state;
+    struct arena a = {0};
+    struct buf b = {0};
+    struct tlv t;
+    assert_int_equal(p1_encode(&b, sample(&a, P1_MESSAGE, P1_RESPONSIBILITY | P1_MTA_NON_DELIVERY_REPORT)), 0);
+    assert_int_equal(tlv_header(buf_bytes(&b), &t), 0);
+    buf_consume(&b, t.hdr);
+    struct bytes segments = hex(&a, "2480 0402 6162 2480 0401 63 0000 2403 0401 64 0000 0000");
+    assert_int_equal(buf_append(&b, segments.p, segments.n), 0);
+    assert_int_equal(buf_prepend(&b, "\xA0\x80", 2), 0);
+    same_at_every_split(buf_bytes(&b), bytes_str("abcd"), P1_MESSAGE);
+    buf_free(&b);
+    arena_free(&a);
+}
+
+// Whatever the stored octets are, what is restored from them ends in an error, or takes what it can.
+static void saved_octets_that_decayed(void **state) {
+    (void)state;
+    struct arena a = {0};
+    struct buf b = {0}, saved = {0};
+    put_apdu(&b, sample(&a, P1_MESSAGE, P1_RESPONSIBILITY | P1_MTA_NON_DELIVERY_REPORT), "some content");
+    struct got g = {.keep = false};
+    struct p1_stream *s = p1_stream_new(&user, &g, 0);
+    assert_int_equal(p1_stream_feed(s, bytes_of(buf_bytes(&b).p, b.len - 5)), 0);
+    assert_int_equal(p1_stream_save(s, &saved), 0);
+    p1_stream_free(s);
+    for (size_t n = 0; n < saved.len; n++)
+        assert_null(p1_stream_restore(&user, &g, 0, bytes_of(buf_bytes(&saved).p, n)));
+    assert_int_equal(buf_append_u8(&saved, 0), 0);
+    assert_null(p1_stream_restore(&user, &g, 0, buf_bytes(&saved)));
+    saved.len--;
+    size_t refused = 0;
+    for (size_t bit = 0; bit < 8 * saved.len; bit++) {
+        saved.mem[saved.off + bit / 8] ^= (uint8_t)(1 << bit % 8);
+        s = p1_stream_restore(&user, &g, 0, buf_bytes(&saved));
+        refused += s == NULL;
+        if (s != NULL)
+            p1_stream_feed(s, bytes_of(buf_bytes(&b).p + b.len - 5, 5));
+        p1_stream_free(s);
+        saved.mem[saved.off + bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    assert_in_range(refused, saved.len, 8 * saved.len);
+    buf_free(&b);
+    buf_free(&saved);
+    got_free(&g);
     arena_free(&a);
 }
 
@@ -323,7 +412,8 @@ int main(void) {
         cmocka_unit_test(returned_content_in_segments),       cmocka_unit_test(chunked_content),
         cmocka_unit_test(fifty_megabytes_in_constant_memory), cmocka_unit_test(bad_frames_are_refused),
         cmocka_unit_test(limit_counts_all_members),           cmocka_unit_test(a_callback_stops_it),
-        cmocka_unit_test(flipped_bits_split_as_they_decode),
+        cmocka_unit_test(flipped_bits_split_as_they_decode),  cmocka_unit_test(content_in_segments),
+        cmocka_unit_test(saved_octets_that_decayed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
