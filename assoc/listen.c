@@ -67,14 +67,6 @@ void answer_open_ind(struct assoc *a, const struct stack_open *open) {
         stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_BUSY);
         return;
     }
-    if (open->mode == RTSE_X410 && open->protocol == RTSE_PROTOCOL_P1_1984) {
-        assoc_failure_set(a, &a->failure, ASSOC_ASSOCIATION, true,
-                          "the caller wants P1 of 1984, which is not spoken here",
-                          "have the peer call in normal mode, or in X.410 mode with the protocol of 1988");
-        a->failed = true;
-        stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_VALIDATION_FAILURE);
-        return;
-    }
     struct bytes copy = arena_bytes(&a->arena, open->user_data);
     if (open->user_data.n == 0 || copy.p == NULL ||
         bind_argument_decode(&a->arena, copy, open->mode == RTSE_NORMAL, &a->info, &fault) != ERR_OK) {

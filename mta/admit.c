@@ -12,7 +12,10 @@
 #include "x400/mtsid.h"
 #include "x400/p1_names.h"
 
-enum { DUPLICATE_WINDOW_MS = 7 * 24 * 3600 * 1000 };
+enum {
+    DUPLICATE_WINDOW_MS = 7 * 24 * 3600 * 1000,
+    WITHIN_DOMAIN_MAX = 16 // MTAs of one domain on a way that P1 of 1984 is a part of
+};
 
 struct admitting {
     struct mta *m;
@@ -63,7 +66,15 @@ static void finish(struct admitting *ad, int err, const char *text) {
 
 // The visits that make a loop: this MTA in the internal trace, or this domain in the trace with another one after it. A
 // return after rerouting, redirection or list expansion is none.
+//
+// P1 of 1984 has no internal trace: there each arrival from an MTA of the own domain adds an element to the trace, and
+// too many of them in a row are a loop.
 static const char *find_loop(const struct mta *m, struct arena *a, const struct p1_envelope *e) {
+    size_t n = e->trace.n;
+    while (n > 0 && trace_domain_equal(e->trace.element[n - 1].domain, m->domain))
+        n--;
+    if (e->trace.n - n > WITHIN_DOMAIN_MAX)
+        return "the trace has this domain too many times in a row";
     struct trace internal = {0};
     const char *name = m->conf->mta.name;
     if (p1_internal_trace(a, &e->extensions, &internal) == ERR_OK) {
@@ -78,9 +89,9 @@ static const char *find_loop(const struct mta *m, struct arena *a, const struct 
     return NULL;
 }
 
-static int add_trace(struct mta *m, struct arena *a, struct p1_envelope *e) {
+static int add_trace(struct mta *m, struct arena *a, struct p1_envelope *e, bool p1_1984) {
     struct trace_element t = mta_trace_element(m, clock_utc_ms() / 1000);
-    int r = trace_add(a, &e->trace, &t, false);
+    int r = p1_1984 ? trace_append(a, &e->trace, &t) : trace_add(a, &e->trace, &t, false);
     if (r != ERR_OK)
         return r;
     t.mta_name = bytes_str(m->conf->mta.name);
@@ -270,7 +281,7 @@ static int prepare(struct admitting *ad, struct spool_batch *b, struct buf *head
     const char *loop = ad->a.from_peer == NULL ? NULL : find_loop(m, a, e);
     int r = fingerprint(ad);
     if (r == ERR_OK)
-        r = add_trace(m, a, e);
+        r = add_trace(m, a, e, ad->a.p1_1984);
     struct spool_message sm;
     if (r == ERR_OK)
         r = describe(m, ad->a.opened, &ad->a, &sm, head);
@@ -328,7 +339,7 @@ int admit_report(struct mta *m, struct opened *report, const struct content_ref 
     struct buf head = {0};
     struct spool_message sm;
     *item = NULL;
-    int r = add_trace(m, &report->arena, report->env);
+    int r = add_trace(m, &report->arena, report->env, false);
     if (r == ERR_OK)
         r = describe(m, report, &ad.a, &sm, &head);
     if (r == ERR_OK)

@@ -13,6 +13,7 @@ struct admission {
     const char *from_peer;                    // NULL: submitted here
     int64_t uid;                              // the submitter; -1: none
     bool too_long;                            // the content was longer than the limit, and is not here
+    bool p1_1984;                             // came by P1 of 1984, and was upgraded
     const char *association, *local, *remote; // for the log
     // err 0: taken, ERR_EXISTS: a duplicate, taken before (acknowledge it), ERR_BUSY: no room, come again later; else a
     // failure of ours, with text. mts_id is the identifier as shown.

@@ -5,6 +5,10 @@
 #define MTA_TRANSFER_H
 
 #include "mta/amgr.h"
+#include "mta/outgoing.h"
+
+// What is spoken over an association, and how a peer of 1984 is to be treated.
+void transfer_form(const struct link *l, struct outgoing_form *form);
 
 // Takes the job; link_idle is called when it is over.
 void transfer_out_start(struct link *l, struct job *j);

@@ -18,7 +18,7 @@ struct transfer_in {
     struct content_writer *writer;
     uint64_t appended; // octets of content
     uint64_t limit;    // of content, 0: none
-    bool too_long, refused, ended, paused;
+    bool too_long, refused, ended, paused, p1_1984;
     uint32_t unconfirmed; // serial of the latest checkpoint that waits for the file thread, 0: none
     struct p1_fault fault;
     char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT], association[16];
@@ -97,6 +97,7 @@ static void submit_to_spool(struct transfer_in *t, const struct content_ref *con
                           .from_peer = t->link == NULL ? NULL : t->link->peer->name,
                           .uid = -1,
                           .too_long = t->too_long,
+                          .p1_1984 = t->p1_1984,
                           .association = t->association,
                           .local = t->local,
                           .remote = t->remote,
@@ -126,8 +127,13 @@ static void on_written(void *user, int err, const struct content_ref *ref) {
 static int on_head(void *ctx, enum p1_type type, struct bytes head) {
     (void)type;
     struct transfer_in *t = ctx;
+    struct outgoing_form form;
     t->opened = opened_new(head, &t->fault);
-    return t->opened == NULL ? ERR_SYNTAX : ERR_OK;
+    if (t->opened == NULL)
+        return ERR_SYNTAX;
+    transfer_form(t->link, &form);
+    t->p1_1984 = form.p1_1984;
+    return form.p1_1984 ? upgrade_envelope(&t->opened->arena, &form.downgrade, t->opened->env) : ERR_OK;
 }
 
 static int on_content(void *ctx, struct bytes piece) {

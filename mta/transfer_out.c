@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "mta/admit.h"
 #include "mta/codes.h"
-#include "mta/outgoing.h"
 #include "mta/settle.h"
 
 enum { BROKEN_MS = 1000, DAMAGED_MS = 3600 * 1000 };
@@ -238,6 +237,13 @@ static void on_ready(void *user, int err, const char *why) {
     end_unsent(t);
 }
 
+void transfer_form(const struct link *l, struct outgoing_form *form) {
+    const struct stack_negotiated *n = assoc_negotiated(l->assoc);
+    const struct conf_peer *peer = assoc_peer(l->assoc);
+    *form = (struct outgoing_form){.p1_1984 = n->rtse.mode == RTSE_X410 && n->rtse.protocol == RTSE_PROTOCOL_P1_1984,
+                                   .downgrade = {.strict = peer->downgrade_strict, .relay = peer->downgrade_relay}};
+}
+
 static void on_fetched(void *arg, int err, const struct spool_message *sm) {
     static const struct outgoing_user user = {on_ready, on_more};
     struct transfer_out *t = arg;
@@ -246,8 +252,8 @@ static void on_fetched(void *arg, int err, const struct spool_message *sm) {
         transfer_out_free(t);
         return;
     }
-    const struct stack_negotiated *n = assoc_negotiated(t->link->assoc);
-    struct outgoing_form form = {.p1_1984 = n->rtse.mode == RTSE_X410 && n->rtse.protocol == RTSE_PROTOCOL_P1_1984};
+    struct outgoing_form form;
+    transfer_form(t->link, &form);
     t->fetched = true;
     if (err == ERR_OK && (t->run = outgoing_new(t->m->files, &form, &user, t)) == NULL)
         err = ERR_NOMEM;

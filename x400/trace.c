@@ -162,27 +162,37 @@ static bool is_of(const struct trace_element *e, struct bytes domain, const char
 
 // ---- growing and asking ----
 
-int trace_add(struct arena *a, struct trace *t, const struct trace_element *e, bool internal) {
-    struct trace_element *last = t->n > 0 ? &t->element[t->n - 1] : NULL;
-    bool again = last != NULL && e->routing != TRACE_REROUTED && trace_domain_equal(last->domain, e->domain) &&
-                 (!internal || same_text(trimmed(last->mta_name), trimmed(e->mta_name)));
-    if (again && !e->deferred.present && !e->converted.present &&
-        (e->other_actions.set & ~last->other_actions.set) == 0)
-        return 0;
-    if (!again && t->n >= P1_UB_TRANSFERS)
-        return ERR_LIMIT;
-    // A new array: the old one may be shared with other copies of the envelope.
-    struct trace_element *copy = arena_array(a, t->n + !again, sizeof *copy);
+// A new array with room for one more: the old one may be shared with other copies of the envelope.
+static int own_elements(struct arena *a, struct trace *t) {
+    struct trace_element *copy = arena_array(a, t->n + 1, sizeof *copy);
     if (copy == NULL)
         return ERR_NOMEM;
     if (t->n > 0)
         memcpy(copy, t->element, t->n * sizeof *copy);
     t->element = copy;
-    if (!again) {
-        copy[t->n++] = *e;
+    return 0;
+}
+
+int trace_append(struct arena *a, struct trace *t, const struct trace_element *e) {
+    if (t->n >= P1_UB_TRANSFERS)
+        return ERR_LIMIT;
+    int err = own_elements(a, t);
+    if (err == 0)
+        t->element[t->n++] = *e;
+    return err;
+}
+
+int trace_add(struct arena *a, struct trace *t, const struct trace_element *e, bool internal) {
+    struct trace_element *last = t->n > 0 ? &t->element[t->n - 1] : NULL;
+    bool again = last != NULL && e->routing != TRACE_REROUTED && trace_domain_equal(last->domain, e->domain) &&
+                 (!internal || same_text(trimmed(last->mta_name), trimmed(e->mta_name)));
+    if (!again)
+        return trace_append(a, t, e);
+    if (!e->deferred.present && !e->converted.present && (e->other_actions.set & ~last->other_actions.set) == 0)
         return 0;
-    }
-    last = &copy[t->n - 1];
+    if (own_elements(a, t) < 0)
+        return ERR_NOMEM;
+    last = &t->element[t->n - 1];
     last->raw = (struct bytes){NULL, 0};
     if (e->deferred.present)
         last->deferred = e->deferred;

@@ -35,6 +35,8 @@ int trace_encode(struct buf *b, const struct trace *t, bool internal); // the me
 // internal trace: the same MTA), nothing is added but what e says more is merged into that element: a domain has one
 // element a visit. A rerouting always adds an element of its own (inferred). ERR_LIMIT: ub-transfers are there already.
 int trace_add(struct arena *a, struct trace *t, const struct trace_element *e, bool internal);
+// The same, and an element more in any case.
+int trace_append(struct arena *a, struct trace *t, const struct trace_element *e);
 
 // For loop detection: visits of this domain (and MTA, when its name is not NULL), not counting a visit that is the
 // last.
