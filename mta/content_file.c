@@ -151,28 +151,37 @@ ptrdiff_t content_read_some(int fd, void *to, size_t n) {
 struct removal {
     struct file_job job;
     char name[CONTENT_NAME];
+    bool half;
 };
 
 // A failure leaves an orphan, which the next start removes.
 static void removal_run(struct file_job *j) {
-    unlinkat(j->thread->content, ((struct removal *)j)->name, 0);
+    const struct removal *r = (struct removal *)j;
+    unlinkat(r->half ? j->thread->tmp : j->thread->content, r->name, 0);
 }
 
 static void removal_done(struct file_job *j) {
     mem_free(j);
 }
 
-int content_delete(struct file_thread *t, const struct content_ref *ref) {
-    if (ref->file[0] == 0)
-        return ERR_OK;
-    if (!content_name_ok(ref->file))
+static int remove_soon(struct file_thread *t, const char *name, bool half) {
+    if (!content_name_ok(name))
         return ERR_SYNTAX;
     struct removal *r = mem_calloc(1, sizeof *r);
     if (r == NULL)
         return ERR_NOMEM;
     r->job.run = removal_run;
     r->job.done = removal_done;
-    memcpy(r->name, ref->file, sizeof r->name);
+    r->half = half;
+    snprintf(r->name, sizeof r->name, "%s", name);
     file_job_post(t, &r->job);
     return ERR_OK;
+}
+
+int content_delete(struct file_thread *t, const struct content_ref *ref) {
+    return ref->file[0] == 0 ? ERR_OK : remove_soon(t, ref->file, false);
+}
+
+int content_delete_half(struct file_thread *t, const char *file) {
+    return remove_soon(t, file, true);
 }

@@ -74,6 +74,17 @@ int content_writer_from_fd(struct content_writer *w, int fd, uint64_t offset, ui
 // Before `finished`, whatever was written is removed. NULL is allowed.
 void content_writer_free(struct content_writer *w);
 
+// Half a content, kept so that another run can go on with it (interrupted transfers). All that was appended gets into
+// the file tmp/NAME, whatever its size, and is synced; a `progress` tells so.
+void content_writer_sync(struct content_writer *w);
+const char *content_writer_file(const struct content_writer *w); // in `progress`: NAME, "" while there is no file
+void content_writer_leave(struct content_writer *w);             // frees, but the file stays
+// Goes on with the first `length` octets of such a file; what is behind them is cut off. `progress` comes when its
+// digest is known again; errors in `finished`: ERR_ABSENT, ERR_CORRUPT (it is shorter), ERR_SYSTEM. NULL: no memory, or
+// no such name.
+struct content_writer *content_writer_reopen(struct file_thread *t, const struct content_writer_user *u, void *user,
+                                             const char *file, uint64_t length);
+
 // --- reading ---
 struct content_reader;
 // A piece of at most CONTENT_PIECE octets; `last` when the content ends with it (a piece may be empty then). The
@@ -88,6 +99,7 @@ void content_reader_free(struct content_reader *r); // NULL is allowed
 
 // Removes the file of a content, if it has one, soon.
 int content_delete(struct file_thread *t, const struct content_ref *ref);
+int content_delete_half(struct file_thread *t, const char *file); // one that content_writer_leave left
 
 // --- in the file thread: blocking ---
 struct content_source {

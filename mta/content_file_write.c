@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -23,13 +24,18 @@ struct content_writer {
     // The loop's.
     struct buf pending;
     uint64_t appended;
+    size_t given;   // octets of the chunk
     bool busy;      // the job is under way
     bool finishing; // no more pieces
     bool ended;     // `finished` was called
     bool freed;     // by its owner; what is left is to clean up
+    bool leaving;   // the file stays then
+    bool sync_soon; // with the next chunk
     // The job's while it is under way.
     struct buf chunk;
     bool final;    // the chunk ends the content
+    bool sync;     // the chunk, and all before it
+    bool reopen;   // the file was there before: `from` octets of `written` are digested
     bool discard;  // the job is to remove what was written
     bool named;    // the file is in content/
     int fd;        // -1: no file yet
@@ -108,9 +114,40 @@ static int write_chunk(struct content_writer *w) {
             return err;
     }
     w->written += b.n;
-    if (w->fd >= 0 && w->written - w->synced >= SYNC_EVERY && (err = sync_file(w)) < 0)
+    if (w->fd >= 0 && (w->sync || w->written - w->synced >= SYNC_EVERY) && (err = sync_file(w)) < 0)
         return err;
     return w->final ? end_content(w) : ERR_OK;
+}
+
+static int open_again(struct content_writer *w) {
+    struct stat st;
+    w->fd = openat(w->thread->tmp, w->ref.file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (w->fd < 0 || fstat(w->fd, &st) < 0)
+        return errno == ENOENT ? ERR_ABSENT : ERR_SYSTEM;
+    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < w->written)
+        return ERR_CORRUPT;
+    return ftruncate(w->fd, (off_t)w->written) < 0 ? content_error(errno) : ERR_OK;
+}
+
+static int digest_copied(struct content_writer *w, uint64_t from, size_t n);
+
+// What is there already is read for its digest, a slice at a time.
+static int reopen_slice(struct content_writer *w) {
+    int err = w->fd < 0 ? open_again(w) : ERR_OK;
+    uint64_t left = w->written - w->from;
+    size_t slice = left < COPY_SLICE ? (size_t)left : COPY_SLICE;
+    if (err == ERR_OK)
+        err = digest_copied(w, w->from, slice);
+    if (err < 0)
+        return err;
+    w->from += slice;
+    if (w->from < w->written) {
+        file_job_again(&w->job);
+        return ERR_OK;
+    }
+    w->reopen = false;
+    buf_clear(&w->chunk);
+    return lseek(w->fd, (off_t)w->written, SEEK_SET) < 0 ? ERR_SYSTEM : ERR_OK;
 }
 
 // Copies at most n octets from source to the file, without their passing through us where the kernel can.
@@ -135,13 +172,13 @@ static ptrdiff_t copy_some(struct content_writer *w, size_t n) {
 }
 
 // The digest is taken of our copy: the submitter may still be changing his file.
-static int digest_copied(struct content_writer *w, size_t n) {
+static int digest_copied(struct content_writer *w, uint64_t from, size_t n) {
     buf_clear(&w->chunk);
     if (buf_reserve(&w->chunk, CONTENT_PIECE) < 0)
         return ERR_NOMEM;
     for (size_t done = 0; done < n;) {
         size_t want = n - done < CONTENT_PIECE ? n - done : CONTENT_PIECE;
-        ssize_t got = pread(w->fd, w->chunk.mem, want, (off_t)(w->written + done));
+        ssize_t got = pread(w->fd, w->chunk.mem, want, (off_t)(from + done));
         if (got <= 0)
             return ERR_SYSTEM;
         if (digest_add(w->sum, bytes_of(w->chunk.mem, (size_t)got)) < 0)
@@ -160,7 +197,7 @@ static int copy_slice(struct content_writer *w) {
         ptrdiff_t got = copy_some(w, want);
         if (got <= 0)
             return got < 0 ? (int)got : ERR_SHORT;
-        if ((err = digest_copied(w, (size_t)got)) < 0)
+        if ((err = digest_copied(w, w->written, (size_t)got)) < 0)
             return err;
         w->from += (size_t)got;
         w->left -= (size_t)got;
@@ -199,7 +236,9 @@ static void writer_run(struct file_job *j) {
     }
     if (w->err < 0)
         return;
-    if (w->source < 0)
+    if (w->reopen)
+        w->err = reopen_slice(w);
+    else if (w->source < 0)
         w->err = write_chunk(w);
     else if (w->fd < 0 && w->left <= CONTENT_INLINE)
         w->err = copy_small(w);
@@ -212,6 +251,8 @@ static void writer_run(struct file_job *j) {
 // --- in the loop ---
 
 static void writer_destroy(struct content_writer *w) {
+    if (w->fd >= 0)
+        close(w->fd);
     if (w->source >= 0)
         close(w->source);
     digest_free(w->sum);
@@ -231,7 +272,10 @@ static void writer_push(struct content_writer *w) {
     w->chunk = w->pending;
     w->pending = empty;
     buf_clear(&w->pending);
+    w->given = w->chunk.len;
     w->final = w->finishing;
+    w->sync = w->sync_soon;
+    w->sync_soon = false;
     writer_post(w);
 }
 
@@ -255,7 +299,7 @@ static void writer_done(struct file_job *j) {
     if (w->freed) {
         w->freed = false;
         content_writer_free(w);
-    } else if (!w->final && w->err == ERR_OK && (w->pending.len > 0 || w->finishing)) {
+    } else if (!w->final && w->err == ERR_OK && (w->pending.len > 0 || w->finishing || w->sync_soon)) {
         writer_push(w);
     }
 }
@@ -279,7 +323,7 @@ struct content_writer *content_writer_new(struct file_thread *t, const struct co
 }
 
 static size_t writer_queued(const struct content_writer *w) {
-    return w->pending.len + (w->busy ? w->chunk.len : 0);
+    return w->pending.len + (w->busy ? w->given : 0);
 }
 
 bool content_writer_full(const struct content_writer *w) {
@@ -307,6 +351,30 @@ void content_writer_finish(struct content_writer *w) {
         writer_push(w);
 }
 
+void content_writer_sync(struct content_writer *w) {
+    if (w->finishing || (!w->busy && w->err < 0))
+        return;
+    w->sync_soon = true;
+    if (!w->busy)
+        writer_push(w);
+}
+
+const char *content_writer_file(const struct content_writer *w) {
+    return w->ref.file;
+}
+
+struct content_writer *content_writer_reopen(struct file_thread *t, const struct content_writer_user *u, void *user,
+                                             const char *file, uint64_t length) {
+    struct content_writer *w = content_name_ok(file) ? content_writer_new(t, u, user) : NULL;
+    if (w == NULL)
+        return NULL;
+    snprintf(w->ref.file, sizeof w->ref.file, "%s", file);
+    w->appended = w->written = w->synced = length;
+    w->reopen = true;
+    writer_post(w);
+    return w;
+}
+
 int content_writer_from_fd(struct content_writer *w, int fd, uint64_t offset, uint64_t length) {
     if (w->finishing || w->appended > 0)
         return ERR_STATE;
@@ -327,10 +395,15 @@ void content_writer_free(struct content_writer *w) {
         return;
     if (w->busy) {
         w->freed = true;
-    } else if (!w->ended && w->ref.file[0] != 0) {
+    } else if (!w->ended && !w->leaving && w->ref.file[0] != 0) {
         w->discard = true;
         writer_post(w);
     } else {
         writer_destroy(w);
     }
+}
+
+void content_writer_leave(struct content_writer *w) {
+    w->leaving = true;
+    content_writer_free(w);
 }

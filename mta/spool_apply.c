@@ -109,6 +109,40 @@ int spool_apply_delivered(struct store *st, const struct spool_op *op, struct sp
     return exactly_one(store_run(&b));
 }
 
+int spool_apply_transfer(struct store *st, const struct spool_op *op, struct spool_result *r) {
+    (void)r;
+    const struct spool_transfer *t = op->transfer;
+    struct bound b = store_sql(st, SQL_TRANSFER_SET);
+    bind_int(&b, t->kind);
+    bind_text(&b, t->peer);
+    bind_bytes(&b, t->key);
+    bind_bytes(&b, t->state);
+    bind_bytes(&b, t->detail);
+    bind_text(&b, t->file);
+    bind_int(&b, (int64_t)t->length);
+    bind_int(&b, t->since);
+    return exactly_one(store_run(&b));
+}
+
+int spool_apply_transfer_over(struct store *st, const struct spool_op *op, struct spool_result *r) {
+    (void)r;
+    const struct spool_transfer *t = op->transfer;
+    struct bound b = store_sql(st, SQL_TRANSFER_DELETE);
+    bind_int(&b, t->kind);
+    bind_text(&b, t->peer);
+    bind_bytes(&b, t->key);
+    int removed = store_run(&b);
+    return removed < 0 ? removed : ERR_OK;
+}
+
+int spool_apply_transfers_purge(struct store *st, const struct spool_op *op, struct spool_result *r) {
+    (void)r;
+    struct bound b = store_sql(st, SQL_TRANSFER_PURGE);
+    bind_int(&b, op->time);
+    int removed = store_run(&b);
+    return removed < 0 ? removed : ERR_OK;
+}
+
 int spool_apply_meta(struct store *st, const struct spool_op *op, struct spool_result *r) {
     (void)r;
     return exactly_one(store_meta_set(st, op->key, op->value));

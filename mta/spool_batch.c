@@ -146,6 +146,37 @@ void spool_batch_delivered(struct spool_batch *b, int64_t message, uint32_t numb
     op_new(b, message, &lost, spool_apply_delivered)->number = number;
 }
 
+static void add_transfer(struct spool_batch *b, const struct spool_transfer *t,
+                         int (*apply)(struct store *, const struct spool_op *, struct spool_result *)) {
+    struct spool_op lost, *op = op_new(b, 0, &lost, apply);
+    struct spool_transfer *copy = arena_alloc(&b->arena, sizeof *copy);
+    b->short_of_memory |= copy == NULL;
+    if (copy == NULL)
+        return;
+    *copy = *t;
+    copy->peer = copy_required(b, t->peer);
+    copy->key = copy_bytes(b, t->key);
+    copy->state = copy_bytes(b, t->state);
+    copy->detail = copy_bytes(b, t->detail);
+    copy->file = copy_required(b, t->file);
+    op->transfer = copy;
+}
+
+void spool_batch_transfer(struct spool_batch *b, const struct spool_transfer *t) {
+    b->grows = true;
+    add_transfer(b, t, spool_apply_transfer);
+}
+
+void spool_batch_transfer_over(struct spool_batch *b, enum spool_transfer_kind kind, const char *peer,
+                               struct bytes key) {
+    add_transfer(b, &(struct spool_transfer){.kind = kind, .peer = peer, .key = key}, spool_apply_transfer_over);
+}
+
+void spool_batch_transfers_purge(struct spool_batch *b, int64_t before) {
+    struct spool_op lost;
+    op_new(b, 0, &lost, spool_apply_transfers_purge)->time = before;
+}
+
 void spool_batch_meta(struct spool_batch *b, const char *key, const char *value) {
     struct spool_op lost, *op = op_new(b, 0, &lost, spool_apply_meta);
     op->key = copy_required(b, key);

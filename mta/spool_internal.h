@@ -5,6 +5,7 @@
 
 #include "base/workq.h"
 #include "mta/spool_store.h"
+#include "mta/spool_transfer.h"
 
 enum {
     SPOOL_PAGE_MAX = 500,
@@ -41,6 +42,7 @@ struct spool_op {
     const struct spool_message *full;
     const struct spool_recipient *recipient;
     const struct spool_duplicate *duplicate;
+    const struct spool_transfer *transfer;
 };
 
 struct spool_batch {
@@ -65,6 +67,9 @@ int spool_apply_finish(struct store *st, const struct spool_op *op, struct spool
 int spool_apply_delete(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_intent(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_delivered(struct store *st, const struct spool_op *op, struct spool_result *r);
+int spool_apply_transfer(struct store *st, const struct spool_op *op, struct spool_result *r);
+int spool_apply_transfer_over(struct store *st, const struct spool_op *op, struct spool_result *r);
+int spool_apply_transfers_purge(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_meta(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_purge(struct store *st, const struct spool_op *op, struct spool_result *r);
 

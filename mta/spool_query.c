@@ -2,11 +2,15 @@
 // Reading: at the start with the writer's connection, afterwards on the read thread with its own. A query's transaction
 // is kept under 50 ms, because the journal cannot be emptied past an open one: pages are cut by time as well as by
 // number.
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/mem.h"
+#include "mta/content_file_internal.h"
 #include "mta/spool_internal.h"
 
 // --- at the start ---
@@ -63,6 +67,49 @@ int spool_load_intents(struct spool *s, void (*cb)(void *arg, const struct spool
             return ERR_NOMEM;
         }
         cb(arg, &i);
+    }
+    return got;
+}
+
+static struct bytes column_bytes(struct bound *b, int column) {
+    const void *p = sqlite3_column_blob(b->s, column);
+    return bytes_of(p, p == NULL ? 0 : (size_t)sqlite3_column_bytes(b->s, column));
+}
+
+// What a transfer had in its file is there as far as it was synced.
+static bool file_there(const struct spool *s, const struct spool_transfer *t) {
+    char path[sizeof "tmp/" + CONTENT_NAME];
+    struct stat st;
+    if (t->file[0] == 0)
+        return true;
+    snprintf(path, sizeof path, "tmp/%s", t->file);
+    return content_name_ok(t->file) && fstatat(s->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+           (uint64_t)st.st_size >= t->length;
+}
+
+int spool_load_transfers(struct spool *s, void (*cb)(void *arg, const struct spool_transfer *t), void *arg) {
+    if (s->started)
+        return ERR_STATE;
+    struct bound b = store_sql(&s->writer, SQL_TRANSFERS);
+    int got;
+    while ((got = store_step(&b)) == 1) {
+        struct spool_transfer t = {.kind = (enum spool_transfer_kind)sqlite3_column_int(b.s, 0),
+                                   .peer = (const char *)sqlite3_column_text(b.s, 1),
+                                   .key = column_bytes(&b, 2),
+                                   .state = column_bytes(&b, 3),
+                                   .detail = column_bytes(&b, 4),
+                                   .file = (const char *)sqlite3_column_text(b.s, 5),
+                                   .length = (uint64_t)sqlite3_column_int64(b.s, 6),
+                                   .since = sqlite3_column_int64(b.s, 7)};
+        if (t.peer == NULL || t.file == NULL) {
+            store_done(&b);
+            return ERR_NOMEM;
+        }
+        if (sqlite3_column_int(b.s, 8) != 1)
+            spool_tell(s, &(struct spool_event){.kind = SPOOL_EVENT_DAMAGED,
+                                                .text = "what is kept of an interrupted transfer: it begins anew"});
+        else if (file_there(s, &t))
+            cb(arg, &t);
     }
     return got;
 }

@@ -3,7 +3,7 @@
 // unclean stop we look further: the database's own structure (while it is small enough to be read in seconds), the
 // checksum of every unfinished message, and that its content is there. Damaged rows are left as they are, for the
 // operator: they are told, and never loaded, so never sent.
-// Files that no message names (from transfers that were under way) are removed at every start.
+// Files that no message names, and no transfer that may be resumed, are removed at every start.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -102,9 +102,9 @@ static int check_intents(struct recovery *r) {
     return got;
 }
 
-// 1: a message names it; 0: none does.
-static int is_named(struct spool *s, const char *name) {
-    struct bound b = store_sql(&s->writer, SQL_MESSAGE_FILE);
+// 1: a row names it; 0: none does.
+static int is_named(struct spool *s, enum sql query, const char *name) {
+    struct bound b = store_sql(&s->writer, query);
     bind_text(&b, name);
     int got = store_step(&b);
     if (got == 1)
@@ -112,7 +112,7 @@ static int is_named(struct spool *s, const char *name) {
     return got;
 }
 
-static int sweep(struct recovery *r, const char *folder, bool all) {
+static int sweep(struct recovery *r, const char *folder, enum sql named_by) {
     int fd = openat(r->s->dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? ERR_OK : ERR_SYSTEM;
@@ -125,7 +125,7 @@ static int sweep(struct recovery *r, const char *folder, bool all) {
     for (struct dirent *e; err == ERR_OK && (e = readdir(d)) != NULL;) {
         if (e->d_name[0] == '.')
             continue;
-        int named = all ? 0 : is_named(r->s, e->d_name);
+        int named = is_named(r->s, named_by, e->d_name);
         if (named < 0)
             err = named;
         else if (named == 0 && unlinkat(dirfd(d), e->d_name, 0) == 0)
@@ -150,9 +150,9 @@ int spool_recover(struct spool *s, bool clean, char why[256]) {
     }
     // With a row damaged, a content that nothing names may still be somebody's.
     if (err == ERR_OK && r.e.counts.damaged == 0)
-        err = sweep(&r, "content", false);
+        err = sweep(&r, "content", SQL_MESSAGE_FILE);
     if (err == ERR_OK)
-        err = sweep(&r, "tmp", true);
+        err = sweep(&r, "tmp", SQL_TRANSFER_FILE);
     if (err < 0) {
         snprintf(why, 256, "spool %s: recovery failed: %s", s->o.dir, sqlite3_errmsg(s->writer.db));
         return err;

@@ -36,11 +36,20 @@ static const char SCHEMA[] =
     " done INTEGER NOT NULL, PRIMARY KEY(message, number), UNIQUE(dir, name)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX delivery_open ON delivery(message) WHERE done = 0;";
 
+// Of format 2.
+static const char TRANSFERS[] =
+    "CREATE TABLE transfer(kind INTEGER NOT NULL, peer TEXT NOT NULL, key BLOB NOT NULL, state BLOB NOT NULL,"
+    " detail BLOB NOT NULL, file TEXT NOT NULL, length INTEGER NOT NULL, since INTEGER NOT NULL, sum INTEGER NOT NULL,"
+    " PRIMARY KEY(kind, peer, key)) STRICT;"
+    "CREATE INDEX transfer_since ON transfer(since);"
+    "CREATE INDEX transfer_file ON transfer(file) WHERE file <> '';";
+
 #define MESSAGE_FIXED                                                                                                  \
     "id, kind, mts_id, originator, from_peer, from_uid, priority, content_type, content_length, content_sum, arrived," \
     " expires, deferred"
 #define MESSAGE_SUMMED MESSAGE_FIXED ", content_file, finished, held"
 #define MESSAGE_SELECT "SELECT " MESSAGE_SUMMED ", sum IS row_sum(" MESSAGE_SUMMED ") FROM message "
+#define TRANSFER_SUMMED "kind, peer, key, state, detail, file, length, since"
 #define RECIPIENT_FIXED "message, number, address, address_key"
 #define RECIPIENT_SUMMED                                                                                               \
     RECIPIENT_FIXED ", state, next_hop, reason, diagnostic, attempts, next_attempt, changed, last_error"
@@ -90,6 +99,13 @@ static const char *const SQL[SQL_COUNT] = {
     [SQL_DELIVERY_ADD] = "INSERT INTO delivery VALUES(?1, ?2, ?3, ?4, 0)",
     [SQL_DELIVERY_DONE] = "UPDATE delivery SET done = 1 WHERE message = ?1 AND number = ?2",
     [SQL_DELIVERY_OPEN] = "SELECT message, number, dir, name FROM delivery INDEXED BY delivery_open WHERE done = 0",
+    [SQL_TRANSFER_SET] = "INSERT OR REPLACE INTO transfer VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+                         " row_sum(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))",
+    [SQL_TRANSFER_DELETE] = "DELETE FROM transfer WHERE kind = ?1 AND peer = ?2 AND key = ?3",
+    [SQL_TRANSFER_PURGE] = "DELETE FROM transfer WHERE since < ?1",
+    [SQL_TRANSFERS] =
+        "SELECT " TRANSFER_SUMMED ", sum IS row_sum(" TRANSFER_SUMMED ") FROM transfer ORDER BY kind, peer, key",
+    [SQL_TRANSFER_FILE] = "SELECT 1 FROM transfer WHERE file = ?1 AND file <> ''",
     [SQL_DELIVERIES_DELETE] = "DELETE FROM delivery WHERE message = ?1",
 };
 
@@ -190,6 +206,20 @@ int store_pragma(struct store *st, const char *sql, int *out) {
     return err;
 }
 
+// A spool of an older version gets what it has not.
+static int upgrade(struct store *st, int *format) {
+    int err = store_do(st, SQL_BEGIN);
+    if (err == ERR_OK)
+        err = store_exec(st, TRANSFERS);
+    if (err == ERR_OK)
+        err = store_exec(st, "PRAGMA user_version = 2");
+    if (err == ERR_OK)
+        err = store_do(st, SQL_COMMIT);
+    if (err == ERR_OK)
+        *format = 2;
+    return err;
+}
+
 int store_prepare(struct store *st, int *format) {
     int application, tables;
     int err = store_pragma(st, "PRAGMA application_id", &application);
@@ -204,13 +234,15 @@ int store_prepare(struct store *st, int *format) {
         snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;", SPOOL_APPLICATION,
                  SPOOL_FORMAT);
         if ((err = store_do(st, SQL_BEGIN)) < 0 || (err = store_exec(st, SCHEMA)) < 0 ||
-            (err = store_exec(st, sql)) < 0)
+            (err = store_exec(st, TRANSFERS)) < 0 || (err = store_exec(st, sql)) < 0)
             return err;
         *format = SPOOL_FORMAT;
         return store_do(st, SQL_COMMIT);
     }
     if (application != SPOOL_APPLICATION || *format < 1)
         return ERR_CORRUPT;
+    if (*format == 1)
+        return upgrade(st, format);
     return *format > SPOOL_FORMAT ? ERR_STATE : ERR_OK;
 }
 

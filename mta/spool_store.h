@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "mta/spool.h"
 
-enum { SPOOL_FORMAT = 1, SPOOL_APPLICATION = 0x58343030 /* "X400" */ };
+enum { SPOOL_FORMAT = 2, SPOOL_APPLICATION = 0x58343030 /* "X400" */ };
 
 enum sql {
     SQL_BEGIN,
@@ -44,6 +44,11 @@ enum sql {
     SQL_DELIVERY_DONE,
     SQL_DELIVERY_OPEN,
     SQL_DELIVERIES_DELETE,
+    SQL_TRANSFER_SET,
+    SQL_TRANSFER_DELETE,
+    SQL_TRANSFER_PURGE,
+    SQL_TRANSFERS,
+    SQL_TRANSFER_FILE,
     SQL_COUNT
 };
 
@@ -55,7 +60,8 @@ struct store {
 // Opens `path`; a writer makes the file and switches it to WAL with full synchronisation.
 int store_open(struct store *st, const char *path, bool writer);
 void store_close(struct store *st);
-// Makes the tables of an empty file; ERR_STATE: the file is of a newer format (*format); ERR_CORRUPT: not a spool.
+// Makes the tables of an empty file, and those that an older format has not; ERR_STATE: the file is of a newer format
+// (*format); ERR_CORRUPT: not a spool.
 int store_prepare(struct store *st, int *format);
 int store_exec(struct store *st, const char *sql);
 int store_pragma(struct store *st, const char *sql, int *out); // one number

@@ -15,7 +15,7 @@ struct box {
     // of a writer
     struct content_writer *w;
     int finished, err, progressed;
-    uint64_t written;
+    uint64_t written, synced;
     struct content_ref ref;
     struct buf kept; // the inline octets
     // of a reader
@@ -56,8 +56,9 @@ static unsigned files_in(struct box *x, const char *folder) {
 static void on_progress(void *user, uint64_t written, uint64_t synced) {
     struct box *x = user;
     assert_true(synced <= written);
-    assert_true(written > x->written);
+    assert_true(written >= x->written);
     x->written = written;
+    x->synced = synced;
     x->progressed++;
 }
 
@@ -426,11 +427,108 @@ static void test_jobs(void **state) {
     box_close(&x);
 }
 
+static void wait_synced(struct box *x, uint64_t n) {
+    while (x->finished == 0 && (x->progressed == 0 || x->synced < n)) {
+        assert_true(place_wait(&x->p));
+        file_thread_completions(x->t);
+    }
+}
+
+// Half a content is left, with more behind what is gone on from; another writer ends it.
+static void test_half(void **state) {
+    (void)state;
+    static const size_t lengths[] = {1, 100, CONTENT_INLINE, CONTENT_INLINE + 1, BIG / 2};
+    struct bytes whole = {0};
+    uint8_t *p = malloc(BIG), sum[CONTENT_SUM];
+    assert_non_null(p);
+    for (size_t i = 0; i < BIG; i++)
+        p[i] = (uint8_t)(i * 31 + i / 257);
+    whole = bytes_of(p, BIG);
+    digest_sha256(whole, sum);
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        struct box x;
+        char file[CONTENT_NAME];
+        size_t n = lengths[k], more = n + 5000;
+        box_open(&x);
+        x.w = content_writer_new(x.t, &user, &x);
+        assert_int_equal(content_writer_append(x.w, bytes_of(p, more)), ERR_OK);
+        content_writer_sync(x.w);
+        wait_synced(&x, more);
+        assert_int_equal(x.synced, more);
+        snprintf(file, sizeof file, "%s", content_writer_file(x.w));
+        content_writer_leave(x.w);
+        file_thread_free(x.t); // another run
+        x.t = file_thread_new(x.dir, place_ring, &x.p);
+        assert_int_equal(files_in(&x, "tmp"), 1);
+        x.written = x.synced = 0;
+        x.progressed = 0;
+        x.w = content_writer_reopen(x.t, &user, &x, file, n);
+        assert_non_null(x.w);
+        for (size_t at = n, piece; at < BIG; at += piece) {
+            piece = BIG - at < 70000 ? BIG - at : 70000;
+            while (content_writer_append(x.w, bytes_of(p + at, piece)) == ERR_LIMIT)
+                wait_synced(&x, x.synced + 1);
+        }
+        content_writer_finish(x.w);
+        wait_finished(&x);
+        assert_int_equal(x.err, ERR_OK);
+        assert_int_equal(x.ref.length, BIG);
+        assert_memory_equal(x.ref.sum, sum, CONTENT_SUM);
+        assert_string_equal(x.ref.file, file);
+        assert_int_equal(files_in(&x, "tmp"), 0);
+        assert_int_equal(files_in(&x, "content"), 1);
+        content_writer_free(x.w);
+        box_close(&x);
+    }
+    free(p);
+}
+
+// What is shorter than was said, or not there, is not gone on with; what is not wanted any more is removed.
+static void test_half_gone(void **state) {
+    (void)state;
+    struct box x;
+    char file[CONTENT_NAME];
+    box_open(&x);
+    assert_null(content_writer_reopen(x.t, &user, &x, "../content/x", 1));
+    x.w = content_writer_reopen(x.t, &user, &x, "0123456789abcdef", 1);
+    wait_finished(&x);
+    assert_int_equal(x.err, ERR_ABSENT);
+    content_writer_free(x.w);
+    x.finished = 0;
+    x.w = content_writer_new(x.t, &user, &x);
+    assert_int_equal(content_writer_append(x.w, bytes_str("octets")), ERR_OK);
+    content_writer_sync(x.w);
+    wait_synced(&x, 6);
+    snprintf(file, sizeof file, "%s", content_writer_file(x.w));
+    content_writer_leave(x.w);
+    x.w = content_writer_reopen(x.t, &user, &x, file, 7);
+    wait_finished(&x);
+    assert_int_equal(x.err, ERR_CORRUPT);
+    content_writer_free(x.w);
+    file_thread_free(x.t);
+    x.t = file_thread_new(x.dir, place_ring, &x.p);
+    assert_int_equal(files_in(&x, "tmp"), 0);
+    x.finished = 0;
+    x.progressed = 0;
+    x.written = x.synced = 0;
+    x.w = content_writer_new(x.t, &user, &x);
+    assert_int_equal(content_writer_append(x.w, bytes_str("octets")), ERR_OK);
+    content_writer_sync(x.w);
+    wait_synced(&x, 6);
+    snprintf(file, sizeof file, "%s", content_writer_file(x.w));
+    content_writer_leave(x.w);
+    assert_int_equal(content_delete_half(x.t, file), ERR_OK);
+    file_thread_free(x.t);
+    x.t = file_thread_new(x.dir, place_ring, &x.p);
+    assert_int_equal(files_in(&x, "tmp"), 0);
+    box_close(&x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),     cmocka_unit_test(test_damage), cmocka_unit_test(test_from_fd),
         cmocka_unit_test(test_abandoned), cmocka_unit_test(test_full),   cmocka_unit_test(test_orphans),
-        cmocka_unit_test(test_jobs),
+        cmocka_unit_test(test_jobs),      cmocka_unit_test(test_half),   cmocka_unit_test(test_half_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

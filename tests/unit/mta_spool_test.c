@@ -4,6 +4,8 @@
 
 #include <sqlite3.h>
 
+#include "mta/spool_transfer.h"
+
 struct fetched {
     int err, calls;
     bool good;
@@ -357,11 +359,11 @@ static void test_format(void **state) {
     struct place p;
     place_make(&p);
     spool_close(place_open(&p));
-    direct(&p, "PRAGMA user_version = 2");
+    direct(&p, "PRAGMA user_version = 3");
     struct spool *s;
     char why[256];
     assert_int_equal(place_try(&p, 0, &s, why), ERR_STATE);
-    assert_non_null(strstr(why, "format 2"));
+    assert_non_null(strstr(why, "format 3"));
     assert_non_null(strstr(why, "newer version"));
     direct(&p, "PRAGMA user_version = 1; PRAGMA application_id = 99");
     assert_int_equal(place_try(&p, 0, &s, why), ERR_CORRUPT);
@@ -378,6 +380,123 @@ static void test_format(void **state) {
 }
 
 // Each statement damages message 2 in another way.
+struct transfers {
+    int n[3];
+    char peer[16], file[CONTENT_NAME];
+    uint8_t key[8], state[8], detail[8];
+    uint64_t length;
+    int64_t since;
+};
+
+static void transfers_note(void *arg, const struct spool_transfer *t) {
+    struct transfers *x = arg;
+    x->n[t->kind]++;
+    if (t->kind != SPOOL_TRANSFER_IN)
+        return;
+    snprintf(x->peer, sizeof x->peer, "%s", t->peer);
+    snprintf(x->file, sizeof x->file, "%s", t->file);
+    memcpy(x->key, t->key.p, t->key.n);
+    memcpy(x->state, t->state.p, t->state.n);
+    memcpy(x->detail, t->detail.p, t->detail.n);
+    x->length = t->length;
+    x->since = t->since;
+}
+
+static struct transfers transfers(struct spool *s) {
+    struct transfers x = {.n = {0}};
+    assert_int_equal(spool_load_transfers(s, transfers_note, &x), ERR_OK);
+    return x;
+}
+
+static void tmp_file(struct place *p, const char *name, const char *octets) {
+    char path[160];
+    snprintf(path, sizeof path, "%s/tmp", p->dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/tmp/%s", p->dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(octets, f);
+    fclose(f);
+}
+
+static bool tmp_there(struct place *p, const char *name) {
+    char path[160];
+    snprintf(path, sizeof path, "%s/tmp/%s", p->dir, name);
+    return access(path, F_OK) == 0;
+}
+
+// What is kept of transfers: also in a spool that an older version made, replaced, removed, purged; its file survives
+// the start, others do not; without it, or damaged, it is left out.
+static void test_transfers(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    spool_close(place_open(&p));
+    direct(&p, "DROP TABLE transfer; PRAGMA user_version = 1");
+    struct spool *s = place_start(&p);
+    struct spool_transfer in = {.kind = SPOOL_TRANSFER_IN,
+                                .peer = "relay-a",
+                                .key = bytes_str("key"),
+                                .state = bytes_str("old"),
+                                .detail = bytes_str(""),
+                                .file = "0abc",
+                                .length = 4,
+                                .since = 100};
+    struct spool_batch *b = spool_batch_new(s);
+    spool_batch_transfer(b, &in);
+    in.state = bytes_str("state");
+    in.detail = bytes_str("detail");
+    spool_batch_transfer(b, &in);
+    struct spool_transfer other = in;
+    other.kind = SPOOL_TRANSFER_DONE;
+    other.file = "";
+    other.length = 0;
+    spool_batch_transfer(b, &other);
+    other.kind = SPOOL_TRANSFER_OUT;
+    other.since = 50;
+    spool_batch_transfer(b, &other);
+    spool_batch_transfer_over(b, SPOOL_TRANSFER_OUT, "relay-a", bytes_str("another"));
+    assert_int_equal(place_commit(&p, s, b), ERR_OK);
+    spool_close(s);
+
+    tmp_file(&p, "0abc", "octets");
+    tmp_file(&p, "0def", "octets");
+    s = place_open(&p);
+    assert_true(tmp_there(&p, "0abc"));
+    assert_false(tmp_there(&p, "0def"));
+    struct transfers x = transfers(s);
+    assert_int_equal(x.n[SPOOL_TRANSFER_IN] + x.n[SPOOL_TRANSFER_DONE] + x.n[SPOOL_TRANSFER_OUT], 3);
+    assert_string_equal(x.peer, "relay-a");
+    assert_string_equal(x.file, "0abc");
+    assert_memory_equal(x.key, "key", 3);
+    assert_memory_equal(x.state, "state", 5);
+    assert_memory_equal(x.detail, "detail", 6);
+    assert_int_equal(x.length, 4);
+    assert_int_equal(x.since, 100);
+    assert_int_equal(spool_start(s), ERR_OK);
+    b = spool_batch_new(s);
+    spool_batch_transfers_purge(b, 100);
+    spool_batch_transfer_over(b, SPOOL_TRANSFER_DONE, "relay-a", bytes_str("key"));
+    assert_int_equal(place_commit(&p, s, b), ERR_OK);
+    spool_close(s);
+
+    tmp_file(&p, "0abc", "oct"); // shorter than was synced
+    s = place_open(&p);
+    x = transfers(s);
+    assert_int_equal(x.n[SPOOL_TRANSFER_IN] + x.n[SPOOL_TRANSFER_DONE] + x.n[SPOOL_TRANSFER_OUT], 0);
+    spool_close(s);
+    tmp_file(&p, "0abc", "octe");
+    s = place_open(&p);
+    assert_int_equal(transfers(s).n[SPOOL_TRANSFER_IN], 1);
+    spool_close(s);
+    direct(&p, "UPDATE transfer SET length = 3");
+    s = place_open(&p);
+    assert_int_equal(transfers(s).n[SPOOL_TRANSFER_IN], 0);
+    assert_int_equal(p.events[SPOOL_EVENT_DAMAGED], 1);
+    spool_close(s);
+    place_remove(&p);
+}
+
 static void test_damage(void **state) {
     (void)state;
     static const char *const harm[] = {
@@ -501,6 +620,7 @@ int main(void) {
         cmocka_unit_test(test_queries),    cmocka_unit_test(test_lock),
         cmocka_unit_test(test_format),     cmocka_unit_test(test_damage),
         cmocka_unit_test(test_give_back),  cmocka_unit_test(test_short_of_memory),
+        cmocka_unit_test(test_transfers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
