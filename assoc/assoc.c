@@ -9,6 +9,8 @@
 #include "assoc/trace.h"
 #include "base/mem.h"
 
+enum { PATIENCE_MS = 10000 }; // of a close that waits for the turn
+
 const char *assoc_step_text(enum assoc_step s) {
     static const char *const names[] = {"resolve",      "connect",     "transport", "session",
                                         "presentation", "association", "bind",      "open association"};
@@ -19,6 +21,7 @@ const char *assoc_step_text(enum assoc_step s) {
 
 static void on_reap(void *arg);
 static void on_timer(void *arg);
+static void on_patience(void *arg);
 
 struct assoc *assoc_new(struct assoc_env *env) {
     struct assoc *a = mem_calloc(1, sizeof *a);
@@ -27,14 +30,25 @@ struct assoc *assoc_new(struct assoc_env *env) {
     a->env = env;
     a->timer = loop_timer_new(env->loop, on_timer, a);
     a->reap = loop_timer_new(env->loop, on_reap, a);
-    if (a->timer != NULL && a->reap != NULL)
+    a->patience = loop_timer_new(env->loop, on_patience, a);
+    if (a->timer != NULL && a->reap != NULL && a->patience != NULL)
         return a;
     assoc_free(a);
     return NULL;
 }
 
+// Its user may ask for it until `ended` returns.
+static void keep_recovery(struct assoc *a) {
+    struct rtse_recovery r;
+    if (a->stack != NULL && a->open && a->kept == NULL && stack_recovery(a->stack, &r) == ERR_OK &&
+        (a->kept = mem_alloc(sizeof r)) != NULL)
+        *a->kept = r;
+}
+
 void assoc_drop_connection(struct assoc *a) {
+    keep_recovery(a);
     loop_timer_at(a->timer, 0);
+    loop_timer_at(a->patience, 0);
     assoc_watch_free(a);
     tcp_free(a->tcp);
     stack_free(a->stack);
@@ -47,6 +61,8 @@ void assoc_free(struct assoc *a) {
     resolver_cancel(a->query);
     loop_timer_free(a->timer);
     loop_timer_free(a->reap);
+    loop_timer_free(a->patience);
+    mem_free(a->kept);
     mem_free(a->resolved);
     mem_free(a->attempts);
     arena_free(&a->arena);
@@ -76,7 +92,7 @@ void assoc_over(struct assoc *a, const struct assoc_failure *f) {
 static void on_reap(void *arg) {
     struct assoc *a = arg;
     assoc_drop_connection(a);
-    if (a->initiator && !a->open && a->failed && !a->closing && call_try_next(a))
+    if (a->initiator && !a->open && a->failed && !a->closing && !a->failure.recover_refused && call_try_next(a))
         return;
     if (a->user == NULL) {
         answer_over(a);
@@ -136,6 +152,8 @@ static void on_connected(void *user) {
 static void on_input(void *user, struct bytes octets) {
     struct assoc *a = user;
     a->in += octets.n;
+    if (a->release_next)
+        loop_timer_in(a->patience, PATIENCE_MS);
     if (a->stack == NULL)
         return; // it could not be made: the association waits for its end
     if (a->env->trace != NULL || a->watch != NULL)
@@ -255,15 +273,17 @@ static void on_open_ind(void *user, const struct stack_open *open) {
 
 static void on_open_cnf(void *user, const struct stack_open_result *r) {
     struct assoc *a = user;
-    if (r->accepted || r->user_data.p != NULL) {
+    if (r->accepted || (r->user_data.p != NULL && !a->recovering)) {
         call_opened(a, r);
         return;
     }
     struct assoc_failure f;
-    if (!assoc_bind_wrapped(a) && r->failure.layer == STACK_RTSE && r->failure.by_peer &&
+    if (!a->recovering && !assoc_bind_wrapped(a) && r->failure.layer == STACK_RTSE && r->failure.by_peer &&
         call_refused_bare(a, r->failure.reason))
         return;
     failure_of_stack(a, &r->failure, &f);
+    if (a->recovering && r->failure.by_peer && r->failure.layer >= STACK_SESSION)
+        call_not_recovered(&f);
     assoc_over(a, &f);
 }
 
@@ -296,6 +316,34 @@ static void on_ready(void *user, size_t room) {
     struct assoc *a = user;
     if (a->user != NULL && a->user->send_ready != NULL && !tcp_above_high(a->tcp))
         a->user->send_ready(a->ctx, room);
+}
+
+static void on_checkpoint_cnf(void *user, uint32_t serial, uint64_t octets) {
+    struct assoc *a = user;
+    if (a->user != NULL && a->user->checkpoint_cnf != NULL)
+        a->user->checkpoint_cnf(a->ctx, serial, octets);
+}
+
+static void on_resume_ind(void *user, const struct rtse_recovery *old) {
+    struct assoc *a = user;
+    if (a->user != NULL && a->user->resume_ind != NULL)
+        a->user->resume_ind(a->ctx, old);
+}
+
+static void on_turn_please(void *user, uint32_t priority) {
+    struct assoc *a = user;
+    if (a->user != NULL && a->user->turn_please_ind != NULL)
+        a->user->turn_please_ind(a->ctx, priority);
+}
+
+static void on_turn_give(void *user) {
+    struct assoc *a = user;
+    if (a->release_next) {
+        a->release_next = false;
+        loop_timer_at(a->patience, 0);
+        stack_rt_close_req(a->stack, loop_now_ms(a->env->loop));
+    } else if (a->user != NULL && a->user->turn_give_ind != NULL)
+        a->user->turn_give_ind(a->ctx);
 }
 
 static void on_transfer_cnf(void *user, const struct stack_transfer_end *end) {
@@ -340,6 +388,10 @@ int assoc_start_stack(struct assoc *a, const struct stack_params *p) {
                                            .rt_checkpoint_ind = on_checkpoint,
                                            .rt_transfer_end = on_transfer_end,
                                            .rt_ready = on_ready,
+                                           .rt_checkpoint_cnf = on_checkpoint_cnf,
+                                           .rt_resume_ind = on_resume_ind,
+                                           .rt_turn_please_ind = on_turn_please,
+                                           .rt_turn_give_ind = on_turn_give,
                                            .rt_transfer_cnf = on_transfer_cnf,
                                            .rt_close_ind = on_close_ind,
                                            .rt_close_cnf = on_close_cnf,
@@ -351,79 +403,25 @@ int assoc_start_stack(struct assoc *a, const struct stack_params *p) {
     return a->stack == NULL ? ERR_NOMEM : ERR_OK;
 }
 
-// ---- an open association ----
+// ---- its end ----
 
-const struct conf_peer *assoc_peer(const struct assoc *a) {
-    return a->peer;
-}
-const char *assoc_local(const struct assoc *a) {
-    return a->local_text;
-}
-const char *assoc_remote(const struct assoc *a) {
-    return a->remote_text;
-}
-const char *assoc_stack_name(const struct assoc *a) {
-    return a->stack_conf == NULL ? "" : a->stack_conf->name;
-}
-const struct stack_negotiated *assoc_negotiated(const struct assoc *a) {
-    return stack_negotiated(a->stack);
-}
-uint64_t assoc_octets_in(const struct assoc *a) {
-    return a->in;
-}
-uint64_t assoc_octets_out(const struct assoc *a) {
-    return a->out;
+static void on_patience(void *arg) {
+    assoc_abort(arg, RTSE_ABORT_TEMPORARY_PROBLEM);
 }
 
-int assoc_send(struct assoc *a, uint64_t total, uint32_t timeout_ms) {
-    int r = a->over || a->stack == NULL ? ERR_STATE
-                                        : stack_rt_transfer_req(a->stack, loop_now_ms(a->env->loop), total, timeout_ms);
-    assoc_pump(a);
-    return r;
-}
-
-size_t assoc_send_room(const struct assoc *a) {
-    return a->over || a->stack == NULL || tcp_above_high(a->tcp) ? 0 : stack_transfer_room(a->stack);
-}
-
-int assoc_send_data(struct assoc *a, struct bytes piece) {
-    int r = a->over || a->stack == NULL ? ERR_STATE : stack_transfer_data(a->stack, loop_now_ms(a->env->loop), piece);
-    assoc_pump(a);
-    return r;
-}
-
-int assoc_send_discard(struct assoc *a) {
-    int r = a->over || a->stack == NULL ? ERR_STATE : stack_transfer_discard(a->stack, loop_now_ms(a->env->loop));
-    assoc_pump(a);
-    return r;
-}
-
-int assoc_checkpoint_rsp(struct assoc *a, uint32_t serial) {
-    int r = a->over || a->stack == NULL ? ERR_STATE : stack_checkpoint_rsp(a->stack, loop_now_ms(a->env->loop), serial);
-    assoc_pump(a);
-    return r;
-}
-
-int assoc_receive_rsp(struct assoc *a) {
-    int r = a->over || a->stack == NULL ? ERR_STATE : stack_transfer_rsp(a->stack, loop_now_ms(a->env->loop));
-    assoc_pump(a);
-    return r;
-}
-
-int assoc_receive_refuse(struct assoc *a, enum rtse_exception reason) {
-    int r =
-        a->over || a->stack == NULL ? ERR_STATE : stack_transfer_refuse(a->stack, loop_now_ms(a->env->loop), reason);
-    assoc_pump(a);
-    return r;
-}
-
-void assoc_read_pause(struct assoc *a, bool pause) {
-    if (a->tcp != NULL)
-        tcp_read_pause(a->tcp, pause);
+static void release(struct assoc *a) {
+    if (stack_turn(a->stack)) {
+        stack_rt_close_req(a->stack, loop_now_ms(a->env->loop));
+        return;
+    }
+    a->release_next = true;
+    loop_timer_in(a->patience, PATIENCE_MS);
+    if (stack_turn_please(a->stack, loop_now_ms(a->env->loop), 0) != ERR_OK)
+        loop_timer_in(a->patience, 0); // a monologue of the other side: there is no order to end it in
 }
 
 void assoc_close(struct assoc *a) {
-    if (a->over)
+    if (a->over || a->closing)
         return;
     if (a->open && !a->initiator) {
         assoc_abort(a, RTSE_ABORT_TEMPORARY_PROBLEM);
@@ -431,7 +429,7 @@ void assoc_close(struct assoc *a) {
     }
     a->closing = true;
     if (a->open)
-        stack_rt_close_req(a->stack, loop_now_ms(a->env->loop));
+        release(a);
     else if (a->stack != NULL)
         stack_u_abort(a->stack, loop_now_ms(a->env->loop));
     assoc_pump(a);

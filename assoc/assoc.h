@@ -31,9 +31,10 @@ enum { ASSOC_TEXT = 320 };
 
 struct assoc_failure {
     enum assoc_step step;
-    bool by_peer;                                           // the peer refused or aborted; else we or the network did
-    int bind_error;                                         // enum bind_error of a refused bind, else -1
-    int reason;                                             // the layer's own code, -1: none
+    bool by_peer;         // the peer refused or aborted; else we or the network did
+    int bind_error;       // enum bind_error of a refused bind, else -1
+    int reason;           // the layer's own code, -1: none
+    bool recover_refused; // a call with `recover`: the peer was there and does not recover
     char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT]; // "" when not known
     char text[ASSOC_TEXT];                                  // what happened, with the standard's or the system's reason
     char cause[ASSOC_TEXT]; // the likely cause and what to do, "" when there is nothing to say
@@ -48,8 +49,9 @@ struct assoc_user {
     // NULL: released in order, or closed by assoc_close / assoc_abort.
     void (*ended)(void *ctx, const struct assoc_failure *f);
 
-    // Sending: as rt_ready and rt_transfer_cnf of the stack.
+    // Sending: as rt_ready, rt_checkpoint_cnf and rt_transfer_cnf of the stack.
     void (*send_ready)(void *ctx, size_t room);
+    void (*checkpoint_cnf)(void *ctx, uint32_t serial, uint64_t octets);
     void (*send_done)(void *ctx, const struct stack_transfer_end *end);
 
     // Receiving: as in stack.h; answered by assoc_checkpoint_rsp, assoc_receive_rsp or assoc_receive_refuse.
@@ -57,6 +59,12 @@ struct assoc_user {
     void (*receive_data)(void *ctx, struct bytes piece);
     void (*receive_checkpoint)(void *ctx, uint32_t serial, uint64_t octets);
     void (*receive_end)(void *ctx, const struct stack_transfer_end *end);
+    // A transfer that was interrupted goes on: answer with assoc_resume_rsp or _refuse before returning. NULL: unknown.
+    void (*resume_ind)(void *ctx, const struct rtse_recovery *old);
+
+    // Two-way alternate dialogue: the peer wants the turn (0 is the highest priority: to release); it is ours now.
+    void (*turn_please_ind)(void *ctx, uint32_t priority);
+    void (*turn_give_ind)(void *ctx);
 };
 
 // What all associations of a process share. Must outlive them.
@@ -73,6 +81,11 @@ struct assoc_env {
 // NULL: no memory.
 struct assoc_call_options {
     uint64_t connect_timeout_ms; // of one address; 0: 10 s
+    // Recover this association, which was lost, instead of a bind. `open` tells that it is there again. A peer
+    // that refuses ends the call, whatever addresses are left (recover_refused). NULL: an ordinary call.
+    const struct rtse_session_id *recover;
+    // Where the lost one was, as assoc_stack_name and assoc_remote told: tried first. NULL: not known. All copied.
+    const char *recover_stack, *recover_remote;
     // One pair of stack and address failed and another is tried. NULL: not wanted.
     void (*attempt_failed)(void *ctx, const struct assoc_failure *f);
 };
@@ -86,8 +99,9 @@ struct assoc_listener;
 struct assoc_bind {
     const struct conf_stack *stack;
     const struct net_address *local, *remote;
-    const struct bind_info *info;
-    const struct stack_negotiated *negotiated; // called and calling selectors among them
+    const struct bind_info *info;              // NULL: it recovers an association, without a bind
+    const struct stack_negotiated *negotiated; // called and calling selectors, mode and protocol among them
+    enum rtse_dialogue dialogue;               // that it wants
 };
 struct assoc_listener_user {
     // Answer with assoc_accept or assoc_refuse, now or later. The pointers in b are valid until then.
@@ -96,6 +110,9 @@ struct assoc_listener_user {
     void (*caller_failed)(void *ctx, struct assoc *a, const struct assoc_failure *f);
     // accept(2) failed: the system's text. The listener goes on.
     void (*accept_failed)(void *ctx, const char *text);
+    // A caller wants to recover a lost association. Answer with assoc_accept, for the peer whose association it was, or
+    // assoc_refuse_recover, now or later. NULL: refused.
+    void (*recover_ind)(void *ctx, struct assoc *a, const struct assoc_bind *b, const struct rtse_session_id *session);
 };
 struct assoc_listener_options {
     unsigned max_unbound;             // callers that have not bound yet, in total; 0: 256
@@ -115,6 +132,7 @@ const char *assoc_listener_address(const struct assoc_listener *l); // "127.0.0.
 // for the answer and must live until `ended`.
 int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct assoc_user *user, void *ctx);
 void assoc_refuse(struct assoc *a, enum bind_error e);
+void assoc_refuse_recover(struct assoc *a, enum rtse_refuse reason); // RTSE_REFUSE_CANNOT_RECOVER, or busy
 
 // Whose bind is it? Decides by MTA name, password, `accept from`, and called selectors (see docs/interop.md); a bind
 // without credentials can only be that of a peer that allows it.
@@ -138,22 +156,38 @@ const char *assoc_local(const struct assoc *a); // "192.0.2.1:53412"
 const char *assoc_remote(const struct assoc *a);
 const char *assoc_stack_name(const struct assoc *a);
 const struct stack_negotiated *assoc_negotiated(const struct assoc *a);
+enum conf_protocol assoc_protocol(const struct assoc *a); // in which it was made, whatever the peer's block says
 uint64_t assoc_octets_in(const struct assoc *a);
 uint64_t assoc_octets_out(const struct assoc *a);
 
-// Only the initiator sends (monologue). See stack_rt_transfer_req and stack_transfer_data.
+// Who has the turn sends. See stack_rt_transfer_req, stack_rt_resume_req and stack_transfer_data.
 int assoc_send(struct assoc *a, uint64_t total, uint32_t timeout_ms);
+int assoc_send_resume(struct assoc *a, const struct rtse_recovery *old, uint64_t total, uint32_t timeout_ms);
 size_t assoc_send_room(const struct assoc *a);
 int assoc_send_data(struct assoc *a, struct bytes piece);
 int assoc_send_discard(struct assoc *a);
+int assoc_send_interrupt(struct assoc *a); // and it may be resumed
 
 int assoc_checkpoint_rsp(struct assoc *a, uint32_t serial);
 int assoc_receive_rsp(struct assoc *a);
 int assoc_receive_refuse(struct assoc *a, enum rtse_exception reason);
+// In resume_ind; see stack_resume_rsp.
+int assoc_resume_rsp(struct assoc *a, const struct rtse_recovery *state);
+int assoc_resume_refuse(struct assoc *a, enum rtse_no_resume why);
+// What to keep of the transfer under way, interrupted or cut off; also within `ended`. ERR_ABSENT: there is none.
+int assoc_recovery(const struct assoc *a, struct rtse_recovery *out);
+// The receiver's, as it will be once the open point `serial` is confirmed.
+int assoc_recovery_at(const struct assoc *a, uint32_t serial, struct rtse_recovery *out);
 void assoc_read_pause(struct assoc *a, bool pause); // back-pressure: stop reading from TCP
 
-// Orderly release by the initiator (unbind), or by the responder of an association that must end: abort with a
-// temporary problem. `ended(NULL)` follows, at the latest when the release timer (10 s) runs out.
+bool assoc_two_way(const struct assoc *a); // dialogue
+bool assoc_turn(const struct assoc *a);    // it is ours
+int assoc_turn_please(struct assoc *a, uint32_t priority);
+int assoc_turn_give(struct assoc *a);
+
+// Orderly release by the initiator (unbind), which first asks for the turn when it has it not; or by the responder of
+// an association that must end: abort with a temporary problem. `ended(NULL)` follows, at the latest when nothing came
+// from the peer for 10 s.
 void assoc_close(struct assoc *a);
 void assoc_abort(struct assoc *a, enum rtse_abort reason);
 // At the end of the program, when the loop runs no more: the connection is closed at once, `ended` is not called.

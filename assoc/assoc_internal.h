@@ -22,11 +22,14 @@ struct assoc {
     const struct conf_peer *peer;
     const struct conf_stack *stack_conf;
     bool initiator, open, closing;
+    bool recovering;   // it is the recovery of another, without a bind
+    bool release_next; // closing, and the turn is asked for
     struct tcp *tcp;
     struct stack *stack;
-    struct loop_timer *timer; // of the stack
-    struct loop_timer *reap;  // what ended is freed from the loop, never from within its own callback
-    bool over, failed;        // over: waits for reap; failed: failure says why
+    struct loop_timer *timer;    // of the stack
+    struct loop_timer *reap;     // what ended is freed from the loop, never from within its own callback
+    struct loop_timer *patience; // with release_next: the turn does not come
+    bool over, failed;           // over: waits for reap; failed: failure says why
     struct assoc_failure failure;
     enum assoc_step step; // the one under way
     struct net_address local, remote;
@@ -34,9 +37,12 @@ struct assoc {
     uint64_t in, out; // octets on TCP
     struct arena arena;
     struct assoc_watch *watch; // for a trace of its peer, else NULL
+    enum conf_protocol protocol;
+    struct rtse_recovery *kept; // of a transfer that was cut off, once the stack is gone; NULL: none
 
     // a call
     struct assoc_call_options options;
+    struct rtse_session_id lost; // recovering
     struct resolver_query *query;
     size_t endpoint; // of the peer, being resolved
     struct net_address *resolved;
@@ -63,11 +69,16 @@ void assoc_failure_set(struct assoc *a, struct assoc_failure *f, enum assoc_step
 void assoc_drop_connection(struct assoc *a);
 void assoc_free(struct assoc *a);
 bool assoc_bind_wrapped(const struct assoc *a); // as the bind of remote operations; in X.410 mode it stands bare
+enum conf_protocol assoc_protocol_of(const struct stack_negotiated *n);
+static inline uint32_t assoc_no_progress_ms(const struct conf_peer *p) {
+    return p->no_progress_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)p->no_progress_ms;
+}
 void assoc_step_done(struct assoc *a, enum assoc_step s, const char *detail);
 
 // call.c
 void call_connected(struct assoc *a);
 void call_opened(struct assoc *a, const struct stack_open_result *r);
+void call_not_recovered(struct assoc_failure *f);    // f says what came instead
 bool call_refused_bare(struct assoc *a, int reason); // X.410 mode: false when it is no word on the bind
 bool call_try_next(struct assoc *a);                 // false: nothing is left to try
 // listen.c

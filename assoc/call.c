@@ -32,6 +32,21 @@ static bool source_of(const struct conf_stack *s, struct net_address *out) {
     return !net_address_is_any(out);
 }
 
+// Where the lost association was goes first: what is to be recovered is surely kept there.
+static void prefer_lost(struct assoc *a) {
+    const struct assoc_call_options *o = &a->options;
+    char text[NET_ADDRESS_TEXT];
+    for (size_t k = 0; k < a->n_attempts; k++) {
+        struct attempt t = a->attempts[k];
+        if (strcmp(net_address_text(&t.remote, text), o->recover_remote) != 0 ||
+            (o->recover_stack != NULL && strcmp(t.stack->name, o->recover_stack) != 0))
+            continue;
+        memmove(a->attempts + 1, a->attempts, k * sizeof t);
+        a->attempts[0] = t;
+        return;
+    }
+}
+
 static int make_attempts(struct assoc *a) {
     a->attempts = mem_calloc(a->peer->n_via * a->n_resolved, sizeof *a->attempts);
     if (a->attempts == NULL)
@@ -44,6 +59,8 @@ static int make_attempts(struct assoc *a) {
             if (!t->has_source || t->source.sa.sa_family == t->remote.sa.sa_family)
                 a->n_attempts++;
         }
+    if (a->options.recover_remote != NULL)
+        prefer_lost(a);
     return ERR_OK;
 }
 
@@ -99,6 +116,16 @@ static void resolve_next(struct assoc *a) {
         fail(a, ASSOC_RESOLVE, "memory is short", "");
 }
 
+// Memory short: the addresses are tried in their order.
+static void keep_lost(struct assoc *a) {
+    struct assoc_call_options *o = &a->options;
+    a->recovering = true;
+    a->lost = *o->recover;
+    o->recover = NULL;
+    o->recover_stack = o->recover_stack == NULL ? NULL : arena_strdup(&a->arena, o->recover_stack);
+    o->recover_remote = o->recover_remote == NULL ? NULL : arena_strdup(&a->arena, o->recover_remote);
+}
+
 struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, const struct assoc_call_options *o,
                          const struct assoc_user *user, void *ctx) {
     struct assoc *a = assoc_new(env);
@@ -110,6 +137,8 @@ struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, co
     a->ctx = ctx;
     if (o != NULL)
         a->options = *o;
+    if (a->options.recover != NULL)
+        keep_lost(a);
     if (a->options.connect_timeout_ms == 0)
         a->options.connect_timeout_ms = CONNECT_MS;
     resolve_next(a);
@@ -162,7 +191,7 @@ static void stack_params_of(const struct assoc *a, struct stack_params *p) {
     }
     if (a->peer->dialogue == CONF_TWO_WAY_ALTERNATE)
         p->dialogue = RTSE_TWO_WAY_ALTERNATE;
-    p->no_progress_ms = a->peer->no_progress_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)a->peer->no_progress_ms;
+    p->no_progress_ms = assoc_no_progress_ms(a->peer);
     p->checkpoint = a->peer->checkpoint_k;
     p->window = a->peer->window;
     p->open_timeout_ms = OPEN_MS;
@@ -184,10 +213,12 @@ void call_connected(struct assoc *a) {
                                   .name = bytes_str(us->name),
                                   .password = us->n_passwords > 0 ? us->passwords[0].secret : bytes_of("", 0)};
     stack_params_of(a, &p);
-    int r = bind_argument_encode(&argument, &info, p.mode == RTSE_NORMAL);
+    int r = a->recovering ? ERR_OK : bind_argument_encode(&argument, &info, p.mode == RTSE_NORMAL);
     if (r == ERR_OK)
         r = assoc_start_stack(a, &p);
-    if (r == ERR_OK)
+    if (r == ERR_OK && a->recovering)
+        r = stack_rt_recover_req(a->stack, loop_now_ms(a->env->loop), &a->lost);
+    else if (r == ERR_OK)
         r = stack_rt_open_req(a->stack, loop_now_ms(a->env->loop), buf_bytes(&argument));
     buf_free(&argument);
     if (r != ERR_OK)
@@ -242,7 +273,9 @@ static void bind_refused(struct assoc *a, int error) {
     assoc_failure_set(a, &f, ASSOC_BIND, true, text,
                       error == BIND_AUTHENTICATION_ERROR ? authentication
                       : error == BIND_BUSY ? "the peer's limit of associations is reached, or it is short of room"
-                                           : "");
+                      : error == BIND_UNACCEPTABLE_DIALOGUE_MODE
+                          ? "it takes the other dialogue only: `dialogue` in its block"
+                          : "");
     f.bind_error = error;
     f.reason = error;
     assoc_over(a, &f);
@@ -258,11 +291,28 @@ bool call_refused_bare(struct assoc *a, int reason) {
     }
 }
 
+void call_not_recovered(struct assoc_failure *f) {
+    f->recover_refused = true;
+    snprintf(f->cause, sizeof f->cause, "it keeps nothing of the association that was to be recovered");
+}
+
+static void opened(struct assoc *a) {
+    a->open = true;
+    a->protocol = assoc_protocol_of(stack_negotiated(a->stack));
+    if (a->user->open != NULL)
+        a->user->open(a->ctx);
+}
+
 void call_opened(struct assoc *a, const struct stack_open_result *r) {
     struct bind_info info = {.form = BIND_NONE};
     struct p1_fault fault = {""};
     struct assoc_failure f;
     int error = -1;
+    if (a->recovering) {
+        assoc_step_done(a, ASSOC_BIND, "none: the association that was lost is recovered");
+        opened(a);
+        return;
+    }
     if (bind_result_decode(&a->arena, r->user_data, assoc_bind_wrapped(a), &info, &error, &fault) != ERR_OK) {
         assoc_failure_set(a, &f, ASSOC_BIND, true, fault.text[0] ? fault.text : "the peer's bind result cannot be read",
                           "");
@@ -287,7 +337,5 @@ void call_opened(struct assoc *a, const struct stack_open_result *r) {
         snprintf(detail, sizeof detail, "accepted by \"%.*s\" (password as %s)", (int)info.name.n,
                  (const char *)info.name.p, bind_form_name(info.form));
     assoc_step_done(a, ASSOC_BIND, detail);
-    a->open = true;
-    if (a->user->open != NULL)
-        a->user->open(a->ctx);
+    opened(a);
 }

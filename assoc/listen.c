@@ -57,14 +57,34 @@ enum stack_answer answer_address(struct assoc *a, enum stack_layer layer, const 
     return fits ? STACK_ACCEPT : STACK_UNKNOWN;
 }
 
+static void indicate(struct assoc *a, const struct stack_open *open) {
+    const struct assoc_listener_user *u = a->listener->user;
+    struct assoc_bind b = {.stack = a->stack_conf,
+                           .local = &a->local,
+                           .remote = &a->remote,
+                           .info = open->recover == NULL ? &a->info : NULL,
+                           .negotiated = open->so_far,
+                           .dialogue = open->dialogue};
+    a->step = ASSOC_BIND;
+    a->indicated = true;
+    a->protocol = assoc_protocol_of(open->so_far);
+    if (open->recover == NULL)
+        u->bind_ind(a->listener->ctx, a, &b);
+    else if (u->recover_ind != NULL)
+        u->recover_ind(a->listener->ctx, a, &b, open->recover);
+    else
+        assoc_refuse_recover(a, RTSE_REFUSE_CANNOT_RECOVER);
+}
+
 void answer_open_ind(struct assoc *a, const struct stack_open *open) {
     struct p1_fault fault = {""};
-    if (open->recover != NULL) { // nothing is kept here of associations that were lost
-        stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_CANNOT_RECOVER);
-        return;
-    }
     if (a->listener == NULL) { // no longer listening
         stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_BUSY);
+        return;
+    }
+    if (open->recover != NULL) {
+        a->recovering = true;
+        indicate(a, open);
         return;
     }
     struct bytes copy = arena_bytes(&a->arena, open->user_data);
@@ -76,10 +96,7 @@ void answer_open_ind(struct assoc *a, const struct stack_open *open) {
         stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_VALIDATION_FAILURE);
         return;
     }
-    a->step = ASSOC_BIND;
-    a->indicated = true;
-    struct assoc_bind b = {a->stack_conf, &a->local, &a->remote, &a->info, open->so_far};
-    a->listener->user->bind_ind(a->listener->ctx, a, &b);
+    indicate(a, open);
 }
 
 int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct assoc_user *user, void *ctx) {
@@ -97,8 +114,8 @@ int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct ass
     a->peer = peer;
     a->open = true;
     a->step = ASSOC_OPEN;
-    int r = bind_result_encode(&result, &info, assoc_bind_wrapped(a));
-    stack_rt_open_limit(a->stack, peer->checkpoint_k, peer->window);
+    int r = a->recovering ? ERR_OK : bind_result_encode(&result, &info, assoc_bind_wrapped(a));
+    stack_rt_open_limit(a->stack, peer->checkpoint_k, peer->window, assoc_no_progress_ms(peer));
     if (r == ERR_OK)
         r = stack_rt_open_rsp(a->stack, loop_now_ms(a->env->loop), buf_bytes(&result));
     buf_free(&result);
@@ -127,6 +144,11 @@ void assoc_refuse(struct assoc *a, enum bind_error e) {
     else
         stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_BUSY);
     buf_free(&error);
+}
+
+void assoc_refuse_recover(struct assoc *a, enum rtse_refuse reason) {
+    a->indicated = false;
+    stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, reason);
 }
 
 static bool too_many(struct assoc_listener *l, const struct net_address *from) {

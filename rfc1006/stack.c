@@ -480,7 +480,8 @@ static struct acse_associate response_of(struct stack *s) {
     return as;
 }
 
-void stack_rt_open_limit(struct stack *s, uint32_t checkpoint, uint32_t window) {
+void stack_rt_open_limit(struct stack *s, uint32_t checkpoint, uint32_t window, uint32_t no_progress_ms) {
+    s->rtse.params.no_progress_ms = no_progress_ms;
     s->rtse.params.checkpoint = checkpoint;
     s->rtse.params.window = window;
 }

@@ -125,8 +125,9 @@ const struct stack_negotiated *stack_negotiated(const struct stack *s);
 int stack_rt_open_req(struct stack *s, uint64_t now_ms, struct bytes user_data);
 // In its place: recover an association that was lost, to resume its transfer with stack_rt_resume_req.
 int stack_rt_recover_req(struct stack *s, uint64_t now_ms, const struct rtse_session_id *session);
-// Responder, before the answer: takes at most these instead of what the params say, now that the caller is known.
-void stack_rt_open_limit(struct stack *s, uint32_t checkpoint, uint32_t window);
+// Responder, before the answer: takes at most these, and this no_progress_ms, instead of what the params say, now that
+// the caller is known.
+void stack_rt_open_limit(struct stack *s, uint32_t checkpoint, uint32_t window, uint32_t no_progress_ms);
 int stack_rt_open_rsp(struct stack *s, uint64_t now_ms, struct bytes user_data); // [17]
 // Normal mode: refuse with user data ([18], a bind error), or with a reason when user_data.p is NULL. X.410 mode: the
 // reason alone is sent; RTSE_REFUSE_NONE there means a validation failure.
