@@ -244,7 +244,7 @@ static int indicate_p_abort(void *ctx, void *v) {
 }
 
 #define ROW(s, e, a, n)                                                                                                \
-    { s, e, NULL, a, n, "inferred from the service of X.217" }
+    { s, e, NULL, a, n, "X.227 annex A, as ISODE++ has it" }
 #define ABORTS(s)                                                                                                      \
     ROW(s, A_ABORT_REQ, send_abrt, STA0), ROW(s, ABRT, indicate_abort, STA0), ROW(s, P_P_ABORT, indicate_p_abort, STA0)
 static const struct fsm_row rows[] = {
