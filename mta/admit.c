@@ -14,7 +14,7 @@
 
 enum {
     DUPLICATE_WINDOW_MS = 7 * 24 * 3600 * 1000,
-    WITHIN_DOMAIN_MAX = 16 // MTAs of one domain on a way that P1 of 1984 is a part of
+    WITHIN_DOMAIN_MAX = 32 // elements of one domain in a row: an MTA of 1984 adds one, or two
 };
 
 struct admitting {

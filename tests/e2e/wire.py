@@ -3,6 +3,7 @@
 
 The forms are those of an independent MTA in 1988 normal mode, as recorded in tests/data/p1-88-normal.pcap."""
 import socket
+import struct
 import threading
 import time
 
@@ -74,8 +75,12 @@ class Hung(Exception):
 
 
 class Caller:
-    def __init__(self, mta, name, password, source=None, tsel=None):
-        self.mta, self.name, self.password = mta, name, password
+    # What peers write in more than one way.
+    password_tag, reference_tag, when = 0x04, 0x14, b"261120100000Z"
+
+    def __init__(self, mta, name, password, source=None, tsel=None, protocol=None):
+        """protocol: of X.410 mode, as it stands in RTORQ (12: P1 of 1988, 1: of 1984); None: normal mode."""
+        self.mta, self.name, self.password, self.protocol = mta, name, password, protocol
         self.tsel = mta.tsel if tsel is None else tsel
         self.socket = socket.socket()
         self.socket.settimeout(30 * SLOW)
@@ -136,7 +141,11 @@ class Caller:
 
     def bind_octets(self, checkpoint=0):
         argument = der(0x05) if self.name is None else \
-            der(0xA1, der(0x80, self.name.encode()), der(0xA1, der(0x04, self.password.encode())))
+            der(0xA1, der(0x80, self.name.encode()), der(0xA1, der(self.password_tag, self.password.encode())))
+        if self.protocol is not None:
+            rtorq = der(0xA1, der(0x80, bytes([checkpoint])), der(0x82, b"\0"), der(0xA3, der(0xA0, argument)),
+                        der(0x84, self.protocol))
+            return self.connect_octets(der(0x31, der(0xA0, der(0x80, b"\0")), rtorq))
         bind = der(0xB0, argument)
         rtorq = der(0xB0, der(0x80, bytes([checkpoint])), der(0x82, b"\0"), der(0xA3, der(0xA0, bind)))
         aarq = der(0x60, der(0xA1, der(0x06, MTS_TRANSFER)),
@@ -145,9 +154,12 @@ class Caller:
                     for i, syntax in ((1, ACSE), (3, RTSE_SYNTAX), (5, MTSE))]
         cp = der(0x31, der(0xA0, der(0x80, b"\x01")),
                  der(0xA2, der(0xA4, *contexts), der(0x61, der(0x30, der(0x02, b"\x01"), der(0xA0, aarq)))))
-        reference = spdu(1, spdu(10, der(0x14, b"e2e")), spdu(11, der(0x17, b"261120100000Z")))
+        return self.connect_octets(cp)
+
+    def connect_octets(self, user_data):
+        reference = spdu(1, spdu(10, der(self.reference_tag, b"e2e")), spdu(11, der(0x17, self.when)))
         item = spdu(5, spdu(0x13, b"\0"), spdu(0x16, b"\x02"), spdu(0x1A, b"\0"))
-        return dt(spdu(13, reference, item, spdu(20, b"\x02\x49"), spdu(0xC1, cp)))
+        return dt(spdu(13, reference, item, spdu(20, b"\x02\x49"), spdu(0xC1, user_data)))
 
     def bind(self, checkpoint=0):
         self.send(self.bind_octets(checkpoint))
@@ -164,8 +176,9 @@ class Caller:
         self.activity += 1
         return dt(b"\x01\0" + spdu(45, spdu(0x29, der(0x02, bytes([self.activity])))))
 
-    @staticmethod
-    def data_octets(apdu):
+    def data_octets(self, apdu):
+        if self.protocol is not None:
+            return dt(b"\x01\0\x01\0" + apdu)
         external = der(0x28, der(0x02, b"\x05"), der(0xA0, apdu))
         return dt(b"\x01\0\x01\0" + der(0x61, der(0x30, der(0x02, b"\x03"), der(0xA0, der(0x04, external)))))
 
@@ -184,6 +197,53 @@ class Caller:
                 return False
             if t[3:4] in (b"\x19", b"\x15"):
                 raise Hung()
+
+
+# ---- what was recorded ----
+
+def recorded(path):
+    """The octets of each direction of a capture with one connection, caller's first. For captures on Ethernet without
+    loss."""
+    with open(path, "rb") as f:
+        data = f.read()
+    order = "<" if data[0] in (0xD4, 0x4D) else ">"
+    at, streams, caller = 24, {}, None
+    while at < len(data):
+        n = struct.unpack(order + "I", data[at + 8:at + 12])[0]
+        ip, at = data[at + 16 + 14:at + 16 + n], at + 16 + n
+        tcp = ip[(ip[0] & 15) * 4:int.from_bytes(ip[2:4], "big")]
+        port, seq, payload = tcp[:2], int.from_bytes(tcp[4:8], "big"), tcp[(tcp[12] >> 4) * 4:]
+        caller = caller or port
+        if payload:
+            streams.setdefault(port, {})[seq] = payload
+    ours = b"".join(p for _, p in sorted(streams.pop(caller).items()))
+    return ours, b"".join(p for _, p in sorted(next(iter(streams.values())).items()))
+
+
+def tpkts(octets):
+    while octets:
+        n = int.from_bytes(octets[2:4], "big")
+        yield octets[:n]
+        octets = octets[n:]
+
+
+class Recorder:
+    """For the `watch` of a Proxy: the APDUs that pass upwards in X.410 mode, where each TSDU of data is a slice."""
+
+    def __init__(self):
+        self.apdus, self.tsdu, self.octets = [], b"", b""
+
+    def __call__(self, direction, tpkt):
+        if direction == "up" and tpkt[5:6] == b"\xf0":
+            self.tsdu += tpkt[7:]
+            if tpkt[6] & 0x80:
+                if self.tsdu[:4] == b"\x01\0\x01\0":
+                    self.octets += self.tsdu[4:]
+                elif self.tsdu[2:3] == b"\x29":  # ACTIVITY END
+                    self.apdus.append(self.octets)
+                    self.octets = b""
+                self.tsdu = b""
+        return True
 
 
 # ---- a proxy ----
