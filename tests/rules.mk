@@ -46,9 +46,10 @@ check-now: tests
 #   sanitize      unit tests, and daemons end to end, with AddressSanitizer and UndefinedBehaviorSanitizer
 #   crash         kill -9 in the middle of transfers, 10 rounds
 #   differential  codecs against Erlang's, 100 values of each type
+#   property      two stacks on a link that delays, splits, merges and cuts: 10,000 seeds
 #   fuzz          each fuzz target 60 s, or COUNT
 #   release       the release archive: reproducible, and built and tested without asn1c
-TIERS := sanitize crash differential fuzz release
+TIERS := sanitize crash differential property fuzz release
 TIER ?= $(TIERS)
 ifneq ($(filter-out $(TIERS),$(TIER)),)
 $(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
@@ -58,6 +59,7 @@ RUN_sanitize = $(TEST_BINS:$(BUILD)/%=$(SANITIZED)/%) \
 	'env BUILD=$(SANITIZED) E2E_SLOW=2 E2E_NO_MEMORY=1 python3 tests/e2e/run.py --count $(or $(COUNT),3)'
 RUN_crash = 'python3 tests/e2e/run.py --count $(or $(COUNT),10) crash'
 RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-erlang.sh codecs $(or $(COUNT),100)'
+RUN_property = 'env X400D_LINK_SEEDS=$(or $(COUNT),10000) $(BUILD)/tests/rfc1006_stack_link_test'
 RUN_fuzz = '$(MAKE) --no-print-directory fuzz SECONDS=$(or $(COUNT),60)'
 RUN_release = tests/release.sh
 
