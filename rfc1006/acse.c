@@ -136,6 +136,7 @@ static void provider_abort(struct acse *a, const char *what) {
     presentation_u_abort_req(a->presentation, a->context, err == ERR_OK ? &b : NULL);
     buf_free(&b);
     stack_failure_set(&f, STACK_ASSOCIATION, false, -1, "association: protocol error of the peer, %s", what);
+    f.how = STACK_BROKEN;
     a->up->abort_ind(a->user, &f, bytes_of(NULL, 0));
 }
 
@@ -176,7 +177,7 @@ static int reject_version(void *ctx, void *v) {
     if (send_aare(a, &(struct arg){.associate = &as, .info = &none}) < 0)
         presentation_u_abort_req(a->presentation, a->context, NULL);
     buf_free(&none);
-    stack_failure_set(&f, STACK_ASSOCIATION, false, as.source * 10 + as.diagnostic, "association: refused, %s",
+    stack_failure_set(&f, STACK_ASSOCIATION, false, as.source * 100 + as.diagnostic, "association: refused, %s",
                       acse_diagnostic_text(as.source, as.diagnostic));
     a->up->abort_ind(a->user, &f, bytes_of(NULL, 0));
     return ERR_OK;
@@ -194,7 +195,7 @@ static int confirm_associate(void *ctx, void *v) {
                                 .source = arg->apdu->source,
                                 .diagnostic = arg->apdu->diagnostic};
     if (as.result != ACSE_ACCEPTED)
-        stack_failure_set(&as.failure, STACK_ASSOCIATION, true, as.source * 10 + as.diagnostic,
+        stack_failure_set(&as.failure, STACK_ASSOCIATION, true, as.source * 100 + as.diagnostic,
                           "association: AARE, %s by the peer's %s, diagnostic %d (%s)",
                           as.result == ACSE_REJECTED_TRANSIENT ? "rejected for now" : "rejected",
                           as.source == ACSE_SERVICE_USER ? "user" : "provider", as.diagnostic,
@@ -233,6 +234,7 @@ static int indicate_abort(void *ctx, void *v) {
     bool provider = arg->apdu != NULL && arg->apdu->abort_source == 1;
     stack_failure_set(&f, STACK_ASSOCIATION, true, provider, "association: aborted by the peer's %s",
                       provider ? "provider (it saw a protocol error)" : "user");
+    f.how = STACK_ABORTED;
     a->up->abort_ind(a->user, &f, arg->apdu != NULL ? arg->apdu->user_information : bytes_of(NULL, 0));
     return ERR_OK;
 }

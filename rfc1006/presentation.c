@@ -213,6 +213,7 @@ void presentation_fault(struct presentation *p, int reason, int event, const cha
         session_u_abort_req(p->session, NULL);
     buf_free(&b);
     stack_failure_set(&f, STACK_PRESENTATION, false, reason, "presentation: protocol error of the peer, %s", what);
+    f.how = STACK_BROKEN;
     p->acse->p_abort_ind(p->acse_user, &f);
 }
 

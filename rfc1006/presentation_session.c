@@ -62,10 +62,12 @@ static void on_u_abort_ind(void *user, struct bytes ud) {
         kind = PRESENTATION_ARU; // an abort is an abort, whatever its words
         ppdu.user_data = bytes_of(NULL, 0);
     }
-    if (kind == PRESENTATION_ARP)
+    if (kind == PRESENTATION_ARP) {
         stack_failure_set(&f, STACK_PRESENTATION, true, ppdu.provider_reason,
                           "presentation: aborted by the peer's provider, reason %d (%s)", ppdu.provider_reason,
                           presentation_abort_text(ppdu.provider_reason));
+        f.how = STACK_ABORTED;
+    }
     fsm_step(&p->fsm, kind == PRESENTATION_ARP ? ARP : ARU, &(struct presentation_arg){.ppdu = &ppdu, .failure = &f});
 }
 
@@ -76,6 +78,11 @@ static void on_p_abort_ind(void *user, const struct session_p_abort *s) {
                 s->reason == SESSION_ABORT_TRANSPORT;
     stack_failure_set(&f, s->reason == SESSION_ABORT_TRANSPORT ? STACK_TRANSPORT : STACK_SESSION, peer, -1, "%s",
                       s->text);
+    f.how = s->reason == SESSION_ABORT_TIMEOUT          ? STACK_SILENT
+            : s->reason == SESSION_ABORT_PROTOCOL_ERROR ? STACK_BROKEN
+            : s->reason == SESSION_ABORT_TRANSPORT      ? STACK_CLOSED
+            : s->reason == SESSION_ABORT_RESTRICTION    ? STACK_FAILED
+                                                        : STACK_ABORTED;
     fsm_step(&p->fsm, S_P_ABORT, &(struct presentation_arg){.failure = &f});
 }
 

@@ -46,6 +46,7 @@ void rtse_fault(struct rtse *r, int reason, bool local, const char *fmt, ...) {
     rtse_send_rtab(r, reason);
     stack_failure_set(&f, STACK_RTSE, false, reason, "rtse: %s%s", local ? "" : "protocol error of the peer, ", what);
     f.local_fault = local;
+    f.how = local ? STACK_FAILED : STACK_BROKEN;
     rtse_ended(r, &f);
 }
 
@@ -67,6 +68,7 @@ static bool read_rtab(struct rtse *r, struct bytes octets, struct stack_failure 
         return false;
     stack_failure_set(f, STACK_RTSE, true, rtab.reason, "rtse: RTAB, reason %d (%s)", rtab.reason,
                       rtse_abort_text(rtab.reason));
+    f->how = STACK_ABORTED;
     f->cause = ""; // those known are of RTORJ
     return rtab.reason == RTSE_ABORT_TRANSFER_COMPLETED;
 }

@@ -158,6 +158,8 @@ static void on_t_disconnect_ind(void *user, const struct tp0_disconnect *d) {
     struct stack *s = user;
     if (!s->transport_failed) { // stack_transport_closed said more
         stack_failure_set(&s->failure, STACK_TRANSPORT, d->by_peer, d->reason, "%s", d->text);
+        if (!d->by_peer)
+            s->failure.how = d->reason == TP0_REASON_NORMAL ? STACK_SILENT : STACK_BROKEN;
         s->transport_failed = true;
     }
     session_tp0_user.disconnect_ind(&s->session, d);
@@ -378,6 +380,7 @@ void stack_transport_closed(struct stack *s, uint64_t now_ms, const char *why) {
     if (!s->transport_failed) {
         stack_failure_set(&s->failure, STACK_NETWORK, true, -1, "network: %s",
                           why != NULL ? why : "closed by the peer");
+        s->failure.how = STACK_CLOSED;
         if (!s->open)
             s->failure.cause =
                 "the peer hung up before the association was open: does it accept calls from our address?";

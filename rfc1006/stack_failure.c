@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-// What an operator would look at first. Reasons are those of DR, REFUSE, CPR, AARE diagnostics (source in the tens) and
+// What an operator would look at first. Reasons are those of DR, REFUSE, CPR, AARE diagnostics and
 // RTORJ.
 static const struct {
     enum stack_layer layer;
@@ -24,7 +24,7 @@ static const struct {
     {STACK_PRESENTATION, 1, "the peer is overloaded: try later"},
     {STACK_PRESENTATION, 3, "the called P-selector is not configured at the peer"},
     {STACK_PRESENTATION, 7, "nothing answers to the called P-selector at the peer now"},
-    {STACK_ASSOCIATION, 12,
+    {STACK_ASSOCIATION, 102,
      "the peer expects another application context: is it configured for another mode or service?"},
     {STACK_RTSE, 0, "the peer has as many associations as it wants: try later"},
     {STACK_RTSE, 2, "the peer does not know us: check names, passwords and calling selectors on both sides"},
@@ -35,6 +35,7 @@ void stack_failure_set(struct stack_failure *f, enum stack_layer layer, bool by_
                        ...) {
     va_list ap;
     *f = (struct stack_failure){.layer = layer, .by_peer = by_peer, .reason = reason, .cause = ""};
+    f->how = by_peer && reason >= 0 ? STACK_REFUSED : STACK_FAILED;
     va_start(ap, fmt);
     vsnprintf(f->text, sizeof f->text, fmt, ap);
     va_end(ap);
