@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "assoc/assoc.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,8 +11,8 @@
 enum { PATIENCE_MS = 10000 }; // of a close that waits for the turn
 
 const char *assoc_step_text(enum assoc_step s) {
-    static const char *const names[] = {"resolve",      "connect",     "transport", "session",
-                                        "presentation", "association", "bind",      "open association"};
+    static const char *const names[] = {"resolve",     "connect", "transport", "session",         "presentation",
+                                        "association", "rtse",    "bind",      "open association"};
     return names[s];
 }
 
@@ -151,6 +150,10 @@ static void on_connected(void *user) {
 
 static void on_input(void *user, struct bytes octets) {
     struct assoc *a = user;
+    while (a->n_first < sizeof a->first && a->in + octets.n > a->n_first && a->in <= a->n_first) {
+        a->first[a->n_first] = octets.p[a->n_first - a->in];
+        a->n_first++;
+    }
     a->in += octets.n;
     if (a->release_next)
         loop_timer_in(a->patience, PATIENCE_MS);
@@ -170,18 +173,6 @@ static void on_writable(void *user) {
     assoc_pump(a);
 }
 
-static const char *connect_cause(int err) {
-    switch (err) {
-    case 0: return "";
-    case ECONNREFUSED: return "nothing listens there, a packet filter, or a wrong address or port";
-    case ECONNRESET: return "what listens there drops calls from our address at once, or a packet filter does";
-    case ETIMEDOUT: return "a packet filter drops the call, the machine is down, or the address is wrong";
-    case ENETUNREACH:
-    case EHOSTUNREACH: return "there is no route to that address, or the machine is down";
-    default: return "the network, a packet filter, or a wrong address or port";
-    }
-}
-
 static void on_tcp_closed(void *user, int err, const char *error) {
     struct assoc *a = user;
     if (a->stack != NULL && !stack_closed(a->stack)) {
@@ -191,8 +182,9 @@ static void on_tcp_closed(void *user, int err, const char *error) {
     }
     if (a->step == ASSOC_CONNECT) {
         struct assoc_failure f;
-        assoc_failure_set(a, &f, ASSOC_CONNECT, false, error == NULL ? "the connection was closed" : error,
-                          connect_cause(err));
+        assoc_failure_set(a, &f, ASSOC_CONNECT, false, error == NULL ? "the connection was closed" : error, "");
+        f.reason = err;
+        assoc_explain(a, &f);
         assoc_over(a, &f);
         return;
     }
@@ -215,8 +207,8 @@ static enum assoc_step step_of_layer(const struct assoc *a, enum stack_layer lay
     case STACK_TRANSPORT: return ASSOC_TRANSPORT;
     case STACK_SESSION: return ASSOC_SESSION;
     case STACK_PRESENTATION: return ASSOC_PRESENTATION;
-    case STACK_ASSOCIATION:
-    case STACK_RTSE: return ASSOC_ASSOCIATION;
+    case STACK_ASSOCIATION: return ASSOC_ASSOCIATION;
+    case STACK_RTSE: return ASSOC_RTSE;
     default: return a->step; // the network: wherever we were
     }
 }
@@ -224,8 +216,9 @@ static enum assoc_step step_of_layer(const struct assoc *a, enum stack_layer lay
 static void failure_of_stack(struct assoc *a, const struct stack_failure *s, struct assoc_failure *f) {
     assoc_failure_set(a, f, a->open ? ASSOC_OPEN : step_of_layer(a, s->layer), s->by_peer, s->text, s->cause);
     f->reason = s->reason;
-    if (f->cause[0] == 0 && a->initiator && a->step == ASSOC_TRANSPORT && strncmp(s->text, "tpkt", 4) == 0)
-        snprintf(f->cause, sizeof f->cause, "another protocol than RFC 1006 answers there: check address and port");
+    f->how = s->how;
+    if (!s->local_fault)
+        assoc_explain(a, f);
 }
 
 static enum stack_answer on_address(void *user, enum stack_layer layer, const struct stack_address *called,
@@ -234,37 +227,10 @@ static enum stack_answer on_address(void *user, enum stack_layer layer, const st
     return answer_address(user, layer, called);
 }
 
-static void describe_layer(enum stack_layer layer, const struct stack_negotiated *n, char *out, size_t size) {
-    size_t at = 0;
-    switch (layer) {
-    case STACK_TRANSPORT: snprintf(out, size, "class 0, TPDU size %u", n->transport.tpdu_size); break;
-    case STACK_SESSION:
-        snprintf(out, size, "version %u, functional units 0x%04x", n->session.version, n->session.functional_units);
-        break;
-    case STACK_PRESENTATION:
-        out[0] = 0;
-        for (size_t k = 0; k < n->presentation.n_contexts && at < size; k++)
-            at += (size_t)snprintf(out + at, size - at, "%s%d %s%s", k ? ", " : "contexts ",
-                                   n->presentation.contexts[k].id, n->presentation.contexts[k].abstract_syntax,
-                                   n->presentation.contexts[k].accepted ? "" : " (rejected)");
-        break;
-    case STACK_ASSOCIATION:
-        if (n->rtse.mode == RTSE_X410)
-            snprintf(out, size, "X.410 mode, application protocol %d", n->rtse.protocol);
-        else
-            snprintf(out, size, "application context %s", n->association.application_context);
-        break;
-    default:
-        snprintf(out, size, "checkpoint %u K, window %u, %s", n->rtse.checkpoint, n->rtse.window,
-                 n->rtse.dialogue == RTSE_MONOLOGUE ? "monologue" : "two-way alternate");
-    }
-}
-
 static void on_layer_up(void *user, enum stack_layer layer, const struct stack_negotiated *n) {
     struct assoc *a = user;
-    char detail[ASSOC_TEXT];
-    describe_layer(layer, n, detail, sizeof detail);
-    assoc_step_done(a, step_of_layer(a, layer), detail);
+    if (n->rtse.mode == RTSE_NORMAL || (layer != STACK_PRESENTATION && layer != STACK_ASSOCIATION))
+        assoc_step_done(a, step_of_layer(a, layer), "");
 }
 
 static void on_open_ind(void *user, const struct stack_open *open) {

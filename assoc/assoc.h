@@ -21,29 +21,33 @@ enum assoc_step {
     ASSOC_TRANSPORT,
     ASSOC_SESSION,
     ASSOC_PRESENTATION,
-    ASSOC_ASSOCIATION, // ACSE and RT-OPEN
+    ASSOC_ASSOCIATION, // ACSE
+    ASSOC_RTSE,        // RT-OPEN
     ASSOC_BIND,
     ASSOC_OPEN // the bind was done: failures from here on are of an open association
 };
 const char *assoc_step_text(enum assoc_step s); // "resolve", "connect", ...
 
-enum { ASSOC_TEXT = 320 };
+enum { ASSOC_TEXT = 320, ASSOC_CAUSE = 768 };
 
 struct assoc_failure {
     enum assoc_step step;
-    bool by_peer;         // the peer refused or aborted; else we or the network did
-    int bind_error;       // enum bind_error of a refused bind, else -1
-    int reason;           // the layer's own code, -1: none
+    bool by_peer;   // the peer refused or aborted; else we or the network did
+    int bind_error; // enum bind_error of a refused bind, else -1
+    enum stack_how how;
+    int reason;           // the layer's own code, of ASSOC_CONNECT errno; -1: none
     bool recover_refused; // a call with `recover`: the peer was there and does not recover
     char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT]; // "" when not known
     char text[ASSOC_TEXT];                                  // what happened, with the standard's or the system's reason
-    char cause[ASSOC_TEXT]; // the likely cause and what to do, "" when there is nothing to say
+    char cause[ASSOC_CAUSE]; // the likely cause, what is configured and what to do; "" when there is nothing to say
 };
 
 struct assoc;
 
 struct assoc_user {
-    // A step was passed; detail says what was negotiated ("TPDU size 65531", "contexts 1 3 5"). NULL: not wanted.
+    // A step was passed. What was negotiated is in assoc_negotiated and assoc_bind_info; detail says the rest of
+    // resolve and connect, else it is "". In X.410 mode there is no step of presentation and association. NULL: not
+    // wanted.
     void (*step)(void *ctx, enum assoc_step s, uint64_t at_ms, const char *detail);
     void (*open)(void *ctx); // callers only: the bind was accepted
     // NULL: released in order, or closed by assoc_close / assoc_abort.
@@ -157,6 +161,9 @@ const char *assoc_remote(const struct assoc *a);
 const char *assoc_stack_name(const struct assoc *a);
 const struct stack_negotiated *assoc_negotiated(const struct assoc *a);
 enum conf_protocol assoc_protocol(const struct assoc *a); // in which it was made, whatever the peer's block says
+const struct bind_info *assoc_bind_info(const struct assoc *a); // what the other side showed
+// Fills the cause of a failure of a call by its step, how and reason.
+void assoc_explain(const struct assoc *a, struct assoc_failure *f);
 uint64_t assoc_octets_in(const struct assoc *a);
 uint64_t assoc_octets_out(const struct assoc *a);
 

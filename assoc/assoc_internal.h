@@ -35,6 +35,8 @@ struct assoc {
     struct net_address local, remote;
     char local_text[NET_ADDRESS_TEXT], remote_text[NET_ADDRESS_TEXT];
     uint64_t in, out; // octets on TCP
+    uint8_t first[8]; // the first that came: they tell what protocol it is
+    size_t n_first;
     struct arena arena;
     struct assoc_watch *watch; // for a trace of its peer, else NULL
     enum conf_protocol protocol;
@@ -54,7 +56,8 @@ struct assoc {
     struct assoc_listener *listener; // NULL: it is gone
     LIST_ENTRY(assoc) unbound;       // of the listener, while user is NULL
     bool indicated;                  // bind_ind was called
-    struct bind_info info;
+
+    struct bind_info info; // of the other side: argument or result
 };
 
 struct assoc *assoc_new(struct assoc_env *env);                       // NULL: no memory

@@ -264,29 +264,24 @@ static bool check_result(struct assoc *a, const struct bind_info *info, struct a
     return false;
 }
 
-static void bind_refused(struct assoc *a, int error) {
-    static const char authentication[] =
-        "our `local name` or its password is not what the peer expects, or it does not know us";
+static void bind_refused(struct assoc *a, int error, int rtorj) {
     struct assoc_failure f;
     char text[ASSOC_TEXT];
-    snprintf(text, sizeof text, "the peer refused the bind: %s (%d)", bind_error_name(error), error);
-    assoc_failure_set(a, &f, ASSOC_BIND, true, text,
-                      error == BIND_AUTHENTICATION_ERROR ? authentication
-                      : error == BIND_BUSY ? "the peer's limit of associations is reached, or it is short of room"
-                      : error == BIND_UNACCEPTABLE_DIALOGUE_MODE
-                          ? "it takes the other dialogue only: `dialogue` in its block"
-                          : "");
-    f.bind_error = error;
-    f.reason = error;
+    snprintf(text, sizeof text, "the peer refused the bind: %s (%s %d)", bind_error_name(error),
+             assoc_bind_wrapped(a) ? "bind error" : "reason of RTORJ", assoc_bind_wrapped(a) ? error : rtorj);
+    assoc_failure_set(a, &f, ASSOC_BIND, true, text, "");
+    f.bind_error = f.reason = error;
+    f.how = STACK_REFUSED;
+    assoc_explain(a, &f);
     assoc_over(a, &f);
 }
 
 // X.410 mode has the reasons of RTORJ in place of bind errors.
 bool call_refused_bare(struct assoc *a, int reason) {
     switch (reason) {
-    case RTSE_REFUSE_BUSY: bind_refused(a, BIND_BUSY); return true;
-    case RTSE_REFUSE_VALIDATION_FAILURE: bind_refused(a, BIND_AUTHENTICATION_ERROR); return true;
-    case RTSE_REFUSE_DIALOGUE_MODE: bind_refused(a, BIND_UNACCEPTABLE_DIALOGUE_MODE); return true;
+    case RTSE_REFUSE_BUSY: bind_refused(a, BIND_BUSY, reason); return true;
+    case RTSE_REFUSE_VALIDATION_FAILURE: bind_refused(a, BIND_AUTHENTICATION_ERROR, reason); return true;
+    case RTSE_REFUSE_DIALOGUE_MODE: bind_refused(a, BIND_UNACCEPTABLE_DIALOGUE_MODE, reason); return true;
     default: return false;
     }
 }
@@ -321,7 +316,7 @@ void call_opened(struct assoc *a, const struct stack_open_result *r) {
         return;
     }
     if (error >= 0 || !r->accepted) {
-        bind_refused(a, error);
+        bind_refused(a, error, -1);
         return;
     }
     if (!check_result(a, &info, &f)) {
@@ -330,12 +325,7 @@ void call_opened(struct assoc *a, const struct stack_open_result *r) {
         stack_u_abort(a->stack, loop_now_ms(a->env->loop));
         return;
     }
-    char detail[ASSOC_TEXT];
-    if (info.form == BIND_NONE)
-        snprintf(detail, sizeof detail, "accepted, without credentials");
-    else
-        snprintf(detail, sizeof detail, "accepted by \"%.*s\" (password as %s)", (int)info.name.n,
-                 (const char *)info.name.p, bind_form_name(info.form));
-    assoc_step_done(a, ASSOC_BIND, detail);
+    a->info = info;
+    assoc_step_done(a, ASSOC_BIND, "");
     opened(a);
 }

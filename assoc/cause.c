@@ -19,7 +19,8 @@ enum { // words of the configuration
     MODE = 128,
     CHECKPOINT = 256,
     CONNECT = 512,
-    OTHER_MODE = 1024, // not a word: MTAs of another mode answer so too
+    DIALOGUE = 1024,
+    OTHER_MODE = 2048, // not a word: MTAs of another mode answer so too
 };
 #define SELECTORS (TSEL | SSEL | PSEL)
 #define CONTRACT (SELECTORS | CALLING | FROM)
@@ -40,7 +41,7 @@ enum { ANY = -2, NONE = -1 };
     "our name or password is not what the peer expects, or it knows us by other calling selectors or another "         \
     "address: "                                                                                                        \
     "compare with its operator, who finds the reason in its log"
-#define DIALOGUE "the peer wants another dialogue: set the same on both sides, monologue or two-way alternate"
+#define OTHER_DIALOGUE "the peer wants another dialogue: set the same on both sides, monologue or two-way alternate"
 #define SERVICE "the peer has no MTA transfer service of 1988 in normal mode at this address"
 #define HUNG_UP                                                                                                        \
     "the peer hung up without a word, as MTAs do that do not know the caller's address or selectors, or the called "   \
@@ -50,6 +51,7 @@ enum { ANY = -2, NONE = -1 };
     "or it waits for something else; its log may tell"
 
 static const struct rule rules[] = {
+    {ASSOC_RESOLVE, STACK_SILENT, ANY, 0, "no name server answers: see /etc/resolv.conf"},
     // DR and ER of X.224
     {ASSOC_TRANSPORT, STACK_REFUSED, 0, TSEL | CALLING | FROM,
      "the peer does not say why: often a wrong T-selector, or it does not accept calls from our address"},
@@ -117,14 +119,14 @@ static const struct rule rules[] = {
     {ASSOC_RTSE, STACK_REFUSED, 1, 0,
      "the peer no longer knows the association to be recovered: a new one is to be opened"},
     {ASSOC_RTSE, STACK_REFUSED, 2, CONTRACT | NAME, AUTHENTICATION},
-    {ASSOC_RTSE, STACK_REFUSED, 3, 0, DIALOGUE},
+    {ASSOC_RTSE, STACK_REFUSED, 3, DIALOGUE, OTHER_DIALOGUE},
     {ASSOC_RTSE, STACK_ABORTED, 0, 0, "the peer has trouble of its own: try later, its log may tell"},
     {ASSOC_RTSE, STACK_ABORTED, 3, 0, "the peer has trouble of its own: try later, its log may tell"},
     {ASSOC_RTSE, STACK_ABORTED, ANY, NAME | CHECKPOINT | OTHER_MODE, SPEAKS},
     // bind errors of X.411
     {ASSOC_BIND, STACK_REFUSED, BIND_BUSY, 0, LATER},
     {ASSOC_BIND, STACK_REFUSED, BIND_AUTHENTICATION_ERROR, CONTRACT | NAME, AUTHENTICATION},
-    {ASSOC_BIND, STACK_REFUSED, BIND_UNACCEPTABLE_DIALOGUE_MODE, 0, DIALOGUE},
+    {ASSOC_BIND, STACK_REFUSED, BIND_UNACCEPTABLE_DIALOGUE_MODE, DIALOGUE, OTHER_DIALOGUE},
     {ASSOC_BIND, STACK_REFUSED, BIND_UNACCEPTABLE_SECURITY_CONTEXT, 0,
      "the peer wants security labels, which are not sent here: its entry for us is to go without"},
     {ASSOC_BIND, STACK_REFUSED, BIND_INADEQUATE_ASSOCIATION_CONFIDENTIALITY, 0,
@@ -207,11 +209,15 @@ static void credentials(struct text *t, const struct conf_peer *p) {
 }
 
 static const char *mode_word(enum conf_protocol mode) {
-    static const char *const words[] = {[CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988"};
+    static const char *const words[] = {
+        [CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988", [CONF_X410_1984] = "x410-1984"};
     return words[mode];
 }
 
 static void words(struct text *t, const struct assoc *a, unsigned which) {
+    static const char *const dialogues[] = {[CONF_DIALOGUE_ANY] = "not given: monologue is proposed",
+                                            [CONF_MONOLOGUE] = "monologue",
+                                            [CONF_TWO_WAY_ALTERNATE] = "two-way-alternate"};
     const struct conf_peer *p = a->peer;
     bool normal = p->mode == CONF_NORMAL_MODE;
     if (which & CONNECT)
@@ -238,6 +244,8 @@ static void words(struct text *t, const struct assoc *a, unsigned which) {
         word(t, "remote name"), put(t, "\"%s\"", p->remote.name);
     if (which & CHECKPOINT)
         word(t, "checkpoint"), put(t, "%uK window %u", p->checkpoint_k, p->window);
+    if (which & DIALOGUE)
+        word(t, "dialogue"), put(t, "%s", dialogues[p->dialogue]);
     if (which & (MODE | OTHER_MODE))
         word(t, "mode"), put(t, "%s", mode_word(p->mode));
     if (which & OTHER_MODE)

@@ -39,11 +39,12 @@ const struct command commands[] = {
     {.name = "ping",
      .arguments = "PEER|HOST[:PORT] [option]…",
      .summary = "Open an association and release it, layer by layer",
-     .details = "Shows for each layer how long it took and what was negotiated, or the reason it stopped\n"
-                "and what the likely cause is. Needs no daemon, sends no message. PEER is a peer of the\n"
-                "configuration; options change what its block says.",
+     .details = "Shows for each layer how long it took and what was negotiated, or the reason it stopped,\n"
+                "the likely cause, and what is configured. Needs no daemon, sends no message. PEER is a\n"
+                "peer of the configuration; options change what its block says.",
      .example = "x400 ping relay-b\nx400 ping 192.0.2.7:102 --called-tsel P1 --local-name MTA-A "
-                "--local-password-file us",
+                "--local-password-file us\n"
+                "x400 ping relay-b --try-modes",
      .options = {ping_options},
      .words_min = 1,
      .words_max = 1,

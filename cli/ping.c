@@ -8,8 +8,10 @@
 #include "assoc/assoc.h"
 #include "base/err.h"
 #include "cli/ping_peer.h"
+#include "cli/ping_steps.h"
 #include "cli/table.h"
 
+static const char *const dialogues[] = {"monologue", "two-way-alternate", NULL};
 const struct option ping_options[] = {
     {.name = "file", .letter = 'f', .value = "FILE", .help = "the configuration (" X400D_SYSCONFDIR "/x400d.conf)"},
     {.name = "called-tsel",
@@ -24,8 +26,14 @@ const struct option ping_options[] = {
     {.name = "local-name", .value = "NAME", .help = "our MTA name in the bind"},
     {.name = "local-password-file", .value = "FILE", .help = "our password, its first line"},
     {.name = "remote-name", .value = "NAME", .help = "the MTA name that the peer must show"},
+    {.name = "remote-password-file", .value = "FILE", .help = "and its password"},
     {.name = "no-credentials", .help = "bind without name and password"},
-    {.name = "timeout", .value = "SECONDS", .help = "for all of it (30)"},
+    {.name = "mode", .value = "MODE", .help = "normal, x410-1988 or x410-1984", .choices = ping_modes},
+    {.name = "dialogue", .value = "WORD", .help = "monologue or two-way-alternate", .choices = dialogues},
+    {.name = "checkpoint", .value = "K", .help = "K octets between checkpoints to propose, 0: none"},
+    {.name = "window", .value = "N", .help = "checkpoints without an answer to propose"},
+    {.name = "try-modes", .help = "every mode in turn: which does the peer speak?"},
+    {.name = "timeout", .value = "SECONDS", .help = "for all of it, or each mode (30)"},
     {.name = "json", .help = "steps and result as JSON"},
     {0}};
 
@@ -35,8 +43,10 @@ struct ping {
     struct assoc *assoc;
     int64_t seconds; // for all of it
     uint64_t begun_ms, before_ms;
-    json_t *steps;      // NULL: print them as they come
-    json_t *failed;     // attempts before the last
+    json_t *steps;  // NULL: print them as they come
+    json_t *failed; // attempts before the last
+    json_t *result; // at the end
+    enum conf_protocol mode;
     enum assoc_step at; // the step that is under way
     char remote[NET_ADDRESS_TEXT];
     struct loop_timer *tick;
@@ -76,27 +86,56 @@ static void show_step(struct ping *p, const char *name, uint64_t ms, const char 
     fflush(c->out);
 }
 
+// Presentation and association control do not exist in X.410 mode.
+static void show_unused(struct ping *p) {
+    const struct cli *c = p->c;
+    for (enum assoc_step s = ASSOC_PRESENTATION; s <= ASSOC_ASSOCIATION; s++)
+        if (p->steps == NULL)
+            fprintf(c->out, "%-14s %6s     not in X.410 mode\n", assoc_step_text(s), "-");
+        else
+            json_array_append_new(p->steps, json_pack("{s:s, s:b}", "step", assoc_step_text(s), "used", 0));
+}
+
 static void on_step(void *ctx, enum assoc_step s, uint64_t at_ms, const char *detail) {
     struct ping *p = ctx;
     (void)at_ms; // the loop's clock stands still within a turn
     uint64_t now = clock_mono_ms(), ms = now - p->before_ms;
     p->before_ms = now;
     p->at = s < ASSOC_OPEN ? s + 1 : s;
-    const char *to = s == ASSOC_CONNECT ? strstr(detail, " to ") : NULL;
+    const char *text = ping_step_text(p->c->arena, p->assoc, s, detail);
     if (s == ASSOC_RESOLVE) // "192.0.2.7:102 and others"
         snprintf(p->remote, sizeof p->remote, "%.*s", (int)strcspn(detail, " "), detail);
-    else if (to != NULL)
-        snprintf(p->remote, sizeof p->remote, "%s", to + 4);
+    else if (s == ASSOC_CONNECT)
+        snprintf(p->remote, sizeof p->remote, "%s", assoc_remote(p->assoc));
+    else if (s == ASSOC_RTSE && assoc_negotiated(p->assoc)->rtse.mode == RTSE_X410)
+        show_unused(p);
     if (p->steps == NULL)
-        show_step(p, assoc_step_text(s), ms, detail);
+        show_step(p, assoc_step_text(s), ms, text == NULL ? "" : text);
     else
-        json_array_append_new(p->steps, json_pack("{s:s, s:I, s:s}", "step", assoc_step_text(s), "ms", (json_int_t)ms,
-                                                  "detail", detail == NULL ? "" : detail));
+        json_array_append_new(p->steps, json_pack("{s:s, s:b, s:I, s:s, s:o}", "step", assoc_step_text(s), "used", 1,
+                                                  "ms", (json_int_t)ms, "detail", text == NULL ? "" : text,
+                                                  "negotiated", ping_step_json(p->assoc, s)));
 }
 
 static json_t *failure_json(const struct assoc_failure *f) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i}", "step", assoc_step_text(f->step), "text", f->text, "cause",
-                     f->cause, "local", f->local, "remote", f->remote, "by_peer", (int)f->by_peer, "reason", f->reason);
+    static const char *const kinds[] = {
+        [STACK_FAILED] = "failed",         [STACK_REFUSED] = "refused",  [STACK_ABORTED] = "aborted",
+        [STACK_BROKEN] = "protocol-error", [STACK_SILENT] = "no-answer", [STACK_CLOSED] = "closed"};
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:i}", "step", assoc_step_text(f->step), "text", f->text,
+                     "cause", f->cause, "kind", kinds[f->how], "local", f->local, "remote", f->remote, "by_peer",
+                     (int)f->by_peer, "reason", f->reason);
+}
+
+// "likely: …; configured: …; …", a line for each part.
+static void show_cause(const struct cli *c, const char *cause) {
+    const char *label = "likely: ";
+    while (cause[0] != 0) {
+        const char *end = strstr(cause, "; ");
+        size_t n = end == NULL ? strlen(cause) : (size_t)(end - cause);
+        fprintf(c->out, "%-14s            %s%.*s\n", "", label, (int)n, cause);
+        cause += end == NULL ? n : n + 2;
+        label = "";
+    }
 }
 
 static void show_failure(struct ping *p, const struct assoc_failure *f) {
@@ -106,8 +145,7 @@ static void show_failure(struct ping *p, const struct assoc_failure *f) {
     fprintf(c->out, "%s%-14s%s %6llu ms  %s%s%s\n", paint_on(c, PAINT_BAD), assoc_step_text(f->step),
             paint_off(c, PAINT_BAD), (unsigned long long)(clock_mono_ms() - p->before_ms),
             text_clean(c->arena, f->text), named ? "" : ": ", named ? "" : f->remote);
-    if (f->cause[0] != 0)
-        fprintf(c->out, "%-14s            likely: %s\n", "", text_clean(c->arena, f->cause));
+    show_cause(c, text_clean(c->arena, f->cause));
     fflush(c->out);
 }
 
@@ -136,47 +174,45 @@ static void on_ended(void *ctx, const struct assoc_failure *f) {
     loop_stop(p->loop);
 }
 
-static const char *late_cause(enum assoc_step at) {
-    switch (at) {
-    case ASSOC_RESOLVE: return "no name server answers: see /etc/resolv.conf";
-    case ASSOC_CONNECT: return "a packet filter drops the connection, the machine is down, or the address is wrong";
-    case ASSOC_TRANSPORT: return "what listens there does not speak RFC 1006, or only a firewall answers in its place";
-    case ASSOC_OPEN: return "the peer does not confirm the release";
-    default: return "the peer does not answer at this layer: its log may tell why";
-    }
-}
-
 static void on_late(void *ctx) {
     struct ping *p = ctx;
     p->late = true;
-    p->failure = (struct assoc_failure){.step = p->at, .bind_error = -1, .reason = -1};
+    p->failure = (struct assoc_failure){.step = p->at, .how = STACK_SILENT, .bind_error = -1, .reason = -1};
     memcpy(p->failure.remote, p->remote, sizeof p->remote);
     snprintf(p->failure.text, sizeof p->failure.text, "no answer within %lld s", (long long)p->seconds);
-    snprintf(p->failure.cause, sizeof p->failure.cause, "%s", late_cause(p->at));
-    if (p->assoc != NULL)
+    if (p->assoc != NULL) {
+        assoc_explain(p->assoc, &p->failure);
         assoc_abort(p->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
+    }
     loop_stop(p->loop);
 }
 
 // ---- the whole ----
 
-static int result(struct ping *p) {
+static bool done(const struct ping *p) {
+    return p->open && p->failure.text[0] == 0 && !p->late;
+}
+
+// The peer knows this mode, if only to refuse us in it.
+static bool speaks(const struct ping *p) {
+    return p->open || p->failure.step >= ASSOC_BIND ||
+           (p->failure.step == ASSOC_RTSE && p->failure.how == STACK_REFUSED);
+}
+
+static void tell(struct ping *p) {
     const struct cli *c = p->c;
-    bool ok = p->open && p->failure.text[0] == 0 && !p->late;
     uint64_t total = clock_mono_ms() - p->begun_ms;
     if (p->steps != NULL) {
-        json_t *v = json_pack("{s:b, s:I, s:b, s:O, s:O}", "ok", (int)ok, "ms", (json_int_t)total, "timeout",
-                              (int)p->late, "steps", p->steps, "failed_attempts", p->failed);
+        p->result =
+            json_pack("{s:b, s:s, s:I, s:b, s:O, s:O}", "ok", (int)done(p), "mode", ping_modes[p->mode], "ms",
+                      (json_int_t)total, "timeout", (int)p->late, "steps", p->steps, "failed_attempts", p->failed);
         if (p->failure.text[0] != 0)
-            json_object_set_new(v, "failure", failure_json(&p->failure));
-        cli_print_json(c, v);
-        json_decref(v);
-    } else if (ok)
+            json_object_set_new(p->result, "failure", failure_json(&p->failure));
+    } else if (done(p))
         show_step(p, "released", clock_mono_ms() - p->before_ms,
                   arena_printf(c->arena, "in order; %llu ms in all", (unsigned long long)total));
     else if (p->failure.text[0] != 0)
         show_failure(p, &p->failure);
-    return ok ? CLI_DONE : CLI_FAILED;
 }
 
 static int run(struct ping *p, const struct conf_peer *peer) {
@@ -200,7 +236,8 @@ static int run(struct ping *p, const struct conf_peer *peer) {
             loop_run_for(p->loop, 200);
         if (p->assoc != NULL)
             assoc_drop(p->assoc);
-        status = result(p);
+        tell(p);
+        status = done(p) ? CLI_DONE : CLI_FAILED;
     }
     loop_timer_free(p->tick);
     loop_timer_free(timer);
@@ -208,21 +245,65 @@ static int run(struct ping *p, const struct conf_peer *peer) {
     return status;
 }
 
+static int once(struct cli *c, const struct args *a, const struct ping_peer *pp, struct ping *p) {
+    p->c = c;
+    p->mode = pp->peer->mode;
+    if (args_has(a, "json")) {
+        p->steps = json_array();
+        p->failed = json_array();
+    }
+    p->loop = loop_new();
+    int status = p->loop == NULL ? cli_fail(c, "no event loop: %s", strerror(errno)) : run(p, pp->peer);
+    loop_free(p->loop);
+    json_decref(p->steps);
+    json_decref(p->failed);
+    return status;
+}
+
+static int try_modes(struct cli *c, const struct args *a, struct ping_peer *pp, int64_t seconds) {
+    bool json = args_has(a, "json"), any = false;
+    const char *configured = ping_modes[pp->copy.mode], *spoken = "";
+    json_t *all = json ? json_array() : NULL, *names = json ? json_array() : NULL;
+    for (unsigned mode = 0; ping_modes[mode] != NULL; mode++) {
+        struct ping p = {.seconds = seconds};
+        pp->copy.mode = (enum conf_protocol)mode;
+        if (!json)
+            title(c, arena_printf(c->arena, "mode %s", ping_modes[mode]));
+        any |= once(c, a, pp, &p) == CLI_DONE;
+        if (speaks(&p) && !json)
+            spoken = arena_printf(c->arena, "%s%s%s%s", spoken, spoken[0] != 0 ? ", " : "", ping_modes[mode],
+                                  done(&p) ? "" : " (but it refuses us)");
+        else if (speaks(&p))
+            json_array_append_new(names, json_string(ping_modes[mode]));
+        if (json)
+            json_array_append_new(all, p.result);
+    }
+    if (!json)
+        fprintf(c->out, "\nthe peer speaks: %s\nconfigured: mode %s\n", spoken[0] != 0 ? spoken : "none of them",
+                configured);
+    else {
+        json_t *v =
+            json_pack("{s:b, s:s, s:o, s:o}", "ok", (int)any, "configured", configured, "speaks", names, "modes", all);
+        cli_print_json(c, v);
+        json_decref(v);
+    }
+    return any ? CLI_DONE : CLI_FAILED;
+}
+
 int ping_run(struct cli *c, const struct args *a) {
     struct ping_peer pp;
-    struct ping p = {.c = c, .seconds = 30};
+    struct ping p = {.seconds = 30};
     int status = args_number(c, a, "timeout", 1, 3600, &p.seconds);
     if (status != CLI_DONE || (status = ping_peer_make(c, a, &pp)) != CLI_DONE)
         return status;
-    if (args_has(a, "json")) {
-        p.steps = json_array();
-        p.failed = json_array();
+    if (args_has(a, "try-modes"))
+        status = try_modes(c, a, &pp, p.seconds);
+    else {
+        status = once(c, a, &pp, &p);
+        if (p.result != NULL)
+            cli_print_json(c, p.result);
+        json_decref(p.result);
     }
-    p.loop = loop_new();
-    status = p.loop == NULL ? cli_fail(c, "no event loop: %s", strerror(errno)) : run(&p, pp.peer);
-    loop_free(p.loop);
-    json_decref(p.steps);
-    json_decref(p.failed);
     ping_peer_free(&pp);
     return status;
 }

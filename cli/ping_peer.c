@@ -61,22 +61,24 @@ static int selectors(const struct cli *c, const struct args *a, const char *of, 
     return CLI_DONE;
 }
 
-static int read_password(const struct cli *c, const char *path, struct ping_peer *pp) {
+static int read_password(const struct cli *c, const char *option, const char *path, struct ping_peer *pp,
+                         struct conf_password *to, struct conf_credentials *of) {
     char line[CONF_PASSWORD_MAX + 3];
     FILE *f = fopen(path, "re");
     if (f == NULL)
-        return cli_fail(c, "--local-password-file %s: %s", path, strerror(errno));
+        return cli_fail(c, "--%s %s: %s", option, path, strerror(errno));
     bool got = fgets(line, sizeof line, f) != NULL;
     fclose(f);
     size_t n = got ? strcspn(line, "\r\n") : 0;
     if (n == 0 || n > CONF_PASSWORD_MAX)
-        return cli_fail(c, "--local-password-file %s: its first line is no password of 1 to %d characters", path,
+        return cli_fail(c, "--%s %s: its first line is no password of 1 to %d characters", option, path,
                         CONF_PASSWORD_MAX);
-    pp->password.secret = arena_bytes(&pp->passwords, bytes_of(line, n));
+    to->secret = arena_bytes(&pp->passwords, bytes_of(line, n));
     explicit_bzero(line, sizeof line);
-    pp->copy.local.passwords = &pp->password;
-    pp->copy.local.n_passwords = 1;
-    return pp->password.secret.p == NULL ? cli_fail(c, "memory is short") : CLI_DONE;
+    of->passwords = to;
+    of->n_passwords = 1;
+    of->file = path;
+    return to->secret.p == NULL ? cli_fail(c, "memory is short") : CLI_DONE;
 }
 
 // ---- a host ----
@@ -162,14 +164,11 @@ static int find(struct cli *c, const struct args *a, const char *word, struct pi
 
 // ---- the options ----
 
-static int apply(struct cli *c, const struct args *a, struct ping_peer *pp) {
+static int credentials(struct cli *c, const struct args *a, struct ping_peer *pp) {
     struct conf_peer *p = &pp->copy;
     const char *name = args_get(a, "local-name"), *file = args_get(a, "local-password-file"),
-               *remote = args_get(a, "remote-name"), *source = args_get(a, "source");
-    struct net_address address;
-    int status = selectors(c, a, "called", &p->called);
-    if (status == CLI_DONE)
-        status = selectors(c, a, "calling", &p->calling);
+               *remote = args_get(a, "remote-name"), *remote_file = args_get(a, "remote-password-file");
+    int status = CLI_DONE;
     if (args_has(a, "no-credentials") && (name != NULL || file != NULL))
         return cli_usage(c, "--no-credentials excludes --local-name and --local-password-file");
     if (args_has(a, "no-credentials"))
@@ -178,19 +177,65 @@ static int apply(struct cli *c, const struct args *a, struct ping_peer *pp) {
         p->local.name = name;
     if (file != NULL && p->local.name == NULL)
         return cli_usage(c, "--local-password-file needs --local-name");
-    if (status == CLI_DONE && file != NULL)
-        status = read_password(c, file, pp);
+    if (file != NULL)
+        status = read_password(c, "local-password-file", file, pp, &pp->password, &p->local);
     if (remote != NULL)
         p->remote = (struct conf_credentials){.name = remote};
-    if (source != NULL) {
-        if (net_address_parse(&address, source, 0) != ERR_OK)
-            return cli_usage(c, "--source is an IPv4 or IPv6 address, not \"%s\"", source);
-        pp->stack = *p->via[0];
-        pp->stack.source = source;
-        pp->via[0] = &pp->stack;
-        p->via = pp->via;
-        p->n_via = 1;
-    }
+    if (remote_file != NULL && p->remote.name == NULL)
+        return cli_usage(c, "--remote-password-file needs --remote-name");
+    if (status == CLI_DONE && remote_file != NULL)
+        status = read_password(c, "remote-password-file", remote_file, pp, &pp->remote_password, &p->remote);
+    return status;
+}
+
+static int source(struct cli *c, const char *address, struct ping_peer *pp) {
+    struct net_address parsed;
+    if (address == NULL)
+        return CLI_DONE;
+    if (net_address_parse(&parsed, address, 0) != ERR_OK)
+        return cli_usage(c, "--source is an IPv4 or IPv6 address, not \"%s\"", address);
+    pp->stack = *pp->copy.via[0];
+    pp->stack.source = address;
+    pp->via[0] = &pp->stack;
+    pp->copy.via = pp->via;
+    pp->copy.n_via = 1;
+    return CLI_DONE;
+}
+
+// Its index in the names; the option's choices have seen to it that it is there.
+static unsigned choice(const char *const *names, const char *name) {
+    unsigned k = 0;
+    while (names[k + 1] != NULL && strcmp(names[k], name) != 0)
+        k++;
+    return k;
+}
+
+const char *const ping_modes[] = {
+    [CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988", [CONF_X410_1984] = "x410-1984", NULL};
+
+static int apply(struct cli *c, const struct args *a, struct ping_peer *pp) {
+    struct conf_peer *p = &pp->copy;
+    const char *mode = args_get(a, "mode"), *dialogue = args_get(a, "dialogue");
+    int64_t checkpoint = p->checkpoint_k, window = p->window;
+    int status = selectors(c, a, "called", &p->called);
+    if (status == CLI_DONE)
+        status = selectors(c, a, "calling", &p->calling);
+    if (status == CLI_DONE)
+        status = credentials(c, a, pp);
+    if (status == CLI_DONE)
+        status = source(c, args_get(a, "source"), pp);
+    if (status == CLI_DONE)
+        status = args_number(c, a, "checkpoint", 0, 1000000, &checkpoint);
+    if (status == CLI_DONE)
+        status = args_number(c, a, "window", 1, 1000, &window);
+    p->checkpoint_k = (unsigned)checkpoint;
+    p->window = (unsigned)window;
+    if (mode != NULL)
+        p->mode = (enum conf_protocol)choice(ping_modes, mode);
+    if (dialogue != NULL)
+        p->dialogue = strcmp(dialogue, "monologue") == 0 ? CONF_MONOLOGUE : CONF_TWO_WAY_ALTERNATE;
+    if (args_has(a, "try-modes") && mode != NULL)
+        return cli_usage(c, "--try-modes tries every mode: --mode is too much");
     return status;
 }
 

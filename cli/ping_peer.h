@@ -7,18 +7,21 @@
 #include "conf/conf.h"
 
 struct ping_peer {
-    const struct conf_peer *peer;
-    struct conf *conf;      // NULL: the command line says everything
-    struct arena passwords; // wiped
-    struct conf_peer copy;  // with what the options change
+    const struct conf_peer *peer; // the copy
+    struct conf *conf;            // NULL: the command line says everything
+    struct arena passwords;       // wiped
+    struct conf_peer copy;        // with what the options change
     struct conf_endpoint endpoint;
     struct conf_stack stack;
     const struct conf_stack *via[1];
-    struct conf_password password;
+    struct conf_password password, remote_password;
 };
 
 // pp must stay where it is while peer is used. CLI_DONE, or CLI_FAILED and CLI_USAGE, said.
 int ping_peer_make(struct cli *c, const struct args *a, struct ping_peer *pp);
 void ping_peer_free(struct ping_peer *pp);
+
+// The modes that a peer may speak, as the configuration has them, by name; ended by NULL.
+extern const char *const ping_modes[];
 
 #endif

@@ -264,7 +264,7 @@ static void test_other_contexts(void **state) {
     struct stack_params a = defaults(), b = defaults();
     a.application_context = bytes_of(other, sizeof other);
     struct pair *p = pair_new(&a, &b);
-    expect_refused(p, STACK_ASSOCIATION, 12, "application context name not supported");
+    expect_refused(p, STACK_ASSOCIATION, 102, "application context name not supported");
     assert_int_equal(p->b.aborts, 1);
     pair_free(p);
     a = defaults();
