@@ -28,7 +28,7 @@ enum assoc_step {
 };
 const char *assoc_step_text(enum assoc_step s); // "resolve", "connect", ...
 
-enum { ASSOC_TEXT = 320, ASSOC_CAUSE = 768 };
+enum { ASSOC_TEXT = 320, ASSOC_CAUSE = 512 };
 
 struct assoc_failure {
     enum assoc_step step;
@@ -39,7 +39,8 @@ struct assoc_failure {
     bool recover_refused; // a call with `recover`: the peer was there and does not recover
     char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT]; // "" when not known
     char text[ASSOC_TEXT];                                  // what happened, with the standard's or the system's reason
-    char cause[ASSOC_CAUSE]; // the likely cause, what is configured and what to do; "" when there is nothing to say
+    char cause[ASSOC_TEXT];       // the likely cause and what to do, "" when there is nothing to say
+    char configured[ASSOC_CAUSE]; // the words of the peer's block that bear on it, with their values; or ""
 };
 
 struct assoc;
@@ -162,7 +163,7 @@ const char *assoc_stack_name(const struct assoc *a);
 const struct stack_negotiated *assoc_negotiated(const struct assoc *a);
 enum conf_protocol assoc_protocol(const struct assoc *a); // in which it was made, whatever the peer's block says
 const struct bind_info *assoc_bind_info(const struct assoc *a); // what the other side showed
-// Fills the cause of a failure of a call by its step, how and reason.
+// Fills cause and configured of a failure of a call by its step, how and reason.
 void assoc_explain(const struct assoc *a, struct assoc_failure *f);
 uint64_t assoc_octets_in(const struct assoc *a);
 uint64_t assoc_octets_out(const struct assoc *a);

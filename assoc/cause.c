@@ -177,7 +177,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *t, const char
 }
 
 static void word(struct text *t, const char *name) {
-    put(t, "%s%s ", t->any ? ", " : "; configured: ", name);
+    put(t, "%s%s ", t->any ? ", " : "", name);
     t->any = true;
 }
 
@@ -219,6 +219,7 @@ static void words(struct text *t, const struct assoc *a, unsigned which) {
                                             [CONF_MONOLOGUE] = "monologue",
                                             [CONF_TWO_WAY_ALTERNATE] = "two-way-alternate"};
     const struct conf_peer *p = a->peer;
+    char host[NET_ADDRESS_TEXT];
     bool normal = p->mode == CONF_NORMAL_MODE;
     if (which & CONNECT)
         word(t, "connect"), put(t, "%s", a->remote_text);
@@ -236,8 +237,8 @@ static void words(struct text *t, const struct assoc *a, unsigned which) {
         if (calling.psel.p != NULL && normal)
             selector(t, "calling psel", calling.psel);
     }
-    if (which & FROM && a->local_text[0] != 0)
-        word(t, "source"), put(t, "%s", a->local_text);
+    if (which & FROM && a->local.sa.sa_family != AF_UNSPEC)
+        word(t, "source"), put(t, "%s", net_address_host_text(&a->local, host));
     if (which & NAME)
         credentials(t, p);
     if (which & REMOTE)
@@ -248,8 +249,6 @@ static void words(struct text *t, const struct assoc *a, unsigned which) {
         word(t, "dialogue"), put(t, "%s", dialogues[p->dialogue]);
     if (which & (MODE | OTHER_MODE))
         word(t, "mode"), put(t, "%s", mode_word(p->mode));
-    if (which & OTHER_MODE)
-        put(t, "; an MTA that speaks another mode answers so too: `x400 ping --try-modes` finds out");
 }
 
 // ---- the whole ----
@@ -262,37 +261,45 @@ static const struct rule *find(const struct assoc_failure *f) {
     return NULL;
 }
 
-static void connect_cause(struct text *t, const struct assoc *a, int err) {
+static const char *connect_cause(int err) {
     switch (err) {
-    case 0: return;
-    case ECONNREFUSED: put(t, "nothing listens there, a packet filter, or a wrong address or port"); break;
-    case ECONNRESET: put(t, "what listens there drops calls from our address at once, or a packet filter does"); break;
-    case ETIMEDOUT: put(t, "a packet filter drops the call, the machine is down, or the address is wrong"); break;
+    case 0: return "";
+    case ECONNREFUSED: return "nothing listens there, a packet filter, or a wrong address or port";
+    case ECONNRESET: return "what listens there drops calls from our address at once, or a packet filter does";
+    case ETIMEDOUT: return "a packet filter drops the call, the machine is down, or the address is wrong";
     case ENETUNREACH:
-    case EHOSTUNREACH: put(t, "there is no route to that address, or the machine is down"); break;
-    default: put(t, "the network, a packet filter, or a wrong address or port");
+    case EHOSTUNREACH: return "there is no route to that address, or the machine is down";
+    default: return "the network, a packet filter, or a wrong address or port";
     }
-    words(t, a, CONNECT);
+}
+
+static const struct rule *protocol_broken(const struct assoc *a, const struct assoc_failure *f, char text[ASSOC_TEXT]) {
+    static const struct rule network = {.words = CONNECT}, upper = {.words = OTHER_MODE};
+    const char *name = stranger(a->first, a->n_first);
+    if (f->step != ASSOC_TRANSPORT)
+        snprintf(text, ASSOC_TEXT, "the peer's software has a fault; a capture, shown by `x400 dump`, helps its maker");
+    else
+        snprintf(text, ASSOC_TEXT, "%s answers there", name != NULL ? name : "another protocol than RFC 1006");
+    return f->step != ASSOC_TRANSPORT ? &upper : &network;
 }
 
 void assoc_explain(const struct assoc *a, struct assoc_failure *f) {
-    struct text t = {.at = f->cause, .room = sizeof f->cause};
-    const char *other = f->step == ASSOC_TRANSPORT && f->how == STACK_BROKEN ? stranger(a->first, a->n_first) : NULL;
-    const struct rule *r = find(f);
+    static const struct rule connecting = {.words = CONNECT};
+    struct text t = {.at = f->configured, .room = sizeof f->configured};
+    char text[ASSOC_TEXT] = "";
     if (!a->initiator || a->peer == NULL)
         return;
-    if (f->step == ASSOC_CONNECT && f->how == STACK_SILENT)
-        connect_cause(&t, a, ETIMEDOUT);
-    else if (f->step == ASSOC_CONNECT)
-        connect_cause(&t, a, f->reason);
-    else if (other != NULL)
-        put(&t, "%s answers there", other), words(&t, a, CONNECT);
-    else if (r != NULL)
-        put(&t, "%s", r->text), words(&t, a, r->words);
-    else if (f->how == STACK_BROKEN && f->step == ASSOC_TRANSPORT)
-        put(&t, "another protocol than RFC 1006 answers there"), words(&t, a, CONNECT);
+    const struct rule *r = find(f);
+    if (f->step == ASSOC_CONNECT) {
+        r = &connecting;
+        snprintf(text, sizeof text, "%s", connect_cause(f->how == STACK_SILENT ? ETIMEDOUT : f->reason));
+    } else if (r != NULL)
+        snprintf(text, sizeof text, "%s", r->text);
     else if (f->how == STACK_BROKEN)
-        put(&t, "the peer's software has a fault, or speaks another mode: a capture of it shown by `x400 dump` helps "
-                "its maker"),
-            words(&t, a, MODE);
+        r = protocol_broken(a, f, text);
+    if (r == NULL)
+        return;
+    snprintf(f->cause, sizeof f->cause, "%s%s", text,
+             r->words & OTHER_MODE ? "; or it speaks another mode: `x400 ping --try-modes` finds out" : "");
+    words(&t, a, r->words);
 }

@@ -121,21 +121,9 @@ static json_t *failure_json(const struct assoc_failure *f) {
     static const char *const kinds[] = {
         [STACK_FAILED] = "failed",         [STACK_REFUSED] = "refused",  [STACK_ABORTED] = "aborted",
         [STACK_BROKEN] = "protocol-error", [STACK_SILENT] = "no-answer", [STACK_CLOSED] = "closed"};
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:i}", "step", assoc_step_text(f->step), "text", f->text,
-                     "cause", f->cause, "kind", kinds[f->how], "local", f->local, "remote", f->remote, "by_peer",
-                     (int)f->by_peer, "reason", f->reason);
-}
-
-// "likely: …; configured: …; …", a line for each part.
-static void show_cause(const struct cli *c, const char *cause) {
-    const char *label = "likely: ";
-    while (cause[0] != 0) {
-        const char *end = strstr(cause, "; ");
-        size_t n = end == NULL ? strlen(cause) : (size_t)(end - cause);
-        fprintf(c->out, "%-14s            %s%.*s\n", "", label, (int)n, cause);
-        cause += end == NULL ? n : n + 2;
-        label = "";
-    }
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:i}", "step", assoc_step_text(f->step), "text", f->text,
+                     "cause", f->cause, "configured", f->configured, "kind", kinds[f->how], "local", f->local, "remote",
+                     f->remote, "by_peer", (int)f->by_peer, "reason", f->reason);
 }
 
 static void show_failure(struct ping *p, const struct assoc_failure *f) {
@@ -145,7 +133,10 @@ static void show_failure(struct ping *p, const struct assoc_failure *f) {
     fprintf(c->out, "%s%-14s%s %6llu ms  %s%s%s\n", paint_on(c, PAINT_BAD), assoc_step_text(f->step),
             paint_off(c, PAINT_BAD), (unsigned long long)(clock_mono_ms() - p->before_ms),
             text_clean(c->arena, f->text), named ? "" : ": ", named ? "" : f->remote);
-    show_cause(c, text_clean(c->arena, f->cause));
+    if (f->cause[0] != 0)
+        fprintf(c->out, "%-14s            likely: %s\n", "", text_clean(c->arena, f->cause));
+    if (f->configured[0] != 0)
+        fprintf(c->out, "%-14s            configured: %s\n", "", text_clean(c->arena, f->configured));
     fflush(c->out);
 }
 

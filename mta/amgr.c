@@ -154,7 +154,8 @@ static void call_failed_event(struct peer *p, const struct assoc_failure *f, con
     char local[NET_ADDRESS_TEXT];
     EVENT_RAISE(p->m->events, def, {"peer", p->name}, {"stack", stack}, {"local", host_of(f->local, local)},
                 {"remote", f->remote}, {"step", assoc_step_text(f->step)}, {"what", f->text},
-                {"cause", f->cause[0] != 0 ? f->cause : NULL});
+                {"cause", f->cause[0] != 0 ? f->cause : NULL},
+                {"configured", f->configured[0] != 0 ? f->configured : NULL});
     if (f->step == ASSOC_CONNECT)
         EVENT_RAISE(p->m->events, mta_event(EV_CONNECT_ERROR), {"peer", p->name}, {"local", f->local},
                     {"remote", f->remote}, {"what", f->text});

@@ -109,14 +109,15 @@ static const struct event_def catalogue[EV_EVENTS] = {
     [EV_CALL_FAILED] =
         {9318, EVENT_WARNING, "call-failed",
          "Peer {peer}: the call over stack {stack} from {local} to {remote} failed at the step {step}: {what}; likely: "
-         "{cause}",
+         "{cause}; configured: {configured}",
          "peer stack remote",
          "One attempt to call a peer, with one stack and one address, failed; the step says how far it came. The next "
          "pair is tried; when it was the last one, event 289 follows.",
          "resolve: the name is unknown or no name server answers. connect: network, packet filter, address or port. "
-         "transport, session, presentation: the called selector of that layer. association: application context or "
-         "dialogue mode, or the peer is busy. bind: names and passwords.",
-         "The text names the likely cause; `x400 ping PEER` shows what was negotiated up to there."},
+         "transport, session, presentation: the called selector of that layer. association: application context. "
+         "rtse: dialogue, or the peer is busy. bind: names and passwords.",
+         "The text names the likely cause and what is configured; `x400 ping PEER` shows what was negotiated up to "
+         "there, `x400 ping PEER --try-modes` which modes the peer speaks."},
     [EV_LISTEN_FAILED] =
         {9321, EVENT_ERROR, "listen-failed",
          "Stack {stack}: cannot listen on {address}: {what}; tried again in {seconds} s", "stack",
