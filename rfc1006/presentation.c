@@ -344,6 +344,11 @@ static void confirm(struct presentation *p, const struct presentation_arg *a, st
         c->called_psel = a->ppdu->called_psel;
         c->user_data = presentation_value_of(p, a->ppdu->user_data, &c->context);
     }
+    if (!c->refused && c->user_data.p != NULL && c->context != PDV_NO_CONTEXT &&
+        !presentation_has_context(p, c->context)) {
+        presentation_fault(p, ARP_INVALID_VALUE, 1, "CPA with user data in a context that it does not accept");
+        return;
+    }
     c->n_contexts = p->n_contexts;
     memcpy(c->contexts, p->contexts, sizeof c->contexts);
     p->acse->connect_cnf(p->acse_user, c);
@@ -436,11 +441,11 @@ static int pass_event(void *ctx, void *v) {
     return ERR_OK;
 }
 
-// States and their names as in X.226, whose tables were not at hand: rows follow what was captured, and the service.
+// States as in X.226; rows follow what was captured and, where no capture has them, its annex A as ISODE++ has it.
 #define SEEN(s, e, a, n)                                                                                               \
     { s, e, NULL, a, n, "capture" }
 #define ROW(s, e, a, n)                                                                                                \
-    { s, e, NULL, a, n, "inferred from the service of X.216" }
+    { s, e, NULL, a, n, "X.226 annex A, as ISODE++ has it" }
 #define ABORTS(s)                                                                                                      \
     ROW(s, U_ABORT_REQ, send_aru, IDLE), ROW(s, ARU, indicate_u_abort, IDLE), ROW(s, ARP, indicate_p_abort, IDLE),     \
         ROW(s, S_P_ABORT, indicate_p_abort, IDLE)
