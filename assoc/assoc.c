@@ -203,11 +203,12 @@ bool assoc_bind_wrapped(const struct assoc *a) {
 }
 
 static enum assoc_step step_of_layer(const struct assoc *a, enum stack_layer layer) {
+    bool x410 = a->stack != NULL && !assoc_bind_wrapped(a);
     switch (layer) {
     case STACK_TRANSPORT: return ASSOC_TRANSPORT;
     case STACK_SESSION: return ASSOC_SESSION;
-    case STACK_PRESENTATION: return ASSOC_PRESENTATION;
-    case STACK_ASSOCIATION: return ASSOC_ASSOCIATION;
+    case STACK_PRESENTATION: return x410 ? ASSOC_RTSE : ASSOC_PRESENTATION; // X.410 mode has neither of them
+    case STACK_ASSOCIATION: return x410 ? ASSOC_RTSE : ASSOC_ASSOCIATION;
     case STACK_RTSE: return ASSOC_RTSE;
     default: return a->step; // the network: wherever we were
     }
@@ -215,7 +216,7 @@ static enum assoc_step step_of_layer(const struct assoc *a, enum stack_layer lay
 
 static void failure_of_stack(struct assoc *a, const struct stack_failure *s, struct assoc_failure *f) {
     assoc_failure_set(a, f, a->open ? ASSOC_OPEN : step_of_layer(a, s->layer), s->by_peer, s->text, s->cause);
-    f->reason = s->reason;
+    f->reason = f->step == ASSOC_RTSE && s->layer != STACK_RTSE ? -1 : s->reason;
     f->how = s->how;
     if (!s->local_fault)
         assoc_explain(a, f);

@@ -165,6 +165,7 @@ enum conf_protocol assoc_protocol(const struct assoc *a); // in which it was mad
 const struct bind_info *assoc_bind_info(const struct assoc *a); // what the other side showed
 // Fills cause and configured of a failure of a call by its step, how and reason.
 void assoc_explain(const struct assoc *a, struct assoc_failure *f);
+const struct assoc_failure *assoc_failed(const struct assoc *a); // it will end so; NULL: as far as is known it will not
 uint64_t assoc_octets_in(const struct assoc *a);
 uint64_t assoc_octets_out(const struct assoc *a);
 

@@ -311,6 +311,8 @@ void call_opened(struct assoc *a, const struct stack_open_result *r) {
     if (bind_result_decode(&a->arena, r->user_data, assoc_bind_wrapped(a), &info, &error, &fault) != ERR_OK) {
         assoc_failure_set(a, &f, ASSOC_BIND, true, fault.text[0] ? fault.text : "the peer's bind result cannot be read",
                           "");
+        f.how = STACK_BROKEN;
+        assoc_explain(a, &f);
         stack_u_abort(a->stack, loop_now_ms(a->env->loop));
         assoc_over(a, &f);
         return;

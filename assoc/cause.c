@@ -35,12 +35,13 @@ struct rule {
 enum { ANY = -2, NONE = -1 };
 
 #define BUSY "the peer is overloaded: try later"
-#define SPEAKS "the peer did not understand our call"
+#define SPEAKS "the peer did not understand our call: its log, or a capture shown by `x400 dump`, may tell"
 #define LATER "the peer has as many associations as it wants, or is short of room: try later"
 #define AUTHENTICATION                                                                                                 \
     "our name or password is not what the peer expects, or it knows us by other calling selectors or another "         \
     "address: "                                                                                                        \
     "compare with its operator, who finds the reason in its log"
+#define UNSAID "the peer does not say why: it may have no room now, or does not know us; its log may tell"
 #define OTHER_DIALOGUE "the peer wants another dialogue: set the same on both sides, monologue or two-way alternate"
 #define SERVICE "the peer has no MTA transfer service of 1988 in normal mode at this address"
 #define HUNG_UP                                                                                                        \
@@ -63,6 +64,8 @@ static const struct rule rules[] = {
     {ASSOC_TRANSPORT, STACK_REFUSED, 128, CONTRACT,
      "the peer's MTA ended the connection itself: it may not know our address or selectors"},
     {ASSOC_TRANSPORT, STACK_REFUSED, 129, 0, BUSY},
+    {ASSOC_TRANSPORT, STACK_REFUSED, 131, 0, "a connection of before hangs at the peer: try again"},
+    {ASSOC_TRANSPORT, STACK_REFUSED, 135, 0, BUSY},
     {ASSOC_TRANSPORT, STACK_REFUSED, 130, TSEL,
      "the peer's transport takes neither class 0 nor our TPDU size: it is not set up for RFC 1006"},
     {ASSOC_TRANSPORT, STACK_REFUSED, 136, FROM, "the peer does not accept calls from this address"},
@@ -87,6 +90,8 @@ static const struct rule rules[] = {
     {ASSOC_SESSION, STACK_REFUSED, ANY, SSEL | OTHER_MODE,
      "the peer's session layer does not take what we propose: it may lack functional units that MTAs need, or limit "
      "the size of connect data"},
+    {ASSOC_SESSION, STACK_FAILED, NONE, SSEL | OTHER_MODE,
+     "the peer's session layer lacks what MTAs need, or is at a limit: it may be set up for another application"},
     {ASSOC_SESSION, STACK_ABORTED, ANY, SSEL | OTHER_MODE, SPEAKS},
     {ASSOC_SESSION, STACK_CLOSED, ANY, CONTRACT | OTHER_MODE, HUNG_UP},
     {ASSOC_SESSION, STACK_SILENT, ANY, SELECTORS | OTHER_MODE, NO_ANSWER},
@@ -103,10 +108,12 @@ static const struct rule rules[] = {
     {ASSOC_PRESENTATION, STACK_SILENT, ANY, SELECTORS | OTHER_MODE, NO_ANSWER},
     // AARE and ABRT of X.227
     {ASSOC_ASSOCIATION, STACK_REFUSED, 102, OTHER_MODE,
-     "the peer has another service at this address (not the MTA transfer of 1988), or is set to another mode"},
+     "the peer has another service at this address, not the MTA transfer of 1988"},
     {ASSOC_ASSOCIATION, STACK_REFUSED, 202, 0, "the peer speaks no version 1 of association control"},
-    {ASSOC_ASSOCIATION, STACK_REFUSED, 100, CONTRACT | NAME, AUTHENTICATION},
-    {ASSOC_ASSOCIATION, STACK_REFUSED, 101, CONTRACT | NAME, AUTHENTICATION},
+    {ASSOC_ASSOCIATION, STACK_REFUSED, 200, CONTRACT | OTHER_MODE, SPEAKS},
+    {ASSOC_ASSOCIATION, STACK_REFUSED, 201, CONTRACT | OTHER_MODE, SPEAKS},
+    {ASSOC_ASSOCIATION, STACK_REFUSED, 100, CONTRACT | NAME, UNSAID},
+    {ASSOC_ASSOCIATION, STACK_REFUSED, 101, CONTRACT | NAME, UNSAID},
     {ASSOC_ASSOCIATION, STACK_REFUSED, 113, CONTRACT | NAME, AUTHENTICATION},
     {ASSOC_ASSOCIATION, STACK_REFUSED, ANY, CONTRACT,
      "the peer wants to see application titles or authentication that MTAs do not send: its entry for us is to go "
@@ -120,6 +127,7 @@ static const struct rule rules[] = {
      "the peer no longer knows the association to be recovered: a new one is to be opened"},
     {ASSOC_RTSE, STACK_REFUSED, 2, CONTRACT | NAME, AUTHENTICATION},
     {ASSOC_RTSE, STACK_REFUSED, 3, DIALOGUE, OTHER_DIALOGUE},
+    {ASSOC_RTSE, STACK_REFUSED, ANY, CONTRACT | NAME, UNSAID},
     {ASSOC_RTSE, STACK_ABORTED, 0, 0, "the peer has trouble of its own: try later, its log may tell"},
     {ASSOC_RTSE, STACK_ABORTED, 3, 0, "the peer has trouble of its own: try later, its log may tell"},
     {ASSOC_RTSE, STACK_ABORTED, ANY, NAME | CHECKPOINT | OTHER_MODE, SPEAKS},
@@ -131,7 +139,7 @@ static const struct rule rules[] = {
      "the peer wants security labels, which are not sent here: its entry for us is to go without"},
     {ASSOC_BIND, STACK_REFUSED, BIND_INADEQUATE_ASSOCIATION_CONFIDENTIALITY, 0,
      "the peer wants an encrypted association: its entry for us is to go without"},
-    {ASSOC_BIND, STACK_REFUSED, ANY, CONTRACT | NAME, "the peer's MTA refuses; its log may tell"},
+    {ASSOC_BIND, STACK_REFUSED, ANY, CONTRACT | NAME, UNSAID},
     // an open association
     {ASSOC_OPEN, STACK_CLOSED, ANY, 0, "the peer hung up in place of a release, or the network broke"},
     {ASSOC_OPEN, STACK_SILENT, ANY, 0, "the peer does not answer any more: its MTA or the network has trouble"},
@@ -148,7 +156,7 @@ static const char *stranger(const uint8_t *first, size_t n) {
                  {"SSH-", "a secure shell server (SSH)"},
                  {"+OK", "a mailbox server (POP3)"},
                  {"* OK", "a mailbox server (IMAP)"},
-                 {"\x15\x03", "a TLS server: the port wants encryption"},
+                 {"\x15\x03", "a TLS server (the port wants encryption)"},
                  {"\xff", "a terminal server (telnet)"}};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
         size_t len = strlen(known[k].begin);
@@ -274,13 +282,14 @@ static const char *connect_cause(int err) {
 }
 
 static const struct rule *protocol_broken(const struct assoc *a, const struct assoc_failure *f, char text[ASSOC_TEXT]) {
-    static const struct rule network = {.words = CONNECT}, upper = {.words = OTHER_MODE};
+    static const struct rule network = {.words = CONNECT}, transport = {.words = TSEL}, upper = {.words = OTHER_MODE};
     const char *name = stranger(a->first, a->n_first);
-    if (f->step != ASSOC_TRANSPORT)
+    bool tpkt = strncmp(f->text, "tpkt", 4) == 0;
+    if (!tpkt)
         snprintf(text, ASSOC_TEXT, "the peer's software has a fault; a capture, shown by `x400 dump`, helps its maker");
     else
         snprintf(text, ASSOC_TEXT, "%s answers there", name != NULL ? name : "another protocol than RFC 1006");
-    return f->step != ASSOC_TRANSPORT ? &upper : &network;
+    return tpkt ? &network : f->step == ASSOC_TRANSPORT ? &transport : &upper;
 }
 
 void assoc_explain(const struct assoc *a, struct assoc_failure *f) {

@@ -20,6 +20,9 @@ const struct stack_negotiated *assoc_negotiated(const struct assoc *a) {
 enum conf_protocol assoc_protocol(const struct assoc *a) {
     return a->protocol;
 }
+const struct assoc_failure *assoc_failed(const struct assoc *a) {
+    return a->failed ? &a->failure : NULL;
+}
 const struct bind_info *assoc_bind_info(const struct assoc *a) {
     return &a->info;
 }

@@ -167,14 +167,19 @@ static void on_ended(void *ctx, const struct assoc_failure *f) {
 
 static void on_late(void *ctx) {
     struct ping *p = ctx;
-    p->late = true;
-    p->failure = (struct assoc_failure){.step = p->at, .how = STACK_SILENT, .bind_error = -1, .reason = -1};
-    memcpy(p->failure.remote, p->remote, sizeof p->remote);
-    snprintf(p->failure.text, sizeof p->failure.text, "no answer within %lld s", (long long)p->seconds);
-    if (p->assoc != NULL) {
-        assoc_explain(p->assoc, &p->failure);
-        assoc_abort(p->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
+    const struct assoc_failure *known = p->assoc == NULL ? NULL : assoc_failed(p->assoc);
+    p->late = known == NULL;
+    if (known != NULL) // only the peer's hanging up is missing
+        p->failure = *known;
+    else {
+        p->failure = (struct assoc_failure){.step = p->at, .how = STACK_SILENT, .bind_error = -1, .reason = -1};
+        memcpy(p->failure.remote, p->remote, sizeof p->remote);
+        snprintf(p->failure.text, sizeof p->failure.text, "no answer within %lld s", (long long)p->seconds);
+        if (p->assoc != NULL)
+            assoc_explain(p->assoc, &p->failure);
     }
+    if (p->assoc != NULL)
+        assoc_abort(p->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
     loop_stop(p->loop);
 }
 

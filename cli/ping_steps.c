@@ -102,8 +102,11 @@ const char *ping_step_text(struct arena *arena, const struct assoc *a, enum asso
         put(line, sizeof line, "mode %s", mode_name(n));
         if (n->rtse.mode == RTSE_X410)
             put(line, sizeof line, " (application protocol %d)", n->rtse.protocol);
-        put(line, sizeof line, ", dialogue %s, checkpoint %uK window %u", dialogue_name(n), n->rtse.checkpoint,
-            n->rtse.window);
+        put(line, sizeof line, ", dialogue %s, ", dialogue_name(n));
+        if (n->rtse.checkpoint == 0)
+            put(line, sizeof line, "no checkpoints");
+        else
+            put(line, sizeof line, "checkpoint %uK window %u", n->rtse.checkpoint, n->rtse.window);
         break;
     case ASSOC_BIND: say_bind(line, sizeof line, assoc_bind_info(a)); break;
     default: return detail;

@@ -232,8 +232,8 @@ static int indicate_abort(void *ctx, void *v) {
     const struct arg *arg = v;
     struct stack_failure f;
     bool provider = arg->apdu != NULL && arg->apdu->abort_source == 1;
-    stack_failure_set(&f, STACK_ASSOCIATION, true, provider, "association: aborted by the peer's %s",
-                      provider ? "provider (it saw a protocol error)" : "user");
+    stack_failure_set(&f, STACK_ASSOCIATION, true, provider, "%s: aborted by the peer's %s",
+                      a->x410 ? "rtse" : "association", provider ? "provider (it saw a protocol error)" : "user");
     f.how = STACK_ABORTED;
     a->up->abort_ind(a->user, &f, arg->apdu != NULL ? arg->apdu->user_information : bytes_of(NULL, 0));
     return ERR_OK;

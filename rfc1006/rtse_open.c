@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // RT-OPEN: RTORQ, RTOAC and RTORJ travel as user information of A-ASSOCIATE. An RTORQ that recovers a lost association
 // names it by its session connection identifier and has no user data: there is no bind again.
+#include <stdio.h>
+
 #include "rfc1006/rtse_actions.h"
 
 int rtse_apdu_put(const struct rtse *r, struct buf *b, const struct rtse_apdu *a) {
@@ -201,18 +203,30 @@ int rtse_open_indicate(void *ctx, void *v) {
     return ERR_OK;
 }
 
+// The contexts of RTSE or its user were refused.
+static void contexts_refused(struct rtse *r, const struct presentation_connect *c) {
+    struct stack_failure f;
+    char which[100] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_contexts && n < sizeof which; i++)
+        if (c->contexts[i].result != PRESENTATION_ACCEPTANCE)
+            n += (size_t)snprintf(which + n, sizeof which - n, "%s%d (%s)", n > 0 ? ", " : "", c->contexts[i].id,
+                                  c->contexts[i].result == PRESENTATION_USER_REJECTION
+                                      ? "by its user"
+                                      : presentation_context_refusal_text(c->contexts[i].reason));
+    rtse_send_rtab(r, RTSE_ABORT_PERMANENT_PROBLEM);
+    stack_failure_set(&f, STACK_PRESENTATION, true, -1, "presentation: the peer refused the contexts %s", which);
+    rtse_ended(r, &f);
+}
+
 int rtse_open_confirm(void *ctx, void *v) {
     struct rtse *r = ctx;
     const struct acse_associate *as = ((struct rtse_arg *)v)->associate;
     struct rtse_apdu rtoac;
-    struct stack_failure f;
     r->user_context = presentation_context_of(r->presentation, r->params.user_syntax);
     if (!r->x410 &&
         (r->user_context < 0 || presentation_context_of(r->presentation, r->params.rtse_syntax) != r->context)) {
-        rtse_send_rtab(r, RTSE_ABORT_PERMANENT_PROBLEM);
-        stack_failure_set(&f, STACK_PRESENTATION, true, -1,
-                          "presentation: the peer accepted the connection but not the contexts of RTSE and its user");
-        rtse_ended(r, &f);
+        contexts_refused(r, &as->presentation);
         return ERR_OK;
     }
     if (rtse_apdu_get(r, RTSE_RTOAC, as->user_information, &rtoac) < 0 || (rtoac.recover && !r->recovering)) {
