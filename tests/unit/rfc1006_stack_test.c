@@ -270,7 +270,7 @@ static void test_other_contexts(void **state) {
     a = defaults();
     a.user_syntax = bytes_of(other, sizeof other); // RTSE's context is accepted, its user's is not
     p = pair_new(&a, &b);
-    expect_refused(p, STACK_ASSOCIATION, 11, "rejected");
+    expect_refused(p, STACK_ASSOCIATION, 101, "rejected");
     assert_false(stack_negotiated(p->b.s)->presentation.contexts[2].accepted);
     pair_free(p);
 }
