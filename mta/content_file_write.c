@@ -293,6 +293,7 @@ static void writer_done(struct file_job *j) {
         w->user.finished(w->arg, w->err, &w->ref);
     } else if (!w->freed && w->user.progress != NULL) {
         buf_clear(&w->chunk);
+        w->given = 0; // content_writer_full is asked from within
         w->user.progress(w->arg, w->written, w->synced);
     }
     w->busy = false;
