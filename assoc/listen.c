@@ -182,6 +182,7 @@ static bool on_accept(void *arg, int fd, const struct net_address *from) {
     stack_params_default(&p);
     p.open_timeout_ms = (uint32_t)l->options.open_timeout_ms;
     p.release_timeout_ms = RELEASE_MS;
+    p.refuse_two_way_alternate = false; // who calls is known only with the bind
     a->stack_conf = l->conf;
     a->step = ASSOC_TRANSPORT;
     a->listener = l;

@@ -146,9 +146,9 @@ int show_peers_run(struct cli *c, const struct args *a) {
 // ---- associations ----
 
 static int print_associations(struct cli *c, const json_t *v) {
-    static const struct column columns[] = {{"ASSOCIATION", 0}, {"PEER", 0},   {"DIRECTION", 0},  {"STACK", 0},
-                                            {"LOCAL", 0},       {"REMOTE", 0}, {"SINCE", 0},      {"MESSAGES", 1},
-                                            {"IN", 1},          {"OUT", 1},    {"CHECKPOINT", 1}, {"SENDING", 0}};
+    static const struct column columns[] = {
+        {"ASSOCIATION", 0}, {"PEER", 0}, {"DIRECTION", 0}, {"STACK", 0},      {"LOCAL", 0}, {"REMOTE", 0}, {"SINCE", 0},
+        {"MESSAGES", 1},    {"IN", 1},   {"OUT", 1},       {"CHECKPOINT", 1}, {"TURN", 0},  {"SENDING", 0}};
     struct table t;
     size_t k;
     json_t *s;
@@ -166,6 +166,8 @@ static int print_associations(struct cli *c, const json_t *v) {
         table_add(&t, PAINT_NONE, text_size(c, json_number(s, "octets_out")));
         table_addf(&t, PAINT_NONE, "%lldK x %lld", (long long)json_number(s, "checkpoint"),
                    (long long)json_number(s, "window"));
+        bool two_way = strcmp(json_text(s, "dialogue"), "monologue") != 0;
+        table_addf(&t, PAINT_NONE, "%s%s", json_text(s, "turn"), two_way ? ", by turns" : "");
         table_add(&t, PAINT_NONE, json_text(s, "sending"));
     }
     return table_print(&t, "no association is open");

@@ -191,12 +191,15 @@ static void check_route(struct draft *d, const struct conf_route *r) {
                       "two routes to the same pattern have the same cost: the first is always used");
             break;
         }
-    if (r->peer != NULL && r->peer->n_connect == 0)
+    if (r->peer != NULL && r->peer->n_connect == 0 && r->peer->dialogue != CONF_TWO_WAY_ALTERNATE)
         draft_say(d, true, r->where,
-                  arena_printf(&d->conf->arena, "add to its block (%s:%u): connect host mta-b.example.net port 102",
+                  arena_printf(&d->conf->arena,
+                               "add to its block (%s:%u): connect host mta-b.example.net port 102\n"
+                               "or, when it calls for its messages in that dialogue: dialogue two-way-alternate",
                                r->peer->where.file, r->peer->where.line),
-                  "the peer \"%s\" has no address to call: what takes this route waits until it expires",
-                  r->peer->name);
+                  "the peer \"%s\" has no address to call: what takes this route waits until it %s", r->peer->name,
+                  r->peer->dialogue == CONF_MONOLOGUE ? "expires"
+                                                      : "calls in a two-way alternate dialogue, or expires");
 }
 
 static void finish_routes(struct draft *d) {

@@ -36,6 +36,7 @@ static void link_free(struct link *l) {
     *(l->outgoing ? &p->n_out : &p->n_in) -= 1;
     p->n_opening -= l->outgoing && !l->open;
     loop_timer_free(l->timer);
+    loop_timer_free(l->patience);
     held_conf_unref(l->held);
     held_conf_unref(l->held_by_listener);
     mem_free(l);
@@ -43,15 +44,17 @@ static void link_free(struct link *l) {
 
 static void link_arm(struct link *l) {
     const struct conf_peer *c = assoc_peer(l->assoc);
-    uint64_t idle = l->used_ms + c->idle_ms, life = l->opened_ms + c->lifetime_ms;
-    loop_timer_at(l->timer, idle < life ? idle : life);
+    uint64_t idle = l->used_ms + c->idle_ms, life = l->opened_ms + c->lifetime_ms,
+             soon = loop_now_ms(l->m->loop) + 1000;
+    uint64_t first = idle < life ? idle : life;
+    loop_timer_at(l->timer, first > soon ? first : soon);
 }
 
 static bool link_busy(const struct link *l) {
     return l->out != NULL || l->in != NULL;
 }
 
-static void link_close(struct link *l) {
+void link_close(struct link *l) {
     if (l->closing)
         return;
     l->close_when_idle = link_busy(l);
@@ -59,6 +62,12 @@ static void link_close(struct link *l) {
         return;
     l->closing = true;
     assoc_close(l->assoc);
+}
+
+// Not while the other side has the turn, and so something to send.
+static bool link_old(const struct link *l, uint64_t now) {
+    return l->outgoing && now - l->opened_ms >= assoc_peer(l->assoc)->lifetime_ms && l->wanted == TURN_NOTHING &&
+           assoc_turn(l->assoc);
 }
 
 // Idle for long, or old and between two messages. The calling side closes; the called one only drops what the caller
@@ -71,7 +80,7 @@ static void on_link_timer(void *arg) {
         loop_timer_in(l->timer, 1000);
         return;
     }
-    bool idle = now - l->used_ms >= c->idle_ms, old = now - l->opened_ms >= c->lifetime_ms;
+    bool idle = now - l->used_ms >= c->idle_ms, old = link_old(l, now);
     if (l->outgoing && (idle || old))
         link_close(l);
     else if (!l->outgoing && now - l->used_ms >= 2 * c->idle_ms + 60000)
@@ -84,7 +93,10 @@ static void on_link_timer(void *arg) {
 
 struct link *link_new(struct peer *p, bool outgoing) {
     struct link *l = mem_calloc(1, sizeof *l);
-    if (l == NULL || (l->timer = loop_timer_new(p->m->loop, on_link_timer, l)) == NULL) {
+    if (l == NULL || (l->timer = loop_timer_new(p->m->loop, on_link_timer, l)) == NULL ||
+        (l->patience = loop_timer_new(p->m->loop, link_on_patience, l)) == NULL) {
+        if (l != NULL)
+            loop_timer_free(l->timer);
         mem_free(l);
         return NULL;
     }
@@ -92,6 +104,7 @@ struct link *link_new(struct peer *p, bool outgoing) {
     l->peer = p;
     l->held = held_conf_ref(p->m->held);
     l->outgoing = outgoing;
+    l->asked = l->wanted = TURN_NOTHING;
     l->called_ms = loop_now_ms(p->m->loop);
     snprintf(l->id, sizeof l->id, "A%llu", (unsigned long long)++p->m->amgr->made);
     LIST_INSERT_HEAD(&p->links, l, of_peer);
@@ -104,13 +117,14 @@ void link_up(struct link *l) {
     struct peer *p = l->peer;
     const struct stack_negotiated *n = assoc_negotiated(l->assoc);
     l->open = true;
+    l->two_way = assoc_two_way(l->assoc);
     l->opened_ms = l->used_ms = loop_now_ms(l->m->loop);
     l->opened_utc = p->last_up_utc = clock_utc_ms();
     snprintf(l->local, sizeof l->local, "%s", assoc_local(l->assoc));
     snprintf(l->remote, sizeof l->remote, "%s", assoc_remote(l->assoc));
     char what[100];
-    snprintf(what, sizeof what, "TPDU size %u, checkpoint %u K, window %u", n->transport.tpdu_size, n->rtse.checkpoint,
-             n->rtse.window);
+    snprintf(what, sizeof what, "TPDU size %u, checkpoint %u K, window %u, %s", n->transport.tpdu_size,
+             n->rtse.checkpoint, n->rtse.window, l->two_way ? "two-way alternate" : "monologue");
     EVENT_RAISE(l->m->events, mta_event(EV_ASSOCIATION_UP), {"peer", p->name}, {"association", l->id},
                 {"direction", l->outgoing ? "outgoing" : "incoming"}, {"local", l->local}, {"remote", l->remote},
                 {"stack", assoc_stack_name(l->assoc)}, {"what", what});
@@ -227,8 +241,34 @@ static void on_send_done(void *ctx, const struct stack_transfer_end *end) {
     transfer_out_done(ctx, end);
 }
 
-static const struct assoc_user caller = {
-    .open = on_open, .ended = on_link_ended, .send_ready = on_send_ready, .send_done = on_send_done};
+static void on_receive_begin(void *ctx) {
+    transfer_in_begin(ctx);
+}
+
+static void on_receive_data(void *ctx, struct bytes piece) {
+    transfer_in_data(ctx, piece);
+}
+
+static void on_receive_checkpoint(void *ctx, uint32_t serial, uint64_t octets) {
+    transfer_in_checkpoint(ctx, serial, octets);
+}
+
+static void on_receive_end(void *ctx, const struct stack_transfer_end *end) {
+    struct link *l = ctx;
+    l->used_ms = loop_now_ms(l->m->loop);
+    transfer_in_end(l, end);
+}
+
+const struct assoc_user amgr_link_user = {.open = on_open,
+                                          .ended = on_link_ended,
+                                          .send_ready = on_send_ready,
+                                          .send_done = on_send_done,
+                                          .receive_begin = on_receive_begin,
+                                          .receive_data = on_receive_data,
+                                          .receive_checkpoint = on_receive_checkpoint,
+                                          .receive_end = on_receive_end,
+                                          .turn_please_ind = on_turn_please,
+                                          .turn_give_ind = on_turn_give};
 
 // ---- peers ----
 
@@ -272,16 +312,15 @@ static void open_link(struct peer *p) {
     struct link *l = link_new(p, true);
     if (l == NULL)
         return;
-    l->assoc = assoc_call(&p->m->env, p->conf, &options, &caller, l);
+    l->assoc = assoc_call(&p->m->env, p->conf, &options, &amgr_link_user, l);
     if (l->assoc != NULL)
         return;
     EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short"});
     link_free(l);
 }
 
-// How many calling associations there should be: one for every so many messages, and when all are busy one more for
-// urgent messages, for which some are kept.
-static unsigned wanted(const struct peer *p) {
+// One for every so many messages.
+unsigned peer_wanted(const struct peer *p) {
     const struct conf_peer *c = p->conf;
     size_t messages = hop_ready(p->hop) + p->hop->n_running,
            per = c->messages_per_association ? c->messages_per_association : 1;
@@ -289,11 +328,21 @@ static unsigned wanted(const struct peer *p) {
     if (hop_ready(p->hop) == 0)
         return 0;
     size_t n = 1 + (messages - 1) / per, max = c->associations_max - reserved;
-    if (n > max)
-        n = max;
-    if (p->hop->n_ready[P1_URGENT] > 0 && n <= p->n_out && p->n_opening == 0 && p->n_out < c->associations_max)
-        n = p->n_out + 1;
-    return (unsigned)n;
+    return (unsigned)(n < max ? n : max);
+}
+
+// How many to open now, beside those there are: and when all are busy one more for urgent messages, for which some are
+// kept.
+static unsigned missing(const struct peer *p) {
+    unsigned serving = 0, want = peer_wanted(p), free = p->conf->associations_max - p->n_out;
+    bool soon = p->n_opening > 0;
+    const struct link *l;
+    LIST_FOREACH(l, &p->links, of_peer) {
+        serving += link_serves(l);
+        soon |= link_serves_soon(l);
+    }
+    unsigned n = want > serving ? want - serving : p->hop->n_ready[P1_URGENT] > 0 && !soon;
+    return n < free ? n : free;
 }
 
 void peer_pump(struct peer *p) {
@@ -301,18 +350,19 @@ void peer_pump(struct peer *p) {
         return;
     struct link *l;
     LIST_FOREACH(l, &p->links, of_peer) {
-        if (!l->outgoing || !l->open || l->closing || l->out != NULL)
+        if (!link_may_send(l))
             continue;
         struct job *j = hop_take(p->hop, false);
         if (j == NULL)
-            return;
+            break;
         loop_timer_at(l->timer, 0);
         transfer_out_start(l, j);
     }
+    peer_turns(p);
     bool enough = p->n_out > 0 && loop_now_ms(p->m->loop) < p->enough_until;
     if (p->retrying || enough || p->conf->n_connect == 0)
         return;
-    for (unsigned want = wanted(p), had = p->n_out; p->n_out < want; had = p->n_out) {
+    for (unsigned n = missing(p), had = p->n_out; n > 0; n--, had++) {
         open_link(p);
         if (p->n_out == had)
             break;
@@ -324,8 +374,7 @@ void link_idle(struct link *l) {
     l->used_ms = loop_now_ms(l->m->loop);
     if (l->closing)
         return;
-    if (l->close_when_idle || p->disabled || p->m->stopping || p->conf == NULL ||
-        l->used_ms - l->opened_ms >= assoc_peer(l->assoc)->lifetime_ms) {
+    if (l->close_when_idle || p->disabled || p->m->stopping || p->conf == NULL || link_old(l, l->used_ms)) {
         link_close(l);
         return;
     }

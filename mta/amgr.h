@@ -6,13 +6,17 @@
 //   `associations_max`, of
 //             which `associations_urgent` are kept for urgent messages
 //   reuses    an idle association takes the next job by priority
-//   closes    after `idle_ms` without work, or `lifetime_ms` old and between two messages
+//   turns     over a two-way alternate association, whoever opened it, both sides' messages go (amgr_turn.c)
+//   closes    after `idle_ms` without work, or `lifetime_ms` old, between two messages and when the peer wants no turn
 //   retries   when no association can be opened: every open_retry.every_ms, open_retry.times in all; then what waits is
 //             returned
 #ifndef MTA_AMGR_H
 #define MTA_AMGR_H
 
 #include "mta/queue.h"
+
+// Priorities of the turn. What is less than another is more urgent.
+enum { TURN_RELEASE, TURN_URGENT, TURN_NORMAL, TURN_NON_URGENT, TURN_NOTHING };
 
 struct transfer_in;
 struct transfer_out;
@@ -31,10 +35,15 @@ struct link {
     bool close_when_idle;                   // a transfer is under way: it may end first
     uint64_t called_ms, opened_ms, used_ms; // monotonic
     int64_t opened_utc;
-    uint64_t messages; // transferred either way
+    uint64_t messages;      // transferred either way
+    bool two_way;           // dialogue
+    unsigned asked, wanted; // the turn, by us and by the peer, at this priority; TURN_NOTHING: it was not
+    unsigned before;        // messages that went before the peer's since it asked
+    bool late;              // we asked, and it did not come in time
     struct transfer_out *out;
     struct transfer_in *in;
-    struct loop_timer *timer; // idle and lifetime
+    struct loop_timer *timer;    // idle and lifetime
+    struct loop_timer *patience; // for the turn
     char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT];
 };
 

@@ -28,12 +28,26 @@ struct amgr {
     void *stopped_arg;
 };
 
+// A link's association tells it so.
+extern const struct assoc_user amgr_link_user;
+
 struct link *link_new(struct peer *p, bool outgoing); // NULL: no memory; the association is set by the caller
 void link_up(struct link *l);
-void link_drop(struct link *l); // when the loop runs no more
+void link_close(struct link *l); // in order, when its transfer is over
+void link_drop(struct link *l);  // when the loop runs no more
 void on_link_ended(void *ctx, const struct assoc_failure *f);
 void amgr_take_peers(struct amgr *a); // follows the configuration in force
 void peer_abort(struct peer *p);      // all its associations, whatever they do
 void amgr_check_stopped(struct amgr *a);
+
+// amgr_turn.c
+bool link_may_send(struct link *l);          // now; a turn that is due to the peer is given, when it may not
+void peer_turns(struct peer *p);             // after what could be sent is on its way: asks for turns, gives back
+unsigned peer_wanted(const struct peer *p);  // how many associations there should be for what is ready
+bool link_serves(const struct link *l);      // it sends, or will when it is open or has the turn
+bool link_serves_soon(const struct link *l); // only the turn is missing, and the peer is not sending
+void link_on_patience(void *arg);            // the turn did not come
+void on_turn_please(void *ctx, uint32_t priority);
+void on_turn_give(void *ctx);
 
 #endif

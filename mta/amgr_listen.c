@@ -16,29 +16,6 @@ static void listen_now(struct listening *n);
 
 // ---- answering ----
 
-static void on_receive_begin(void *ctx) {
-    transfer_in_begin(ctx);
-}
-static void on_receive_data(void *ctx, struct bytes piece) {
-    transfer_in_data(ctx, piece);
-}
-
-static void on_receive_checkpoint(void *ctx, uint32_t serial, uint64_t octets) {
-    transfer_in_checkpoint(ctx, serial, octets);
-}
-
-static void on_receive_end(void *ctx, const struct stack_transfer_end *end) {
-    struct link *l = ctx;
-    l->used_ms = loop_now_ms(l->m->loop);
-    transfer_in_end(l, end);
-}
-
-static const struct assoc_user answerer = {.ended = on_link_ended,
-                                           .receive_begin = on_receive_begin,
-                                           .receive_data = on_receive_data,
-                                           .receive_checkpoint = on_receive_checkpoint,
-                                           .receive_end = on_receive_end};
-
 static void note_call(struct listening *n, const struct net_address *remote, const char *result) {
     n->last_call_utc = clock_utc_ms();
     net_address_text(remote, n->last_caller);
@@ -72,6 +49,22 @@ static void refuse_busy(struct listening *n, struct assoc *as, const struct asso
     assoc_refuse(as, BIND_BUSY);
 }
 
+// Said explicitly, a monologue is the only dialogue.
+static bool dialogue_fits(struct listening *n, struct assoc *as, const struct assoc_bind *b,
+                          const struct conf_peer *peer) {
+    if (b->dialogue == RTSE_MONOLOGUE || peer->dialogue != CONF_MONOLOGUE)
+        return true;
+    char remote[NET_ADDRESS_TEXT], what[160];
+    net_address_host_text(b->remote, remote);
+    snprintf(what, sizeof what, "peer %s wants the two-way alternate dialogue, but its block says `dialogue monologue`",
+             peer->name);
+    EVENT_RAISE(n->a->m->events, mta_event(EV_CALLER_FAILED), {"stack", b->stack->name}, {"remote", remote},
+                {"step", assoc_step_text(ASSOC_BIND)}, {"what", what});
+    note_call(n, b->remote, "refused: dialogue");
+    assoc_refuse(as, BIND_UNACCEPTABLE_DIALOGUE_MODE);
+    return false;
+}
+
 static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
     struct listening *n = ctx;
     struct assoc_identity id;
@@ -82,6 +75,8 @@ static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
         refuse_unknown(n, as, b, &id);
         return;
     }
+    if (!dialogue_fits(n, as, b, p->conf))
+        return;
     if (p->disabled || p->m->stopping || p->n_in >= p->conf->associations_max) {
         refuse_busy(n, as, b, p);
         return;
@@ -95,15 +90,15 @@ static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
     note_call(n, b->remote, "accepted");
     l->assoc = as;
     l->held_by_listener = held_conf_ref(n->held);
-    if (assoc_accept(as, id.peer, &answerer, l) != ERR_OK)
+    if (assoc_accept(as, id.peer, &amgr_link_user, l) != ERR_OK)
         return;
     link_up(l);
     if (p->retrying && p->failed_opens > 0 && hop_ready(p->hop) > 0) { // the peer is there again
         p->failed_opens--;
         p->retrying = false;
         loop_timer_at(p->retry, 0);
-        peer_pump(p);
     }
+    peer_pump(p); // what waits may go over this association, if it is two-way alternate
 }
 
 static void on_caller_failed(void *ctx, struct assoc *as, const struct assoc_failure *f) {

@@ -210,6 +210,13 @@ static const struct event_def catalogue[EV_EVENTS] = {
                             "peer", "What a peer sent could not be taken. It has been told, and keeps the message.",
                             "No room (the peer tries again later); octets that are no MTS-APDU, or one past a limit.",
                             "Make room, or give the text to the peer's operator."},
+    [EV_TURN_LATE] =
+        {20106, EVENT_WARNING, "turn-late",
+         "Peer {peer}: association {association}: the turn was asked for {seconds} s ago and did not come", "peer",
+         "Something waits for the peer, which has the turn of a two-way alternate association, sends nothing and does "
+         "not give it. If it can be called, it is; an association that we opened is closed first.",
+         "A peer that does not understand the dialogue, hangs, or believes that the turn is ours.",
+         "When it repeats: `dialogue monologue` in the peer's block, if it can be called.", .loose = true},
     [EV_ACCEPTED] =
         {20201, EVENT_INFO, "accepted", "{kind} accepted:" WAY, NULL,
          "Responsibility for a message, probe or report was taken: it is committed, and its sender is told so.", "-",

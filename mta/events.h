@@ -44,6 +44,7 @@ enum mta_event {
     EV_TRANSFER_FAILED,  // 20103
     EV_CALLER_FAILED,    // 20104
     EV_RECEIVE_REFUSED,  // 20105
+    EV_TURN_LATE,        // 20106
     // the way of a message: one line each, never suppressed
     EV_ACCEPTED,         // 20201
     EV_TRANSFERRED,      // 20202

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two-way alternate dialogue: the messages of both sides over one association, by turns."""
+import os
+
+from harness import SLOW, check, equal, ipm, user, wait_for
+from test_mail import content, wait_report
+
+
+def two_way(w, mode="normal", **lines):
+    a, b = w.pair()
+    for m in (a, b):
+        for p in m.peers.values():
+            p.lines.update(dialogue="dialogue two-way-alternate", mode=f"mode {mode}", **lines)
+    return a, b
+
+
+def ups(m):
+    """Associations that came up: their directions."""
+    return [e["direction"] for e in m.events(20101)]
+
+
+def both_directions(w, mode):
+    a, b = two_way(w, mode)
+    a.start(), b.start()
+    octets = ipm("There", "Hello", os.urandom(200000))
+    id = a.submit(user("Receiver", "BETA"), octets, report="delivery")
+    equal(content(b.wait_items(1)[0]), octets, "the content there")
+    equal([r["result"] for r in wait_report(a, id)], ["delivered"], "the report back")
+    back = ipm("Back", "Hello", os.urandom(200000))
+    b.submit(user("Receiver", "ALPHA"), back)
+    equal(sorted(len(content(i)) for i in a.wait_items(1)), [len(back)], "the content back")
+    there = {a.submit(user("Receiver", "BETA")) for _ in range(20)}
+    here = {b.submit(user("Receiver", "ALPHA")) for _ in range(20)}
+    b.wait_items(1 + len(there)), a.wait_items(1 + len(here))
+    a.wait_empty(), b.wait_empty()
+    equal((ups(a), ups(b)), (["outgoing"], ["incoming"]), "the associations of both")
+    one, = b.ask("show", what="associations")
+    equal((one["dialogue"], one["turn"]), ("two-way alternate", "theirs"), "the dialogue and the turn")
+    one, = a.ask("show", what="associations")
+    equal((one["dialogue"], one["turn"]), ("two-way alternate", "ours"), "the dialogue and the turn at the caller")
+    check("two-way alternate" in a.events(20101)[0]["text"], "the event names the dialogue")
+
+
+def test_both_directions(w):
+    both_directions(w, "normal")
+
+
+def test_both_directions_x410(w):
+    both_directions(w, "x410-1988")
+
+
+def test_peer_that_only_calls(w):
+    """What waits for a peer without an address goes when it calls."""
+    a, b = two_way(w)
+    b.peers["mta-a"].calls = False
+    a.start(), b.start()
+    for _ in range(3):
+        b.submit(user("Receiver", "ALPHA"))
+    equal(len(b.queue()), 3, "what waits for the call")
+    a.submit(user("Receiver", "BETA"))
+    a.wait_items(3), b.wait_items(1)
+    b.submit(user("Receiver", "ALPHA"))
+    a.wait_items(4)
+    equal(ups(b), ["incoming"], "the associations")
+
+
+def test_connected_by_hand(w):
+    """A call with nothing to send is enough for what waits at the other side."""
+    a, b = two_way(w)
+    b.peers["mta-a"].calls = False
+    a.start(), b.start()
+    b.submit(user("Receiver", "ALPHA"))
+    a.ask("peer", name="mta-b", action="connect")
+    a.wait_items(1)
+
+
+def test_idle_close(w):
+    """The caller releases when nothing goes either way, also when the other side sent last."""
+    a, b = two_way(w, associations="associations idle 2s")
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)
+    b.submit(user("Receiver", "ALPHA"))
+    a.wait_items(1)
+    equal(a.wait_event(20102)[0]["what"], "by us", "who released")
+    equal(b.wait_event(20102)[0]["what"], "by the peer", "who released")
+    equal((a.events(1294), b.events(1294)), ([], []), "abnormal ends")
+    b.submit(user("Receiver", "ALPHA"))
+    a.wait_items(2)
+    equal((ups(a), ups(b)), (["outgoing", "incoming"], ["incoming", "outgoing"]), "the associations")
+
+
+def test_lifetime(w):
+    """An association is old, but goes on while the other side has something to send."""
+    a, b = two_way(w, associations="associations lifetime 1s")
+    b.peers["mta-a"].calls = False
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)
+    n = 40
+    for _ in range(n):
+        b.submit(user("Receiver", "ALPHA"), ipm("Large", "x", os.urandom(1000000)))
+    a.ask("peer", name="mta-b", action="connect")
+    a.wait_items(n, 60)
+    a.wait_event(20102)
+    equal((a.events(1294), b.events(1294)), ([], []), "abnormal ends")
+
+
+def test_stop_of_either_side(w):
+    for first in range(2):
+        w2 = two_way(w) if first == 0 else (a, b)
+        a, b = w2
+        a.start(), b.start()
+        a.submit(user("Receiver", "BETA"), report="delivery")
+        wait_for("an association", 20, lambda: a.ask("show", what="associations"))
+        a.wait_empty(), b.wait_empty()
+        check((a, b)[first].stop() < 5 * SLOW, "the stop")
+        (b, a)[first].stop()
+
+
+def refused(w, mode):
+    a, b = two_way(w, mode)
+    b.peers["mta-a"].lines["dialogue"] = "dialogue monologue"
+    a.start(), b.start()
+    id = a.submit(user("Receiver", "BETA"))
+    e = a.wait_event(9318, peer="mta-b")[0]
+    check("unacceptable-dialogue-mode" in e["text"] and "wants another dialogue" in e["text"], f"event 9318: {e['text']}")
+    e = b.wait_event(20104, step="bind")[0]
+    check("`dialogue monologue`" in e["what"], f"event 20104: {e['text']}")
+    equal(b.ask("show", what="stacks")[0]["last_result"], "refused: dialogue", "the last call")
+    a.wait_queue([id])
+
+
+def test_refused(w):
+    refused(w, "normal")
+
+
+def test_refused_x410(w):
+    refused(w, "x410-1988")
+
+
+def test_either_is_accepted(w):
+    """Without the word, a caller has the dialogue that it wants."""
+    a, b = two_way(w)
+    b.peers["mta-a"].lines["dialogue"] = ""
+    a.start(), b.start()
+    id = a.submit(user("Receiver", "BETA"), report="delivery")
+    equal([r["result"] for r in wait_report(a, id)], ["delivered"], "the report")
+    equal((ups(a), ups(b)), (["outgoing"], ["incoming"]), "the associations")
+
+
+def flood(a, b, n, priority):
+    a.peers["mta-b"].lines["associations"] = "associations at most 1"
+    b.peers["mta-a"].calls = False
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)
+    octets = ipm("Large", "x", os.urandom(2000000))
+    for _ in range(n):
+        a.submit(user("Receiver", "BETA"), octets, priority=priority)
+
+
+def test_urgent_overtakes(w):
+    """The caller has much to send; what is urgent at the other side goes after the message in progress."""
+    a, b = two_way(w)
+    flood(a, b, 60, "normal")
+    b.submit(user("Receiver", "ALPHA"), priority="urgent")
+    a.wait_items(1)
+    left = len(a.queue())
+    check(left > 5, f"{left} of 60 wait still when the urgent one came")
+    b.wait_items(61, 60)
+    equal((ups(a), ups(b)), (["outgoing"], ["incoming"]), "the associations")
+
+
+def test_nobody_starves(w):
+    """The caller has urgent messages only, and the other side's go all the same."""
+    a, b = two_way(w)
+    flood(a, b, 60, "urgent")
+    for _ in range(2):
+        b.submit(user("Receiver", "ALPHA"), priority="non-urgent")
+    a.wait_items(1)
+    left = len(a.queue())
+    check(left > 5, f"{left} of 60 wait still when the first came")
+    b.wait_items(61, 60), a.wait_items(2)
