@@ -28,10 +28,11 @@ def both_directions(w, mode):
     equal([r["result"] for r in wait_report(a, id)], ["delivered"], "the report back")
     back = ipm("Back", "Hello", os.urandom(200000))
     b.submit(user("Receiver", "ALPHA"), back)
-    equal(sorted(len(content(i)) for i in a.wait_items(1)), [len(back)], "the content back")
+    mail = [i for i in a.wait_items(2) if os.path.exists(os.path.join(i, "content.ber"))]  # a report has none
+    equal([content(i) for i in mail], [back], "the content back")
     there = {a.submit(user("Receiver", "BETA")) for _ in range(20)}
     here = {b.submit(user("Receiver", "ALPHA")) for _ in range(20)}
-    b.wait_items(1 + len(there)), a.wait_items(1 + len(here))
+    b.wait_items(1 + len(there)), a.wait_items(2 + len(here))
     a.wait_empty(), b.wait_empty()
     equal((ups(a), ups(b)), (["outgoing"], ["incoming"]), "the associations of both")
     one, = b.ask("show", what="associations")
