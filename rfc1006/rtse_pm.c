@@ -170,6 +170,11 @@ static bool may_please(void *ctx, void *arg) {
 static bool may_give(void *ctx, void *arg) {
     return two_way(ctx, arg) && turn(ctx, arg);
 }
+// The provider's: the sender reacts.
+static bool by_provider(void *ctx, void *arg) {
+    (void)ctx;
+    return ((struct rtse_arg *)arg)->event->primitive == P_P_EXCEPTION_REPORT;
+}
 // The association's initiator, when it has the turn; in a monologue of the other side that never has it.
 static bool may_close(void *ctx, void *arg) {
     const struct rtse *r = ctx;
@@ -239,6 +244,7 @@ static const struct fsm_row rows[] = {
     {RECEIVING, END_IND, NULL, rtse_receive_end, RECEIVED, CAPTURE},
     {RECEIVING, GIVEN_UP_IND, NULL, rtse_receive_given_up, OPEN, INFERRED},
     {RECEIVING, TRANSFER_REFUSE, NULL, rtse_receive_refuse, SKIPPING, INFERRED},
+    {RECEIVING, EXCEPTION_IND, by_provider, NULL, FSM_SAME, OLD_STACK},
     PLEASE(RECEIVING),
     ABORTS(RECEIVING),
     {RESUMING, RESUME_RSP, NULL, rtse_receive_resume_rsp, RECEIVING, INFERRED},
@@ -253,6 +259,7 @@ static const struct fsm_row rows[] = {
     ABORTS(RECEIVED),
     {SKIPPING, CHECKPOINT_RSP, NULL, NULL, FSM_SAME, INFERRED},
     {SKIPPING, GIVEN_UP_IND, NULL, rtse_receive_skip_end, OPEN, INFERRED},
+    {SKIPPING, EXCEPTION_IND, by_provider, NULL, FSM_SAME, OLD_STACK},
     PLEASE(SKIPPING),
     ABORTS(SKIPPING),
 

@@ -198,11 +198,35 @@ static void test_monologue(void **state) {
     pair_free(p);
 }
 
+// The receiver refuses a transfer and asks for the turn before the sender has given up: session does not take the
+// question then, and it is asked when the activity is over.
+static void test_asked_after_a_refusal(void **state) {
+    (void)state;
+    for (int mode = RTSE_NORMAL; mode <= RTSE_X410; mode++) {
+        struct stack_params d = two_way((enum rtse_mode)mode);
+        struct pair *p = opened(&d);
+        p->b.hold_checkpoints = true;
+        pair_transfer(p, 20000);
+        assert_int_equal(stack_transfer_refuse(p->b.s, p->now, RTSE_EXCEPTION_NON_SPECIFIC), 0);
+        assert_int_equal(stack_turn_please(p->b.s, p->now, 3), 0);
+        pair_run(p);
+        assert_int_equal(p->a.cnf_bad, 1);
+        assert_int_equal(p->a.turns_wanted, 1);
+        assert_int_equal(p->a.priority, 3);
+        assert_int_equal(stack_turn_give(p->a.s, p->now), 0);
+        pair_run(p);
+        assert_true(stack_turn(p->b.s));
+        assert_int_equal(p->a.aborts + p->b.aborts, 0);
+        pair_free(p);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_turn_by_turn),
         cmocka_unit_test(test_asked_during_a_transfer),
         cmocka_unit_test(test_asked_and_given_at_once),
+        cmocka_unit_test(test_asked_after_a_refusal),
         cmocka_unit_test(test_initial_turn),
         cmocka_unit_test(test_refused_dialogues),
         cmocka_unit_test(test_monologue),
