@@ -273,3 +273,21 @@ def test_large(w):
     if "sanitize" not in BUILD and "asan" not in BUILD and not os.environ.get("E2E_NO_MEMORY"):
         check(max(grown.values()) < 16 << 10, f"grown, in KB: {grown}")
     return f"grown, in KB: {grown}"
+
+
+def test_selectors(w):
+    """X.410 mode has no P-selector: one in a stack's block shuts out callers of normal mode alone, and that of a peer is
+    not sent. The S-selector counts."""
+    a, b = pair_1984(w)
+    b.stack_lines += ['ssel "S"', 'psel "P"']
+    a.start(), b.start()
+    id = a.submit(user("Receiver", "BETA"))
+    e = a.wait_event(9318, peer="mta-b")[0]
+    equal((e["step"], "S-selector" in e["text"]), ("session", True), e["text"])
+    a.peers["mta-b"].tsel = 'MTA-B" ssel "S" psel "other'
+    a.write(), a.ask("reload")
+    b.wait_items(1)
+    equal([envelope(i)["id"] for i in b.items()], [id], "what came")
+    caller = Caller(b, "MTA-A", b.peers["mta-a"].password_in, source=a.host)
+    caller.transport(), caller.bind()
+    check(not caller.bound, "normal mode without the selectors")
