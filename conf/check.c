@@ -125,6 +125,13 @@ static void check_credentials(struct draft *d, const struct conf_peer *p) {
             }
 }
 
+// X.410 mode has no presentation layer.
+static void check_selectors(struct draft *d, const struct conf_peer *p) {
+    if (p->mode != CONF_NORMAL_MODE && (p->called.psel.n > 0 || p->calling.psel.n > 0))
+        draft_say(d, true, p->where, "remove psel, or use: mode normal",
+                  "the peer \"%s\" is called in X.410 mode, which has no P-selector: psel is not sent", p->name);
+}
+
 static void resolve_via(struct draft *d, const struct draft_peer *from, struct conf_peer *p) {
     size_t n = from->peer.n_via == 0 ? 1 : from->peer.n_via;
     const struct conf_stack **via = draft_alloc(d, n * sizeof *via);
@@ -160,6 +167,7 @@ static void finish_peers(struct draft *d) {
         p->connect = i->connect;
         p->accept = i->accept;
         check_credentials(d, p);
+        check_selectors(d, p);
         resolve_via(d, i, p);
         if (p->associations_urgent >= p->associations_max) {
             if (p->associations_max > 1)
