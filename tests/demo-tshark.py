@@ -27,10 +27,10 @@ def check(what, got, wanted):
 class Capture:
     """dumpcap on the loopback interface, from the moment that it listens until stop()."""
 
-    def __init__(self, path):
+    def __init__(self, path, traffic='tcp port 10102'):
         self.path, self.said = path, path + '.log'
         with open(self.said, 'wb') as log:
-            self.process = subprocess.Popen(['dumpcap', '-q', '-i', 'lo', '-f', 'tcp port 10102', '-w', path],
+            self.process = subprocess.Popen(['dumpcap', '-q', '-i', 'lo', '-f', traffic, '-w', path],
                                             stdin=subprocess.DEVNULL, stderr=log)
         end = time.monotonic() + 15
         while 'File: ' not in self.log():
@@ -107,7 +107,7 @@ def own_network():
     alone = ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
     if 'OWN_NETWORK' not in os.environ and subprocess.run([*alone, 'true'], capture_output=True).returncode == 0:
         os.environ['OWN_NETWORK'] = 'yes'
-        os.execvp(alone[0], [*alone, sys.executable, os.path.abspath(__file__)])
+        os.execvp(alone[0], [*alone, sys.executable, os.path.abspath(sys.argv[0])])
 
 
 def main():
