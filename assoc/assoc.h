@@ -161,7 +161,7 @@ const char *assoc_local(const struct assoc *a); // "192.0.2.1:53412"
 const char *assoc_remote(const struct assoc *a);
 const char *assoc_stack_name(const struct assoc *a);
 const struct stack_negotiated *assoc_negotiated(const struct assoc *a);
-enum conf_protocol assoc_protocol(const struct assoc *a); // in which it was made, whatever the peer's block says
+enum conf_protocol assoc_protocol(const struct assoc *a);       // in which it was made, whatever the peer's block says
 const struct bind_info *assoc_bind_info(const struct assoc *a); // what the other side showed
 // Fills cause and configured of a failure of a call by its step, how and reason.
 void assoc_explain(const struct assoc *a, struct assoc_failure *f);

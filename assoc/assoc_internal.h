@@ -71,6 +71,9 @@ void assoc_failure_set(struct assoc *a, struct assoc_failure *f, enum assoc_step
                        const char *cause);
 void assoc_drop_connection(struct assoc *a);
 void assoc_free(struct assoc *a);
+// Our name and password, for a peer that we know. P1 of 1984 has the IA5String alone, and the password as that unless
+// it cannot be one.
+struct bind_info assoc_bind_ours(const struct conf_peer *peer, bool p1_1984);
 bool assoc_bind_wrapped(const struct assoc *a); // as the bind of remote operations; in X.410 mode it stands bare
 enum conf_protocol assoc_protocol_of(const struct stack_negotiated *n);
 static inline uint32_t assoc_no_progress_ms(const struct conf_peer *p) {

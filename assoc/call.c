@@ -206,12 +206,9 @@ void call_connected(struct assoc *a) {
     char detail[2 * NET_ADDRESS_TEXT + 8];
     snprintf(detail, sizeof detail, "%s to %s", a->local_text, a->remote_text);
     assoc_step_done(a, ASSOC_CONNECT, detail);
-    const struct conf_credentials *us = &a->peer->local;
     struct bind_info info = {.form = BIND_NONE};
-    if (us->name != NULL)
-        info = (struct bind_info){.form = a->peer->password_form == CONF_PASSWORD_IA5 ? BIND_IA5 : BIND_OCTETS,
-                                  .name = bytes_str(us->name),
-                                  .password = us->n_passwords > 0 ? us->passwords[0].secret : bytes_of("", 0)};
+    if (a->peer->local.name != NULL)
+        info = assoc_bind_ours(a->peer, a->peer->mode == CONF_X410_1984);
     stack_params_of(a, &p);
     int r = a->recovering ? ERR_OK : bind_argument_encode(&argument, &info, p.mode == RTSE_NORMAL);
     if (r == ERR_OK)

@@ -102,11 +102,8 @@ void answer_open_ind(struct assoc *a, const struct stack_open *open) {
 int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct assoc_user *user, void *ctx) {
     struct bind_info info = {.form = BIND_NONE};
     struct buf result = {0};
-    const struct conf_credentials *us = &peer->local;
-    if (a->info.form != BIND_NONE && us->name != NULL)
-        info = (struct bind_info){.form = peer->password_form == CONF_PASSWORD_IA5 ? BIND_IA5 : BIND_OCTETS,
-                                  .name = bytes_str(us->name),
-                                  .password = us->n_passwords > 0 ? us->passwords[0].secret : bytes_of("", 0)};
+    if (a->info.form != BIND_NONE && peer->local.name != NULL)
+        info = assoc_bind_ours(peer, assoc_protocol_of(stack_negotiated(a->stack)) == CONF_X410_1984);
     assoc_watch_peer(a, peer);
     leave_listener(a);
     a->user = user;

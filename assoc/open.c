@@ -20,6 +20,15 @@ const struct stack_negotiated *assoc_negotiated(const struct assoc *a) {
 enum conf_protocol assoc_protocol(const struct assoc *a) {
     return a->protocol;
 }
+struct bind_info assoc_bind_ours(const struct conf_peer *peer, bool p1_1984) {
+    const struct conf_credentials *us = &peer->local;
+    struct bytes password = us->n_passwords > 0 ? us->passwords[0].secret : bytes_of("", 0);
+    bool ascii = true;
+    for (size_t k = 0; k < password.n; k++)
+        ascii &= password.p[k] < 0x80;
+    bool ia5 = peer->password_form == CONF_PASSWORD_IA5 || (p1_1984 && ascii);
+    return (struct bind_info){.form = ia5 ? BIND_IA5 : BIND_OCTETS, .name = bytes_str(us->name), .password = password};
+}
 const struct assoc_failure *assoc_failed(const struct assoc *a) {
     return a->failed ? &a->failure : NULL;
 }
