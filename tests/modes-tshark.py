@@ -22,7 +22,7 @@ spec.loader.exec_module(demo)
 from harness import World, ipm, user  # noqa: E402
 
 MODES = {"normal": "p1-88-normal", "x410-1988": "p1-88-x410mode", "x410-1984": "p1-84"}
-DIALOGUES = ("monologue",)
+DIALOGUES = ("monologue", "two-way-alternate")
 BAD = "_ws.expert.group == 0x07000000 || _ws.expert.group == 0x09000000"
 check = demo.check
 
@@ -120,8 +120,11 @@ def associations(path, port):
 
 # Names of TSDUs by the SPDUs in them, as one letter each; "data" behind GIVE TOKENS and DATA TRANSFER.
 LETTERS = {(13,): "C", (14,): "A", (1, 45): "S", (1, 1, "data"): "D", (1, 49): "M", (2, 50): "m", (1, 41): "E", (2, 42): "e",
-           (9,): "F", (10,): "f", (25,): "B", (26,): "b", (1,): "G", (2,): "P"}
-ORDER = {"up": "RC(SD(MD)*E)+F?B?X?", "down": "TA([me])*f?B?X?"}
+           (9,): "F", (10,): "f", (25,): "B", (26,): "b", (21,): "G", (22,): "g", (2,): "P"}
+# In a monologue; and when the turn passes to and fro, P (please) anywhere, G and g (control give and its answer) between
+# activities.
+ORDER = {"monologue": {"up": "RC(SD(MD)*E)+F?B?X?", "down": "TA[me]*f?B?X?"},
+         "two-way-alternate": {"up": "RC(SD(MD)*E|[meGg])*F?B?X?", "down": "TA(SD(MD)*E|[meGg])*f?B?X?"}}
 
 
 def letter(pdu):
@@ -145,23 +148,28 @@ def shapes(names):
         for association in associations(f"tests/data/{name}.pcap", 10102):
             for way, pdus in association.items():
                 kinds = "".join(map(letter, pdus))
-                check(f"{name}: order of the PDUs, {way}", re.fullmatch(ORDER[way], kinds) is not None, True)
+                check(f"{name}: order of the PDUs, {way}", re.fullmatch(ORDER["monologue"][way], kinds) is not None, True)
                 for pdu in pdus:
                     out.setdefault(letter(pdu), set()).add(without_defaults(pdu))
     return out
 
 
-def check_structure(what, path, port, recorded):
+def check_structure(what, dialogue, path, port, recorded):
     found, seen = associations(path, port), set()
     for association in found:
         for way, pdus in association.items():
             kinds = "".join(map(letter, pdus))
-            check(f"{what}: order of the PDUs, {way} ({kinds})", re.fullmatch(ORDER[way], kinds) is not None, True)
+            order = re.fullmatch(ORDER[dialogue][way], kinds.replace("P", "") if dialogue != "monologue" else kinds)
+            check(f"{what}: order of the PDUs, {way} ({kinds})", order is not None, True)
             for pdu in pdus:
                 kind = letter(pdu)
                 seen.add(kind)
                 if kind in recorded and without_defaults(pdu) not in recorded[kind]:
                     check(f"{what}: the form of {kind}", without_defaults(pdu), recorded[kind])
+    if dialogue != "monologue":
+        check(f"{what}: both sides send over one association, by turns",
+              any({"S", "G"} <= {letter(p) for p in x["up"]} and {"S", "g"} <= {letter(p) for p in x["down"]} for x in found),
+              True)
     check(f"{what}: kinds of PDUs that the recorded association has and ours not", set(recorded) - seen, set())
 
 
@@ -188,7 +196,8 @@ def traffic(mode, dialogue):
         w.remove()
 
 
-def check_mode(what, mode, path, port, sent, recorded):
+def check_mode(mode, dialogue, path, port, sent, recorded):
+    what = f"{mode}, {dialogue}"
     frames = tshark(path, "frame.number", "ses.type", "_ws.expert.message", only=f"tcp.port == {port} and ({BAD})", port=port)
     names = [row[0][0] for row in tshark(path, "_ws.col.Info", only=f"tcp.port == {port} and p1", port=port) if row[0]]
     binds = [n for n in names if n.startswith("Bind-")]
@@ -203,7 +212,7 @@ def check_mode(what, mode, path, port, sent, recorded):
     else:
         other = [f for f in frames if "1;1" not in ";".join(f[1])]
         check(f"{what}: frames without a transfer that are malformed or against a protocol", other, [])
-        check_structure(what, path, port, recorded)
+        check_structure(what, dialogue, path, port, recorded)
     command = [os.path.join(os.environ.get("BUILD", "build"), "bin", "x400"), "dump", "--summary", path]
     text = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     check(f"{what}: x400 dump finds it malformed", [x for x in text.splitlines() if "MALFORMED" in x], [])
@@ -232,7 +241,7 @@ def main():
                     port, sent = traffic(mode, dialogue)
                 finally:
                     capture.stop()
-                check_mode(f"{mode}, {dialogue}", mode, capture.path, port, sent, forms)
+                check_mode(mode, dialogue, capture.path, port, sent, forms)
     finally:
         shutil.rmtree(folder)
     print(f"{demo.passed} passed, {demo.failed} failed")

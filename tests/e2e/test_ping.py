@@ -300,6 +300,13 @@ def test_modes(w):
         check("\nreleased " in text and "accepted by \"MTA-B\"" in text, text)
 
 
+def test_dialogue(w):
+    a, b = pair(w)
+    status, text = ping_of(a, b, "--dialogue", "two-way-alternate", "--json")
+    equal(status, 0, text)
+    equal(values(text)[1]["rtse"]["negotiated"]["dialogue"], "two-way-alternate", "the dialogue")
+
+
 def test_try_modes(w):
     """A peer of all modes; one that hangs up in normal mode; one that refuses us in each mode that it knows."""
     a, b = pair(w)
