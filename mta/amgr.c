@@ -334,7 +334,7 @@ unsigned peer_wanted(const struct peer *p) {
 // How many to open now, beside those there are: and when all are busy one more for urgent messages, for which some are
 // kept.
 static unsigned missing(const struct peer *p) {
-    unsigned serving = 0, want = peer_wanted(p), free = p->conf->associations_max - p->n_out;
+    unsigned serving = 0, want = peer_wanted(p), max = p->conf->associations_max;
     bool soon = p->n_opening > 0;
     const struct link *l;
     LIST_FOREACH(l, &p->links, of_peer) {
@@ -342,6 +342,7 @@ static unsigned missing(const struct peer *p) {
         soon |= link_serves_soon(l);
     }
     unsigned n = want > serving ? want - serving : p->hop->n_ready[P1_URGENT] > 0 && !soon;
+    unsigned free = max > p->n_out ? max - p->n_out : 0;
     return n < free ? n : free;
 }
 

@@ -24,9 +24,10 @@ static unsigned turn_of_queue(const struct peer *p) {
 }
 
 static void give(struct link *l) {
+    if (assoc_turn_give(l->assoc) != ERR_OK)
+        return; // memory is short: the next time
     l->wanted = TURN_NOTHING;
     l->before = 0;
-    assoc_turn_give(l->assoc);
 }
 
 bool link_may_send(struct link *l) {
