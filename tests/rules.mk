@@ -37,7 +37,8 @@ check: deps-check
 # Every entry is a command that says how it went in a way that tests/run knows; the long ones first.
 CHECKS = 'python3 tests/e2e/run.py -j 2' \
 	'tests/asn1-erlang.sh asn1c 5' 'tests/asn1-erlang.sh codecs 10' \
-	tests/demo-tshark.py tests/modes-tshark.py tests/dump-tshark.py tests/p1-tshark.sh 'tests/ipm-tshark.sh $(BUILD)/tests/x400_ipm_sample_test' \
+	tests/demo-tshark.py tests/modes-tshark.py tests/x410-oracles.py tests/dump-tshark.py tests/p1-tshark.sh \
+	'tests/ipm-tshark.sh $(BUILD)/tests/x400_ipm_sample_test' \
 	tests/lint.sh 'mandoc -T lint -W warning $(wildcard docs/*.[158])' $(TEST_BINS)
 check-now: tests
 	@$(RUN) $(CHECKS)
