@@ -54,6 +54,8 @@ struct dump_fault {
 };
 struct dump_apdu;
 struct dump_apdu *dump_apdu_new(const struct dump *d); // NULL: memory is short
+void dump_apdu_1984(
+    struct dump_apdu *p); // of an association of 1984: what has no form there is told. Before the first feed
 int dump_apdu_feed(struct dump_apdu *p, struct bytes piece, struct dump_fault *fault);
 int dump_apdu_end(struct dump_apdu *p, struct dump_fault *fault);
 json_t *dump_apdu_free(struct dump_apdu *p); // the tree
@@ -76,6 +78,7 @@ int dump_capture(const struct dump *d, enum dump_form form, size_t (*read)(void 
 
 // dump_envelope.c
 json_t *dump_envelope(const struct dump *d, const struct p1_envelope *e);
+json_t *dump_not_in_1984(const struct p1_envelope *e);                        // dump_1984.c: an array of texts
 json_t *dump_extensions(const struct dump *d, const struct p1_extensions *x); // an array
 json_t *dump_trace(const struct trace *t);                                    // an array of lines
 void dump_put_orname(const struct dump *d, json_t *o, const char *key, struct bytes name);

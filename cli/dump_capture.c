@@ -224,6 +224,10 @@ static void on_bind(void *ctx, unsigned side, enum rtse_mode mode, int apdu, str
     json_decref(tree);
 }
 
+static bool of_1984(const struct pdu_transfer *t) {
+    return t->mode == RTSE_X410 && t->protocol == RTSE_PROTOCOL_P1_1984;
+}
+
 static void on_transfer_begin(void *ctx, const struct pdu_transfer *t) {
     struct conn *c = ctx;
     if (c->apdu != NULL || !t->whole)
@@ -238,6 +242,8 @@ static void on_transfer_begin(void *ctx, const struct pdu_transfer *t) {
     c->apdu = dump_apdu_new(&c->dump);
     if (c->apdu == NULL)
         c->s->err = ERR_NOMEM;
+    else if (of_1984(t))
+        dump_apdu_1984(c->apdu);
 }
 
 static void on_transfer_data(void *ctx, const struct pdu_transfer *t, struct bytes piece) {
@@ -250,9 +256,9 @@ static void on_transfer_data(void *ctx, const struct pdu_transfer *t, struct byt
 static void transfer_text(const struct pdu_transfer *t, enum pdu_transfer_end how, const json_t *tree, struct buf *b) {
     static const char *const ends[] = {"", "interrupted", "discarded", "not complete"};
     const char *type = json_text(tree, "type"), *id = json_text(tree, "identifier");
-    buf_printf(b, "%s%s%s, %llu octets, TSDUs %llu, checkpoints %u%s", *type == 0 ? "MTS-APDU" : type,
-               *id == 0 ? "" : " ", id, (unsigned long long)t->octets, (unsigned long long)t->tsdus, t->points,
-               t->resumed ? ", resumed" : "");
+    buf_printf(b, "%s%s%s%s, %llu octets, TSDUs %llu, checkpoints %u%s", *type == 0 ? "MTS-APDU" : type,
+               *id == 0 ? "" : " ", id, of_1984(t) ? " of P1 of 1984" : "", (unsigned long long)t->octets,
+               (unsigned long long)t->tsdus, t->points, t->resumed ? ", resumed" : "");
     if (!t->whole)
         buf_append_str(b, "; its beginning was on another association");
     if (how != PDU_TRANSFER_DONE)

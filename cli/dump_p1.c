@@ -19,7 +19,7 @@ struct dump_apdu {
     uint64_t content, fed;
     json_t *tree; // of the envelope
     struct p1_fault fault;
-    bool ipm_wanted;
+    bool ipm_wanted, p1_1984;
 };
 
 static int on_head(void *ctx, enum p1_type type, struct bytes head) {
@@ -32,6 +32,8 @@ static int on_head(void *ctx, enum p1_type type, struct bytes head) {
     if (err < 0)
         return err;
     p->tree = dump_envelope(p->d, e);
+    if (p->p1_1984)
+        dump_put_list(p->tree, "not_in_p1_of_1984", dump_not_in_1984(e));
     (void)type;
     p->ipm_wanted = e->content_type.present && (e->content_type.built_in == P1_CONTENT_IPM_1984 ||
                                                 e->content_type.built_in == P1_CONTENT_IPM_1988);
@@ -61,6 +63,10 @@ struct dump_apdu *dump_apdu_new(const struct dump *d) {
         return NULL;
     }
     return p;
+}
+
+void dump_apdu_1984(struct dump_apdu *p) {
+    p->p1_1984 = true;
 }
 
 static int fault_set(const struct dump_apdu *p, int err, size_t n, struct dump_fault *f) {

@@ -216,6 +216,9 @@ def check_mode(mode, dialogue, path, port, sent, recorded):
     command = [os.path.join(os.environ.get("BUILD", "build"), "bin", "x400"), "dump", "--summary", path]
     text = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     check(f"{what}: x400 dump finds it malformed", [x for x in text.splitlines() if "MALFORMED" in x], [])
+    full = subprocess.run([*command[:2], path], stdout=subprocess.PIPE, text=True, check=True).stdout
+    check(f"{what}: x400 dump: APDUs of P1 of 1984, and what of 1988 is in them",
+          (text.count(" of P1 of 1984"), full.count("not-in-p1-of-1984")), (4 if mode == "x410-1984" else 0, 0))
     check(f"{what}: x400 dump finds messages and reports", (len(re.findall(r" P1 +message ", text)), len(re.findall(
         r" P1 +report ", text))), (2, 2))
 

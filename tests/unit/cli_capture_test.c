@@ -379,10 +379,34 @@ static void hostile(void **state) {
     buf_free(&file);
 }
 
+// An APDU of 1988 on an association of 1984: what it has that P1 of 1984 has not is listed.
+static void beyond_1984(void **state) {
+    (void)state;
+    uint8_t file[65536];
+    FILE *f = fopen("tests/data/p1-88-x410mode.pcap", "re");
+    assert_non_null(f);
+    size_t n = fread(file, 1, sizeof file, f);
+    fclose(f);
+    struct ran r = dump_octets(bytes_of(file, n), "--json");
+    assert_null(strstr(r.out, "not_in_p1_of_1984"));
+    free(r.out);
+    uint8_t *protocol = memmem(file, n, "\x84\x02\x0c\x00", 4); // 12 with its octets swapped, as that MTA has it
+    assert_non_null(protocol);
+    memcpy(protocol, "\x84\x02\x00\x01", 4);
+    r = dump_octets(bytes_of(file, n), "--json");
+    assert_int_equal(r.status, CLI_DONE);
+    assert_non_null(strstr(r.out, "of P1 of 1984"));
+    const char *list = strstr(r.out, "\"not_in_p1_of_1984\"");
+    assert_non_null(list);
+    assert_non_null(strstr(list, "\"extensions of the envelope\""));
+    free(r.out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_form), cmocka_unit_test(resegmented), cmocka_unit_test(missing), cmocka_unit_test(cut),
-        cmocka_unit_test(middle),     cmocka_unit_test(malformed),   cmocka_unit_test(hostile),
+        cmocka_unit_test(every_form), cmocka_unit_test(resegmented), cmocka_unit_test(missing),
+        cmocka_unit_test(cut),        cmocka_unit_test(middle),      cmocka_unit_test(malformed),
+        cmocka_unit_test(hostile),    cmocka_unit_test(beyond_1984),
     };
     int failed = cmocka_run_group_tests(tests, load, NULL);
     free(expected);
