@@ -297,6 +297,8 @@ static int prepare(struct admitting *ad, struct spool_batch *b, struct buf *head
                                                            .seen = sm.arrived,
                                                            .window = DUPLICATE_WINDOW_MS});
     spool_batch_message(b, &sm);
+    if (ad->a.batch != NULL)
+        ad->a.batch(ad->a.arg, b);
     if (loop != NULL)
         EVENT_RAISE(m->events, mta_event(EV_LOOP), {"peer", ad->a.from_peer}, {"mts_id", sm.mts_id}, {"what", loop});
     ad->item = item_new(&sm);

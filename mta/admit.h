@@ -8,13 +8,14 @@
 #include "mta/queue.h"
 
 struct admission {
-    struct opened *opened;                    // taken over: the envelope as it came
-    struct content_ref content;               // its file is taken over; octets must live until `done`
-    const char *from_peer;                    // NULL: submitted here
-    int64_t uid;                              // the submitter; -1: none
-    bool too_long;                            // the content was longer than the limit, and is not here
-    bool p1_1984;                             // came by P1 of 1984, and was upgraded
-    const char *association, *local, *remote; // for the log
+    struct opened *opened;                           // taken over: the envelope as it came
+    struct content_ref content;                      // its file is taken over; octets must live until `done`
+    const char *from_peer;                           // NULL: submitted here
+    int64_t uid;                                     // the submitter; -1: none
+    bool too_long;                                   // the content was longer than the limit, and is not here
+    bool p1_1984;                                    // came by P1 of 1984, and was upgraded
+    const char *association, *local, *remote;        // for the log
+    void (*batch)(void *arg, struct spool_batch *b); // adds what is to be committed with it; NULL: nothing
     // err 0: taken, ERR_EXISTS: a duplicate, taken before (acknowledge it), ERR_BUSY: no room, come again later; else a
     // failure of ours, with text. mts_id is the identifier as shown.
     void (*done)(void *arg, int err, const char *mts_id, const char *text);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "mta/amgr_internal.h"
 #include "mta/codes.h"
+#include "mta/resume_out.h"
 #include "mta/settle.h"
 #include "mta/transfer.h"
 
@@ -133,7 +134,7 @@ void link_up(struct link *l) {
 
 static void end_job(struct link *l, const struct assoc_failure *f) {
     transfer_out_gone(l, f);
-    transfer_in_gone(l);
+    transfer_in_gone(l, f == NULL ? "the association was closed" : f->text);
 }
 
 void link_drop(struct link *l) {
@@ -177,6 +178,8 @@ static void call_failed_event(struct peer *p, const struct assoc_failure *f, con
 
 static void on_attempt_failed(void *ctx, const struct assoc_failure *f) {
     struct link *l = ctx;
+    if (l->resume != NULL && l->resume->tries > 1)
+        return; // it is tried every second
     call_failed_event(l->peer, f, assoc_stack_name(l->assoc));
 }
 
@@ -188,6 +191,12 @@ static void on_open(void *ctx) {
     p->failed_opens = 0;
     p->retrying = false;
     loop_timer_at(p->retry, 0);
+    struct resumption *x = l->resume;
+    l->resume = NULL;
+    if (x != NULL) {
+        loop_timer_at(l->timer, 0);
+        transfer_out_start(l, x->job);
+    }
     peer_pump(p);
     if (l->out == NULL)
         link_idle(l);
@@ -213,8 +222,23 @@ static void no_more_now(struct peer *p, bool was_open) {
     }
 }
 
+// A call that should have recovered a lost association: other calls are made whatever came of it.
+static void recovery_ended(struct link *l, const struct assoc_failure *f) {
+    struct peer *p = l->peer;
+    struct resumption *x = l->resume;
+    if (f != NULL && x->tries <= 1 && !f->recover_refused)
+        call_failed_event(p, f, assoc_stack_name(l->assoc));
+    link_free(l);
+    resume_out_failed(x, f != NULL && f->recover_refused, f == NULL ? "it was closed" : f->text);
+    amgr_check_stopped(p->m->amgr);
+}
+
 void on_link_ended(void *ctx, const struct assoc_failure *f) {
     struct link *l = ctx;
+    if (l->resume != NULL) {
+        recovery_ended(l, f);
+        return;
+    }
     struct peer *p = l->peer;
     struct amgr *a = p->m->amgr;
     bool was_open = l->open, outgoing = l->outgoing;
@@ -224,7 +248,7 @@ void on_link_ended(void *ctx, const struct assoc_failure *f) {
         call_failed_event(p, f, assoc_stack_name(l->assoc));
         open_failed(p, f);
     }
-    bool fruitless = outgoing && f != NULL && (!was_open || l->messages == 0);
+    bool fruitless = outgoing && !l->recovered && f != NULL && (!was_open || l->messages == 0);
     end_job(l, f);
     link_free(l);
     if (fruitless)
@@ -259,14 +283,25 @@ static void on_receive_end(void *ctx, const struct stack_transfer_end *end) {
     transfer_in_end(l, end);
 }
 
+static void on_resume(void *ctx, const struct rtse_recovery *old) {
+    transfer_in_resume(ctx, old);
+}
+
+static void on_checkpoint_cnf(void *ctx, uint32_t serial, uint64_t octets) {
+    (void)serial, (void)octets;
+    transfer_out_confirmed(ctx);
+}
+
 const struct assoc_user amgr_link_user = {.open = on_open,
                                           .ended = on_link_ended,
                                           .send_ready = on_send_ready,
+                                          .checkpoint_cnf = on_checkpoint_cnf,
                                           .send_done = on_send_done,
                                           .receive_begin = on_receive_begin,
                                           .receive_data = on_receive_data,
                                           .receive_checkpoint = on_receive_checkpoint,
                                           .receive_end = on_receive_end,
+                                          .resume_ind = on_resume,
                                           .turn_please_ind = on_turn_please,
                                           .turn_give_ind = on_turn_give};
 
@@ -317,6 +352,24 @@ static void open_link(struct peer *p) {
         return;
     EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short"});
     link_free(l);
+}
+
+bool peer_recover(struct peer *p, struct resumption *x) {
+    struct link *l = p->m->stopping || !p->m->amgr->started ? NULL : link_new(p, true);
+    if (l == NULL)
+        return false;
+    struct assoc_call_options options = {.attempt_failed = on_attempt_failed,
+                                         .recover = &x->state.session,
+                                         .recover_stack = x->stack[0] == 0 ? NULL : x->stack,
+                                         .recover_remote = x->remote[0] == 0 ? NULL : x->remote};
+    x->tries++;
+    l->recovered = true;
+    l->resume = x;
+    l->assoc = assoc_call(&p->m->env, p->conf, &options, &amgr_link_user, l);
+    if (l->assoc != NULL)
+        return true;
+    link_free(l);
+    return false;
 }
 
 // One for every so many messages.
@@ -375,7 +428,8 @@ void link_idle(struct link *l) {
     l->used_ms = loop_now_ms(l->m->loop);
     if (l->closing)
         return;
-    if (l->close_when_idle || p->disabled || p->m->stopping || p->conf == NULL || link_old(l, l->used_ms)) {
+    if (l->close_when_idle || l->recovered || p->disabled || p->m->stopping || p->conf == NULL ||
+        link_old(l, l->used_ms)) {
         link_close(l);
         return;
     }
@@ -394,6 +448,7 @@ void peer_abort(struct peer *p) {
     struct link *l;
     LIST_FOREACH(l, &p->links, of_peer) {
         l->closing = true;
+        end_job(l, NULL); // what can go on later is kept now: the abort may take longer than we have
         assoc_abort(l->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
     }
 }

@@ -32,6 +32,8 @@ struct link {
     struct assoc *assoc;
     char id[16]; // "A17", for logs and commands
     bool outgoing, open, closing;
+    bool recovered;                         // it stands for one that was lost: good for what that one had under way
+    struct resumption *resume;              // outgoing, recovered: what it is for, until that was begun
     bool close_when_idle;                   // a transfer is under way: it may end first
     uint64_t called_ms, opened_ms, used_ms; // monotonic
     int64_t opened_utc;

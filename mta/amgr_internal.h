@@ -33,6 +33,9 @@ extern const struct assoc_user amgr_link_user;
 
 struct link *link_new(struct peer *p, bool outgoing); // NULL: no memory; the association is set by the caller
 void link_up(struct link *l);
+struct resumption;
+// Calls, to recover the association on which that transfer was interrupted. False: not now.
+bool peer_recover(struct peer *p, struct resumption *x);
 void link_close(struct link *l); // in order, when its transfer is over
 void link_drop(struct link *l);  // when the loop runs no more
 void on_link_ended(void *ctx, const struct assoc_failure *f);

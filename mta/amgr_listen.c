@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "conf/print.h"
 #include "mta/amgr_internal.h"
+#include "mta/resume_in.h"
+#include "mta/resume_out.h"
 #include "mta/transfer.h"
 
 enum { LISTEN_RETRY_MS = 30000, PATIENCE_MS = 10000 };
@@ -101,6 +103,35 @@ static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
     peer_pump(p); // what waits may go over this association, if it is two-way alternate
 }
 
+// Instead of a bind: the caller is who it was when the association that it recovers was made.
+static void on_recover(void *ctx, struct assoc *as, const struct assoc_bind *b, const struct rtse_session_id *session) {
+    struct listening *n = ctx;
+    struct mta *m = n->a->m;
+    char remote[NET_ADDRESS_TEXT], why[200];
+    net_address_host_text(b->remote, remote);
+    struct peer *p = resume_in_whose(m->resume_in, session, b->remote, why);
+    if (p == NULL || p->conf == NULL) {
+        EVENT_RAISE(m->events, mta_event(EV_RECOVERY_REFUSED), {"remote", remote}, {"stack", b->stack->name},
+                    {"what", why});
+        note_call(n, b->remote, "refused: nothing to recover");
+        assoc_refuse_recover(as, RTSE_REFUSE_CANNOT_RECOVER);
+        return;
+    }
+    assoc_watch_peer(as, p->conf);
+    struct link *l = p->disabled || m->stopping ? NULL : link_new(p, false);
+    if (l == NULL) {
+        note_call(n, b->remote, p->disabled ? "refused: the peer is disabled" : "refused: busy");
+        assoc_refuse_recover(as, RTSE_REFUSE_BUSY);
+        return;
+    }
+    note_call(n, b->remote, "accepted: recovery");
+    l->assoc = as;
+    l->recovered = true;
+    l->held_by_listener = held_conf_ref(n->held);
+    if (assoc_accept(as, p->conf, &amgr_link_user, l) == ERR_OK)
+        link_up(l);
+}
+
 static void on_caller_failed(void *ctx, struct assoc *as, const struct assoc_failure *f) {
     (void)as;
     struct listening *n = ctx;
@@ -159,7 +190,7 @@ static void on_listen_retry(void *arg) {
 }
 
 static void listen_now(struct listening *n) {
-    static const struct assoc_listener_user user = {on_bind, on_caller_failed, on_accept_failed};
+    static const struct assoc_listener_user user = {on_bind, on_caller_failed, on_accept_failed, on_recover};
     struct assoc_listener_options options = {.max_unbound = n->conf->callers_max,
                                              .max_unbound_per_address = n->conf->callers_per_address,
                                              .open_timeout_ms = n->conf->bind_within_ms};
@@ -274,6 +305,7 @@ void amgr_reload(struct amgr *a) {
     amgr_take_peers(a);
     LIST_FOREACH(p, &a->peers, link)
     peer_pump(p);
+    resume_out_pump(a->m->resume_out);
 }
 
 void amgr_check_stopped(struct amgr *a) {

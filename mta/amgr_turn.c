@@ -31,7 +31,7 @@ static void give(struct link *l) {
 }
 
 bool link_may_send(struct link *l) {
-    if (!l->open || l->closing || l->close_when_idle || l->out != NULL || !assoc_turn(l->assoc))
+    if (!l->open || l->closing || l->close_when_idle || l->recovered || l->out != NULL || !assoc_turn(l->assoc))
         return false;
     if (l->wanted == TURN_NOTHING)
         return true;
@@ -55,7 +55,7 @@ void peer_turns(struct peer *p) {
     unsigned mine = turn_of_queue(p), asks = peer_wanted(p);
     struct link *l;
     LIST_FOREACH(l, &p->links, of_peer) {
-        if (!l->open || l->closing || l->close_when_idle || !l->two_way)
+        if (!l->open || l->closing || l->close_when_idle || l->recovered || !l->two_way)
             continue;
         if (assoc_turn(l->assoc)) {
             if (!l->outgoing && l->out == NULL && mine == TURN_NOTHING)
@@ -69,7 +69,7 @@ void peer_turns(struct peer *p) {
 }
 
 bool link_serves(const struct link *l) {
-    return !l->closing && !l->close_when_idle &&
+    return !l->closing && !l->close_when_idle && !l->recovered &&
            (!l->open ? l->outgoing : assoc_turn(l->assoc) || (l->two_way && !l->late));
 }
 

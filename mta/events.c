@@ -217,6 +217,35 @@ static const struct event_def catalogue[EV_EVENTS] = {
          "not give it. If it can be called, it is; an association that we opened is closed first.",
          "A peer that does not understand the dialogue, hangs, or believes that the turn is ours.",
          "When it repeats: `dialogue monologue` in the peer's block, if it can be called.", .loose = true},
+    [EV_INTERRUPTED] =
+        {20107, EVENT_NOTICE, "transfer-interrupted",
+         "Peer {peer}: {transfer} was interrupted with {octets} octets confirmed; it may go on for {seconds} s: {what}",
+         NULL,
+         "An association was lost, or a transfer stopped, in its middle. What was confirmed is kept by both sides for "
+         "the `recovery` time; who sends calls again and goes on behind it.",
+         "The network; a side that was stopped; a receiver short of room.", "Nothing; event 20108 or 20109 follows."},
+    [EV_RESUMED] = {20108, EVENT_NOTICE, "transfer-resumed",
+                    "Peer {peer}: {transfer} goes on behind octet {octets} over association {association}", NULL,
+                    "An interrupted transfer was taken up again where it had been confirmed.", "See event 20107.",
+                    "Nothing."},
+    [EV_NOT_RESUMED] =
+        {20109, EVENT_NOTICE, "transfer-not-resumed", "Peer {peer}: {transfer} does not go on in its middle: {what}",
+         NULL,
+         "An interrupted transfer could not be taken up in its middle. The sender has the message still and transfers "
+         "it from the start; nothing is lost, and a repetition is recognised.",
+         "The recovery time is over; one side does not recover, or has not, or no longer, what is needed (after a "
+         "crash only what was synced: `checkpoint sync`); the message or its recipients changed.",
+         "Nothing once. When a peer never resumes, `recovery none` spares the attempts."},
+    [EV_RECOVERY_REFUSED] =
+        {20110, EVENT_WARNING, "recovery-refused",
+         "A call from {remote} on stack {stack} wants to recover a lost association and was refused: {what}",
+         "remote stack",
+         "A recovery shows no password: a caller is believed when it names an association that was lost, and comes "
+         "from where that came from, or from an address in the peer's `accept from`. It was told that it cannot be "
+         "recovered, and may bind as usual.",
+         "The recovery time is over; this daemon crashed or was started again meanwhile; the peer calls from another "
+         "of its addresses; somebody else tries.",
+         "When the peer has several addresses, list them in its `accept from`."},
     [EV_ACCEPTED] =
         {20201, EVENT_INFO, "accepted", "{kind} accepted:" WAY, NULL,
          "Responsibility for a message, probe or report was taken: it is committed, and its sender is told so.", "-",

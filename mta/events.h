@@ -45,6 +45,10 @@ enum mta_event {
     EV_CALLER_FAILED,    // 20104
     EV_RECEIVE_REFUSED,  // 20105
     EV_TURN_LATE,        // 20106
+    EV_INTERRUPTED,      // 20107
+    EV_RESUMED,          // 20108
+    EV_NOT_RESUMED,      // 20109
+    EV_RECOVERY_REFUSED, // 20110
     // the way of a message: one line each, never suppressed
     EV_ACCEPTED,         // 20201
     EV_TRANSFERRED,      // 20202

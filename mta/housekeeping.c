@@ -5,8 +5,9 @@
 
 #include "base/mem.h"
 #include "mta/diskspace.h"
+#include "mta/spool_transfer.h"
 
-enum { MEASURE_MS = 2000, PURGE_EVERY = 5, DUPLICATE_KEEP_MS = 7 * 24 * 3600 * 1000 };
+enum { MEASURE_MS = 2000, PURGE_EVERY = 5, DUPLICATE_KEEP_MS = 7 * 24 * 3600 * 1000, TRANSFER_KEEP_MS = 600 * 1000 };
 
 struct housekeeping {
     struct mta *m; // NULL: freed while the job was on the file thread, which ends it
@@ -21,12 +22,21 @@ struct housekeeping {
 
 static void on_purged(void *arg, const struct spool_result *r);
 
+static int64_t longest_recovery(const struct mta *m) {
+    uint64_t longest = 0;
+    for (size_t k = 0; k < m->conf->n_peers; k++)
+        if (m->conf->peers[k].recovery_ms > longest)
+            longest = m->conf->peers[k].recovery_ms;
+    return (int64_t)longest;
+}
+
 static void purge(struct mta *m) {
     struct spool_batch *b = spool_batch_new(m->spool);
     if (b == NULL)
         return;
     int64_t now = clock_utc_ms();
     spool_batch_purge(b, now - (int64_t)m->conf->mta.keep_ms, now - DUPLICATE_KEEP_MS);
+    spool_batch_transfers_purge(b, now - longest_recovery(m) - TRANSFER_KEEP_MS);
     spool_commit(b, on_purged, m);
 }
 

@@ -21,6 +21,8 @@
 #include "mta/housekeeping.h"
 #include "mta/local.h"
 #include "mta/operate.h"
+#include "mta/resume_in.h"
+#include "mta/resume_out.h"
 #include "mta/settle.h"
 #include "mta/trace.h"
 #include "x400/mtsid.h"
@@ -304,6 +306,14 @@ static void try_spool(void *arg) {
     loop_timer_in(d->lock_wait, LOCK_WAIT_MS);
 }
 
+static void load_transfer(void *arg, const struct spool_transfer *t) {
+    struct mta *m = arg;
+    if (t->kind == SPOOL_TRANSFER_OUT)
+        resume_out_load(m->resume_out, t);
+    else
+        resume_in_load(m->resume_in, t);
+}
+
 static int load(struct daemon *d) {
     struct mta *m = &d->m;
     int64_t last = 0, before = -1;
@@ -313,7 +323,7 @@ static int load(struct daemon *d) {
         if (r != ERR_OK)
             return r;
     }
-    return ERR_OK;
+    return spool_load_transfers(m->spool, load_transfer, m);
 }
 
 static void serve(struct daemon *d) {
@@ -324,8 +334,11 @@ static void serve(struct daemon *d) {
     m->queue = queue_new(m, settle_expired);
     m->amgr = amgr_new(m);
     m->local = local_new(m);
+    m->resume_in = resume_in_new(m);
+    m->resume_out = resume_out_new(m);
     d->housekeeping = m->files == NULL ? NULL : housekeeping_new(m);
-    if (m->submissions == NULL || d->housekeeping == NULL || m->queue == NULL || m->amgr == NULL || m->local == NULL) {
+    if (m->submissions == NULL || d->housekeeping == NULL || m->queue == NULL || m->amgr == NULL || m->local == NULL ||
+        m->resume_in == NULL || m->resume_out == NULL) {
         fatal(d, why);
         return;
     }
@@ -343,6 +356,7 @@ static void serve(struct daemon *d) {
     EVENT_RAISE(m->events, mta_event(EV_STARTED), {"version", X400D_VERSION}, {"name", m->conf->mta.name},
                 {"waiting", waiting});
     admit_reroute_lost(m);
+    resume_out_start(m->resume_out);
     amgr_start(m->amgr);
     local_start(m->local);
     tell_ready(d, 0);
@@ -357,7 +371,7 @@ static void on_released(void *arg) {
 
 static void on_quiet(void *arg) {
     struct daemon *d = arg;
-    if (local_running(d->m.local) == 0 && spool_pending(d->m.spool) == 0)
+    if (local_running(d->m.local) == 0 && spool_pending(d->m.spool) == 0 && resume_in_busy(d->m.resume_in) == 0)
         loop_stop(d->m.loop);
     else
         loop_timer_in(d->quiet, QUIET_MS);
@@ -395,6 +409,7 @@ static void tear_down(struct daemon *d) {
     control_free(m->control);
     traces_free(m->traces);
     amgr_free(m->amgr);
+    resume_in_stop(m->resume_in);
     housekeeping_free(d->housekeeping);
     local_finish(m->local);
     file_thread_free(m->submissions);
@@ -403,6 +418,8 @@ static void tear_down(struct daemon *d) {
     spool_close(m->spool);
     local_free(m->local);
     queue_free(m->queue);
+    resume_in_free(m->resume_in);
+    resume_out_free(m->resume_out);
     if (m->spool != NULL)
         EVENT_RAISE(m->events, mta_event(EV_STOPPED), {"what", ""});
     resolver_free(m->env.resolver);

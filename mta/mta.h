@@ -22,6 +22,8 @@ struct amgr;
 struct local;
 struct control;
 struct traces;
+struct resume_in;
+struct resume_out;
 
 struct settling;
 struct mta {
@@ -36,6 +38,8 @@ struct mta {
     struct queue *queue;
     struct amgr *amgr;
     struct local *local;
+    struct resume_in *resume_in;   // what peers may go on with
+    struct resume_out *resume_out; // what we may go on with
     struct control *control;
     struct traces *traces;
     struct arena arena;  // of what follows

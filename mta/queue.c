@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mta/resume_out.h"
 
 struct queue {
     struct mta *m;
@@ -262,6 +263,7 @@ static void hop_wake(struct hop *h) {
 
 static void job_free(struct job *j) {
     job_unlink(j);
+    resume_out_forget(j);
     for (size_t k = 0; k < j->n; k++)
         j->item->rcpt[j->rcpt[k]].queued = false;
     TAILQ_REMOVE(&j->item->jobs, j, of_item);
@@ -335,15 +337,19 @@ void queue_remove(struct queue *q, struct item *i) {
     item_free(i);
 }
 
+void job_take(struct job *j) {
+    job_unlink(j);
+    j->state = JOB_RUNNING;
+    j->hop->n_running++;
+}
+
 struct job *hop_take(struct hop *h, bool urgent_only) {
     static const int order[] = {P1_URGENT, P1_NORMAL, P1_NON_URGENT};
     for (int k = 0; k < (urgent_only ? 1 : 3); k++) {
         struct job *j = TAILQ_FIRST(&h->ready[order[k]]);
         if (j == NULL)
             continue;
-        job_unlink(j);
-        j->state = JOB_RUNNING;
-        h->n_running++;
+        job_take(j);
         return j;
     }
     return NULL;

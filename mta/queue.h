@@ -63,8 +63,9 @@ struct job {
     uint32_t *rcpt; // indexes into item->rcpt
     size_t n;
     unsigned attempts;
-    uint64_t not_before; // monotonic ms
-    uint64_t since;      // monotonic ms it was queued, for the delays
+    uint64_t not_before;       // monotonic ms
+    uint64_t since;            // monotonic ms it was queued, for the delays
+    struct resumption *resume; // its transfer was interrupted, see resume_out.h; NULL: it was not
 };
 
 // `expired` is told of each item that outlived its time and is not being worked on.
@@ -96,6 +97,7 @@ size_t hop_ready(const struct hop *h);
 
 // The next job to run, marked running; NULL: none.
 struct job *hop_take(struct hop *h, bool urgent_only);
+void job_take(struct job *j);                                      // this one, which is ready
 void job_retry(struct queue *q, struct job *j, uint64_t delay_ms); // back, after a failed attempt; 0: at once
 void job_done(struct queue *q, struct job *j);                     // its recipients are settled
 void queue_unroute(struct queue *q, struct hop *h); // takes back the jobs of a hop that is no more, save those running

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "mta/admit.h"
 #include "mta/codes.h"
+#include "mta/resume_out.h"
 #include "x400/p1_names.h"
 #include "x400/report.h"
 
@@ -26,6 +27,7 @@ struct settling {
     struct way way;
     struct opened *opened;
     struct bytes inline_content; // to be returned; in opened's arena
+    const char *half_sent;       // the peer for which a row says how far its transfer came; NULL: none
     bool finishes;               // this commit is the item's last
     struct item *report;
     char *report_id;
@@ -233,6 +235,8 @@ static void commit(struct settling *s) {
         try_again(s, err_text(r));
         return;
     }
+    if (s->half_sent != NULL)
+        resume_out_settled(b, s->half_sent, s->item->id);
     s->finishes = s->item->n_open == 0 && s->item->settling == 1;
     if (s->finishes)
         spool_batch_finish(b, s->item->id, now);
@@ -319,6 +323,8 @@ void settle(struct mta *m, struct item *i, struct job *j, struct opened *opened,
         r->reason = fates[k].reason;
         r->diagnostic = fates[k].diagnostic;
     }
+    if (j != NULL && resume_out_has_row(j))
+        s->half_sent = keep_text(&s->arena, j->hop->name);
     if (j != NULL)
         job_done(m->queue, j);
     if (reportable(s) && (s->opened == NULL || wants_content(s)))

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "mta/admit.h"
 #include "mta/codes.h"
+#include "mta/resume_out.h"
 #include "mta/settle.h"
 
 enum { BROKEN_MS = 1000, DAMAGED_MS = 3600 * 1000 };
@@ -22,7 +23,10 @@ struct transfer_out {
     bool damaged;          // the content is not what was stored
     bool pumping, over;    // over: to be freed when pump returns
     size_t room;
-    uint64_t started, sent_all; // monotonic ms
+    uint64_t started, sent_all;  // monotonic ms
+    uint8_t digest[DIGEST_SIZE]; // of the APDU
+    bool resuming;
+    uint64_t resumed_at; // octets of the APDU
 };
 
 static void transfer_out_free(struct transfer_out *t) {
@@ -191,13 +195,45 @@ static int settle_refused(struct transfer_out *t) {
     return ERR_OK;
 }
 
+// From where an interrupted transfer goes on; NULL: it begins at the start.
+static const struct rtse_recovery *prepare_resumption(struct transfer_out *t, uint64_t total) {
+    struct resumption *x = t->job->resume;
+    if (outgoing_digest(t->run, t->digest) != ERR_OK || x == NULL)
+        return NULL;
+    const char *why = NULL;
+    if (x->total != total || memcmp(x->digest, t->digest, sizeof t->digest) != 0)
+        why = "the message, its recipients or the protocol are not what they were";
+    else if (x->state.mode != assoc_negotiated(t->link->assoc)->rtse.mode)
+        why = "the association is made in another mode";
+    else if (outgoing_seek(t->run, x->state.octets_confirmed) != ERR_OK)
+        why = "less is to be sent than was";
+    if (why != NULL) {
+        resume_out_drop(t->job, why);
+        return NULL;
+    }
+    char octets[24];
+    snprintf(octets, sizeof octets, "%llu", (unsigned long long)x->state.octets_confirmed);
+    EVENT_RAISE(t->m->events, mta_event(EV_RESUMED), {"peer", t->link->peer->name},
+                {"transfer", arena_printf(&opened_of(t)->arena, "the transfer of %s", t->job->item->mts_id)},
+                {"octets", octets}, {"association", t->link->id});
+    x->tries = 0;
+    x->fruitless++;
+    t->resumed_at = x->state.octets_confirmed;
+    t->resuming = true;
+    return &x->state;
+}
+
 static int begin(struct transfer_out *t) {
     struct link *l = t->link;
     uint64_t total = outgoing_total(t->run);
     uint64_t k = total / 1024 + 1, per_k = assoc_peer(l->assoc)->timeout_per_k_ms[t->job->item->priority];
     uint64_t timeout = per_k > UINT32_MAX / k ? UINT32_MAX : per_k * k;
+    const struct rtse_recovery *old = prepare_resumption(t, total);
+    if (old == NULL && l->recovered)
+        return ERR_STATE;           // begun anew, but not on this one
     t->sending = t->pumping = true; // nothing is sent from within
-    int err = assoc_send(l->assoc, total, (uint32_t)timeout);
+    int err = old == NULL ? assoc_send(l->assoc, total, (uint32_t)timeout)
+                          : assoc_send_resume(l->assoc, old, total, (uint32_t)timeout);
     t->pumping = false;
     return err;
 }
@@ -230,9 +266,15 @@ static void on_ready(void *user, int err, const char *why) {
         pump(t);
         return;
     }
+    if (err == ERR_STATE && t->link->recovered) { // an event has told why
+        put_back(t->m, t->job, 0);
+        end_unsent(t);
+        return;
+    }
     bool damaged = err == ERR_CORRUPT || err == ERR_ABSENT;
     if (damaged)
         tell_damaged(t, why);
+    resume_out_drop(t->job, why);
     give_back(t, damaged ? FAILURE_DAMAGED : FAILURE_BROKEN, why);
     end_unsent(t);
 }
@@ -278,6 +320,12 @@ void transfer_out_start(struct link *l, struct job *j) {
     job_retry(l->m->queue, j, 1000);
 }
 
+void transfer_out_confirmed(struct link *l) {
+    struct transfer_out *t = l->out;
+    if (t != NULL && t->sending)
+        resume_out_confirmed(l, t->job, outgoing_total(t->run), t->digest, t->started);
+}
+
 void transfer_out_ready(struct link *l, size_t room) {
     if (l->out == NULL)
         return;
@@ -285,28 +333,50 @@ void transfer_out_ready(struct link *l, size_t room) {
     pump(l->out);
 }
 
+// Asked to go on with an interrupted transfer, the peer did not, and nothing more was confirmed.
+static bool would_not_resume(const struct transfer_out *t, bool by_peer) {
+    struct rtse_recovery now;
+    return t->resuming && by_peer &&
+           (assoc_recovery(t->link->assoc, &now) != ERR_OK || now.octets_confirmed <= t->resumed_at);
+}
+
+// It did not come to its end. A peer that would not go on from the middle gets it from the start, at once.
+static void failed(struct transfer_out *t, enum failure what, bool begin_anew, const char *why) {
+    resume_out_drop(t->job, why);
+    if (begin_anew)
+        put_back(t->m, t->job, 0);
+    else
+        give_back(t, what, why);
+}
+
 void transfer_out_done(struct link *l, const struct stack_transfer_end *end) {
     struct transfer_out *t = l->out;
     if (t == NULL)
         return;
+    struct job *j = t->job;
     const struct stack_failure *f = &end->failure;
+    bool again = !end->ok && end->resumable && !t->damaged &&
+                 resume_out_interrupted(l, j, outgoing_total(t->run), t->digest, true, f->text);
     if (end->ok) {
         struct way w;
         way_of(t, &w);
         l->messages++;
         l->peer->sent++;
-        settle_job(t->m, t->job, opened_of(t),
+        settle_job(t->m, j, opened_of(t),
                    &(struct fate){.state = SPOOL_RCPT_TRANSFERRED, .reason = -1, .diagnostic = -1}, &w, NULL, NULL);
-    } else
-        give_back(t,
-                  t->damaged                                                  ? FAILURE_DAMAGED
-                  : !f->by_peer                                               ? FAILURE_BROKEN
-                  : f->reason == RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED ? FAILURE_BUSY
-                                                                              : FAILURE_REFUSED,
-                  f->text);
+    } else if (!again)
+        failed(t,
+               t->damaged                                                  ? FAILURE_DAMAGED
+               : !f->by_peer                                               ? FAILURE_BROKEN
+               : f->reason == RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED ? FAILURE_BUSY
+                                                                           : FAILURE_REFUSED,
+               !t->damaged && would_not_resume(t, f->by_peer), f->text);
     detach(t);
     transfer_out_free(t);
-    link_idle(l);
+    if (again)
+        transfer_out_start(l, j);
+    else
+        link_idle(l);
 }
 
 void transfer_out_gone(struct link *l, const struct assoc_failure *f) {
@@ -324,8 +394,10 @@ void transfer_out_gone(struct link *l, const struct assoc_failure *f) {
     }
     bool peers_verdict = f != NULL && f->by_peer && f->step == ASSOC_OPEN && f->reason >= 0 &&
                          f->reason != RTSE_ABORT_LOCAL_SYSTEM_PROBLEM && f->reason != RTSE_ABORT_TEMPORARY_PROBLEM;
-    give_back(t, peers_verdict ? FAILURE_REFUSED : FAILURE_BROKEN,
-              f == NULL ? "the association was released" : f->text);
+    const char *why = f == NULL ? "the association was closed" : f->text;
+    if (peers_verdict || t->damaged ||
+        !resume_out_interrupted(l, t->job, outgoing_total(t->run), t->digest, false, why))
+        failed(t, peers_verdict ? FAILURE_REFUSED : FAILURE_BROKEN, would_not_resume(t, peers_verdict), why);
     detach(t);
     transfer_out_free(t);
 }
