@@ -4,6 +4,7 @@ import os
 
 from harness import SLOW, check, equal, ipm, user, wait_for
 from test_mail import content, wait_report
+from wire import Caller
 
 
 def two_way(w, mode="normal", **lines):
@@ -107,16 +108,24 @@ def test_lifetime(w):
     equal((a.events(1294), b.events(1294)), ([], []), "abnormal ends")
 
 
-def test_stop_of_either_side(w):
-    for first in range(2):
-        w2 = two_way(w) if first == 0 else (a, b)
-        a, b = w2
-        a.start(), b.start()
-        a.submit(user("Receiver", "BETA"), report="delivery")
-        wait_for("an association", 20, lambda: a.ask("show", what="associations"))
-        a.wait_empty(), b.wait_empty()
-        check((a, b)[first].stop() < 5 * SLOW, "the stop")
-        (b, a)[first].stop()
+def stop(w, first):
+    """One side stops while an association is idle; then the other."""
+    a, b = two_way(w)
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"), report="delivery")
+    a.wait_items(1)
+    wait_for("an association", 20, lambda: a.ask("show", what="associations"))
+    a.wait_empty(), b.wait_empty()
+    pair = (a, b) if first == "caller" else (b, a)
+    check(pair[0].stop() < 5 * SLOW and pair[1].stop() < 5 * SLOW, "the stops")
+
+
+def test_stop_of_the_caller(w):
+    stop(w, "caller")
+
+
+def test_stop_of_the_called_side(w):
+    stop(w, "called")
 
 
 def refused(w, mode):
@@ -183,3 +192,37 @@ def test_nobody_starves(w):
     left = len(a.queue())
     check(left > 5, f"{left} of 60 wait still when the first came")
     b.wait_items(61, 60), a.wait_items(2)
+
+
+def test_turn_that_does_not_come(w):
+    """A caller that keeps the turn for ever: it is called, for an urgent message after 10 s."""
+    a, b = two_way(w)
+    b.start()
+    caller = Caller(b, "MTA-A", b.peers["mta-a"].password_in, a.host)
+    caller.dialogue = 1
+    caller.open()
+    check(caller.bound, "the bind")
+    b.submit(user("Receiver", "ALPHA"), priority="urgent")
+    question = caller.receive()
+    check(b"\x02\x01\x01" in question, f"the turn is asked for with priority 1: {question.hex()}")
+    e = b.wait_event(20106, peer="mta-a")[0]
+    check("10 s ago" in e["text"], e["text"])
+    b.wait_event(9318, peer="mta-a")
+    a.start()
+    a.wait_items(1)
+    caller.close()
+
+
+def test_both_flood(w):
+    """Many messages of all priorities either way, over two associations at most: all arrive, once."""
+    a, b = two_way(w, associations="associations at most 2")
+    b.peers["mta-a"].calls = False
+    a.start(), b.start()
+    n, priorities = 150, ["normal", "urgent", "non-urgent"]
+    for k in range(n):
+        a.submit(user("Receiver", "BETA"), priority=priorities[k % 3])
+        b.submit(user("Receiver", "ALPHA"), priority=priorities[(k + 1) % 3])
+    a.wait_empty(60), b.wait_empty(60)
+    equal((len(a.wait_items(n)), len(b.wait_items(n))), (n, n), "the messages")
+    check(set(ups(b)) == {"incoming"} and len(ups(b)) <= 2, f"the associations of the called side: {ups(b)}")
+    equal((a.events(1294), b.events(1294), a.events(20106), b.events(20106)), ([], [], [], []), "troubles")

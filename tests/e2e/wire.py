@@ -77,6 +77,7 @@ class Hung(Exception):
 class Caller:
     # What peers write in more than one way.
     password_tag, reference_tag, when = 0x04, 0x14, b"261120100000Z"
+    dialogue = 0  # monologue
 
     def __init__(self, mta, name, password, source=None, tsel=None, protocol=None):
         """protocol: of X.410 mode, as it stands in RTORQ (12: P1 of 1988, 1: of 1984); None: normal mode."""
@@ -143,11 +144,11 @@ class Caller:
         argument = der(0x05) if self.name is None else \
             der(0xA1, der(0x80, self.name.encode()), der(0xA1, der(self.password_tag, self.password.encode())))
         if self.protocol is not None:
-            rtorq = der(0xA1, der(0x80, bytes([checkpoint])), der(0x82, b"\0"), der(0xA3, der(0xA0, argument)),
+            rtorq = der(0xA1, der(0x80, bytes([checkpoint])), der(0x82, bytes([self.dialogue])), der(0xA3, der(0xA0, argument)),
                         der(0x84, self.protocol))
             return self.connect_octets(der(0x31, der(0xA0, der(0x80, b"\0")), rtorq))
         bind = der(0xB0, argument)
-        rtorq = der(0xB0, der(0x80, bytes([checkpoint])), der(0x82, b"\0"), der(0xA3, der(0xA0, bind)))
+        rtorq = der(0xB0, der(0x80, bytes([checkpoint])), der(0x82, bytes([self.dialogue])), der(0xA3, der(0xA0, bind)))
         aarq = der(0x60, der(0xA1, der(0x06, MTS_TRANSFER)),
                    der(0xBE, der(0x28, der(0x06, BER), der(0x02, b"\x03"), der(0xA0, rtorq))))
         contexts = [der(0x30, der(0x02, bytes([i])), der(0x06, syntax), der(0x30, der(0x06, BER)))
