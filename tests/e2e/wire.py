@@ -33,10 +33,10 @@ def trace_element(prmd, when="261120100000Z"):
 
 
 def message(local_id, content, recipients=(("Receiver", "BETA"),), prmd="ALPHA", trace=None, extensions=b"",
-            originator="Sender"):
-    """An MTS-APDU. trace: the domains that it passed, by default its own."""
+            originator="Sender", more=b""):
+    """An MTS-APDU. trace: the domains that it passed, by default its own. more: further members of the envelope."""
     fields = [der(0x64, domain(prmd), der(0x16, local_id.encode())), or_name(originator, prmd), der(0x46, b"\x16"),
-              der(0x69, *[trace_element(p) for p in (trace or [prmd])])]
+              der(0x69, *[trace_element(p) for p in (trace or [prmd])]), more]
     if extensions:
         fields.append(der(0xA3, extensions))
     # responsibility, originating-MTA report and non-delivery report, originator non-delivery report
