@@ -189,7 +189,7 @@ static void on_open(void *ctx) {
     link_up(l);
     p->n_opening--;
     p->failed_opens = 0;
-    p->retrying = false;
+    p->retrying = p->owed = false;
     loop_timer_at(p->retry, 0);
     struct resumption *x = l->resume;
     l->resume = NULL;
@@ -249,9 +249,11 @@ void on_link_ended(void *ctx, const struct assoc_failure *f) {
         open_failed(p, f);
     }
     bool fruitless = outgoing && !l->recovered && f != NULL && (!was_open || l->messages == 0);
+    bool owed = outgoing && was_open && f != NULL && l->theirs;
     end_job(l, f);
     link_free(l);
-    if (fruitless)
+    p->owed |= owed;
+    if (fruitless || owed)
         no_more_now(p, was_open);
     peer_pump(p);
     amgr_check_stopped(a);
@@ -329,6 +331,7 @@ static void retry_start(struct peer *p) {
     const struct conf_retry *r = &p->conf->open_retry;
     if (++p->failed_opens > r->times) {
         p->failed_opens = 0;
+        p->owed = false;
         give_up(p);
     }
     p->retrying = true;
@@ -416,7 +419,7 @@ void peer_pump(struct peer *p) {
     bool enough = p->n_out > 0 && loop_now_ms(p->m->loop) < p->enough_until;
     if (p->retrying || enough || p->conf->n_connect == 0)
         return;
-    for (unsigned n = missing(p), had = p->n_out; n > 0; n--, had++) {
+    for (unsigned n = p->owed && p->n_out == 0 ? 1 : missing(p), had = p->n_out; n > 0; n--, had++) {
         open_link(p);
         if (p->n_out == had)
             break;

@@ -42,6 +42,7 @@ struct link {
     unsigned asked, wanted; // the turn, by us and by the peer, at this priority; TURN_NOTHING: it was not
     unsigned before;        // messages that went before the peer's since it asked
     bool late;              // we asked, and it did not come in time
+    bool theirs;            // the turn that was ours at first
     struct transfer_out *out;
     struct transfer_in *in;
     struct loop_timer *timer;    // idle and lifetime
@@ -59,6 +60,7 @@ struct peer {
     LIST_HEAD(, link) links;
     unsigned n_out, n_in, n_opening;
     unsigned failed_opens; // since the last association that came up
+    bool owed;             // an association of ours broke while the turn was the peer's, which perhaps cannot call
     struct loop_timer *retry;
     bool retrying;         // the open-retry timer runs
     uint64_t enough_until; // monotonic ms: until then no more associations than there are

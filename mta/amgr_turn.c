@@ -28,6 +28,7 @@ static void give(struct link *l) {
         return; // memory is short: the next time
     l->wanted = TURN_NOTHING;
     l->before = 0;
+    l->theirs = true;
 }
 
 bool link_may_send(struct link *l) {
@@ -104,7 +105,7 @@ void on_turn_give(void *ctx) {
     struct link *l = ctx;
     l->asked = l->wanted = TURN_NOTHING;
     l->before = 0;
-    l->late = false;
+    l->late = l->theirs = false;
     l->used_ms = loop_now_ms(l->m->loop);
     loop_timer_at(l->patience, 0);
     peer_pump(l->peer);

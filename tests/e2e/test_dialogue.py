@@ -4,7 +4,7 @@ import os
 
 from harness import SLOW, check, equal, ipm, user, wait_for
 from test_mail import content, wait_report
-from wire import Caller
+from wire import Caller, Proxy
 
 
 def two_way(w, mode="normal", **lines):
@@ -226,3 +226,27 @@ def test_both_flood(w):
     equal((len(a.wait_items(n)), len(b.wait_items(n))), (n, n), "the messages")
     check(set(ups(b)) == {"incoming"} and len(ups(b)) <= 2, f"the associations of the called side: {ups(b)}")
     equal((a.events(1294), b.events(1294), a.events(20106), b.events(20106)), ([], [], [], []), "troubles")
+
+
+def test_lost_in_the_turn_of_the_called_side(w):
+    """The association breaks while the called side, which cannot call, sends: the caller calls again for the rest."""
+    a, b = two_way(w)
+    b.peers["mta-a"].calls = False
+    down, cut = [0], []
+
+    def watch(direction, tpkt):
+        down[0] += len(tpkt) if direction == "down" else 0
+        if down[0] > 2000000 and not cut:
+            cut.append(down[0])
+            return None
+        return True
+    proxy = Proxy(w, b.host, (b.host, w.port), a.host, watch)
+    a.peers["mta-b"].host, a.peers["mta-b"].port = proxy.address
+    a.start(), b.start()
+    octets = ipm("Large", "x", os.urandom(4000000))
+    b.submit(user("Receiver", "ALPHA"), octets)
+    a.ask("peer", name="mta-b", action="connect")
+    equal(content(a.wait_items(1)[0]), octets, "the content")
+    b.wait_empty()
+    equal((len(cut), proxy.connections), (1, 2), "the connections")
+    check(down[0] < 5000000, f"{down[0]} octets went: it was resumed")
