@@ -31,15 +31,17 @@ int tlv_stream_save(const struct tlv_stream *s, struct buf *b) {
 // What holds between two octets of any scan.
 static bool possible(const struct tlv_stream *s) {
     struct tlv t;
-    if (s->done || s->depth == 0)
-        return s->depth == 0 && !s->in_primitive && s->n_head == 0 && s->done == (s->offset > 0);
+    bool in_part = s->n_head == 0 || tlv_header(bytes_of(s->head, s->n_head), &t) == ERR_SHORT;
+    if (s->done)
+        return s->depth == 0 && !s->in_primitive && s->n_head == 0 && s->offset > 0;
+    if (s->depth == 0)
+        return s->offset == 0 && !s->in_primitive && in_part;
     for (unsigned i = 0; i < s->depth; i++)
         if (s->open[i].end <= s->offset || (i > 0 && s->open[i].end > s->open[i - 1].end))
             return false;
     if (s->in_primitive)
         return s->n_head == 0 && !s->open[s->depth - 1].indefinite;
-    return s->n_head == 0 || (tlv_header(bytes_of(s->head, s->n_head), &t) == ERR_SHORT &&
-                              s->offset + s->n_head < s->open[s->depth - 1].end);
+    return in_part && s->offset + s->n_head < s->open[s->depth - 1].end;
 }
 
 int tlv_stream_restore(struct tlv_stream *s, struct cursor *c) {

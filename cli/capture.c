@@ -59,17 +59,22 @@ static bool fault(struct capture *c, const char *text) {
     return false;
 }
 
+static int cut_off(struct capture *c) {
+    snprintf(c->fault, sizeof c->fault, "it ends within its header");
+    return ERR_SYNTAX;
+}
+
 int capture_open(struct capture *c, size_t (*read)(void *ctx, uint8_t *out, size_t cap), void *ctx) {
     uint8_t h[24];
     *c = (struct capture){.read = read, .ctx = ctx, .raw = mem_alloc(RAW)};
     if (c->raw == NULL)
         return ERR_NOMEM;
     if (!take(c, h, 4))
-        return ERR_SYNTAX;
+        return cut_off(c);
     c->ng = le32(h) == NG_SECTION;
     if (c->ng) { // the rest of the section header tells the order
         if (!take(c, h + 4, 8))
-            return ERR_SYNTAX;
+            return cut_off(c);
         c->swapped = be32(h + 8) == 0x1a2b3c4d;
         uint32_t size = u32(c, h + 4);
         if (size < 28 || size > RAW || !take(c, c->raw, size - 12))
@@ -77,7 +82,7 @@ int capture_open(struct capture *c, size_t (*read)(void *ctx, uint8_t *out, size
         return ERR_OK;
     }
     if (!take(c, h + 4, 20))
-        return ERR_SYNTAX;
+        return cut_off(c);
     c->swapped = be32(h) == 0xa1b2c3d4 || be32(h) == 0xa1b23c4d;
     c->n_interfaces = 1;
     c->interface[0].link = u32(c, h + 20) & 0x0fffffff;

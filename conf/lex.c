@@ -441,6 +441,9 @@ const char *lex_line(const struct lex *l, struct arena *a, struct lex_loc loc, s
     }
     if (*caret == (size_t)-1)
         *caret = out.len;
+    for (size_t i = 0; i < out.len; i++) // a NUL would end the line, perhaps before the caret
+        if (out.mem[out.off + i] == '\0')
+            out.mem[out.off + i] = '\1';
     const char *text = err != 0 ? NULL : arena_strndup(a, out.len ? (const char *)buf_bytes(&out).p : "", out.len);
     buf_free(&out);
     return text;

@@ -61,12 +61,13 @@ RUN_sanitize = $(TEST_BINS:$(BUILD)/%=$(SANITIZED)/%) \
 RUN_crash = 'python3 tests/e2e/run.py --count $(or $(COUNT),10) crash'
 RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-erlang.sh codecs $(or $(COUNT),100)'
 RUN_property = 'env X400D_LINK_SEEDS=$(or $(COUNT),10000) $(BUILD)/tests/rfc1006_stack_link_test'
-RUN_fuzz = '$(MAKE) --no-print-directory fuzz SECONDS=$(or $(COUNT),60)'
+FUZZ_RUNS = $(FUZZ:%='env BUILD=$(FUZZED) tests/fuzz/run % $(1)')
+RUN_fuzz = $(call FUZZ_RUNS,$(or $(COUNT),60))
 RUN_release = tests/release.sh
 
 check-full: deps-full
 	@$(MAKE) --no-print-directory check-full-now
-check-full-now: tests $(filter tests-sanitized,$(TIER:sanitize=tests-sanitized))
+check-full-now: tests $(filter tests-sanitized fuzz-build,$(TIER:sanitize=tests-sanitized) $(TIER:fuzz=fuzz-build))
 	@$(RUN) -t 3600 $(foreach t,$(TIER),$(RUN_$(t)))
 tests-sanitized:
 	@$(MAKE) --no-print-directory BUILD=$(SANITIZED) tests \
@@ -84,21 +85,22 @@ e2e: all
 bench: all
 	@BUILD=$(BUILD) python3 tests/bench/run.py --mb $(or $(MB),100) --messages $(or $(MESSAGES),1000)
 
-# make fuzz [FUZZ="NAME ..."] [SECONDS=60]: each fuzz target (tests/fuzz/README.md) for so long, from its kept corpus.
+# make fuzz [FUZZ="NAME ..."] [SECONDS=60]: each fuzz target (tests/fuzz/README.md) for so long, from its kept inputs.
 FUZZ ?= $(sort $(basename $(notdir $(wildcard tests/fuzz/*.c))))
 FUZZED := $(BUILD)-fuzz
 FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_LIBS := $(call libs_of,x400 rfc1006 asn1 base)
+FUZZ_LIBS := $(call libs_of,cli conf x400 rfc1006 asn1 base)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIBS)
 	$(call SAY,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OUR_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< \
 		-Wl,--start-group $(FUZZ_LIBS) -Wl,--end-group $(PKG_LIBS)
-.PHONY: fuzz fuzzers
+.PHONY: fuzz fuzzers fuzz-build
 fuzzers: $(FUZZ:%=$(BUILD)/fuzz/%)
-fuzz:
-	@$(MAKE) --no-print-directory BUILD=$(FUZZED) CC=clang CFLAGS='$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link' \
+fuzz-build:
+	@$(MAKE) --no-print-directory BUILD=$(FUZZED) CC='$(FUZZ_CC)' CFLAGS='$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link' \
 		FUZZ='$(FUZZ)' fuzzers
-	@BUILD=$(FUZZED) tests/run -j 2 -t 3600 $(foreach f,$(FUZZ),'tests/fuzz/run $(f) $(or $(SECONDS),60)')
-	@cat $(FUZZ:%=$(FUZZED)/fuzz/%.said)
+FUZZ_CC ?= clang
+fuzz: fuzz-build
+	@tests/run -t 3600 $(call FUZZ_RUNS,$(or $(SECONDS),60))
 -include $(wildcard $(BUILD)/fuzz/*.d)

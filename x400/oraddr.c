@@ -293,7 +293,8 @@ const char *or_address_check(const struct or_address *a) {
         return "a surname (S=) is missing from the personal name";
     if (has_gap(a, OR_OU1, OR_OU4, 1))
         return "an organizational unit is missing before another (OU1= to OU4=)";
-    if (has_gap(a, OR_PD_ADDRESS1, OR_PD_ADDRESS6, 1))
+    bool first_line = or_address_get_form(a, OR_PD_ADDRESS1, OR_PRINTABLE) != NULL; // the others have no other form
+    if (has_gap(a, OR_PD_ADDRESS1, OR_PD_ADDRESS6, 1) || (has(a, OR_PD_ADDRESS2) && !first_line))
         return "a line is missing before another in the postal address (PD-A1= to PD-A6=)";
     if (has(a, OR_NET_SUB) && !has(a, OR_NET_NUMBER))
         return "a number (NET-NUM=) is missing for the sub-address";

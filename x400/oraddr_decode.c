@@ -272,7 +272,7 @@ static int read_extensions(struct reader *rd, struct bytes in) {
     for (unsigned n = 0; r == 0 && cursor_left(&c) > 0; n++) {
         if (n >= OR_EXTENSIONS_MAX)
             return fails(rd, "more than 256 extension attributes");
-        if (tlv_expect(&c, TLV_UNIVERSAL, TLV_SEQUENCE, &t, &value) != 0)
+        if (tlv_expect(&c, TLV_UNIVERSAL, TLV_SEQUENCE, &t, &value) != 0 || !t.constructed)
             return fails(rd, "an extension attribute is not a SEQUENCE");
         r = read_extension(rd, value);
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "asn1/tlv.h"
 #include "x400/charset.h"
 #include "x400/oraddr_internal.h"
 
@@ -287,11 +288,14 @@ static int store_extension(struct parser *ps, const char *keyword, const struct 
     struct buf value = {0};
     if (n == 0 || n > 9 || digits[n] != '=')
         return wrong(ps, digits, "the number of an extension attribute was expected, as in EXT.50=130141");
+    uint64_t total = 0;
     int r = v->part[0] == NULL ? ERR_SYNTAX : or_hex_get(v->part[0], strlen(v->part[0]), &value);
+    if (r == 0 && (tlv_check(buf_bytes(&value), NULL, &total) < 0 || total != value.len))
+        r = ERR_SYNTAX;
     struct bytes copy = r == 0 ? arena_bytes(ps->arena, buf_bytes(&value)) : (struct bytes){0};
     buf_free(&value);
     if (r == ERR_SYNTAX || v->starred)
-        return wrong(ps, v->at, "EXT: pairs of hexadecimal digits were expected");
+        return wrong(ps, v->at, "EXT: one encoded value in hexadecimal digits was expected, as in EXT.50=130141");
     if (copy.p == NULL)
         return ERR_NOMEM;
     r = or_extension_add(ps->arena, ps->a, atol(digits), copy);

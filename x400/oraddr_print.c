@@ -53,8 +53,9 @@ _Static_assert(sizeof slash_order == OR_DD1_TYPE, "every attribute has its place
 struct printer {
     struct buf out;
     enum or_style style;
-    bool in_type; // of a domain-defined attribute, which ends at "="
-    int r;        // sticky
+    bool in_type;      // of a domain-defined attribute, which ends at "="
+    bool begins_value; // of one: "=" would make the one before it a part of the type
+    int r;             // sticky
 };
 
 static void put_str(struct printer *p, const char *text) {
@@ -92,7 +93,7 @@ static void put_char(struct printer *p, uint32_t c) {
         return;
     if (c < 0x80 && strchr("$*{}", (int)c) != NULL && c != 0)
         p->r = buf_printf(&p->out, "$%c", (int)c);
-    else if ((slash && (c == '/' || c == ';')) || (c == '=' && (slash || p->in_type)))
+    else if ((slash && (c == '/' || c == ';')) || (c == '=' && (slash || p->in_type || p->begins_value)))
         p->r = buf_printf(&p->out, "$%c", (int)c);
     else if (c == ';')
         put_str(p, ";;");
@@ -100,6 +101,7 @@ static void put_char(struct printer *p, uint32_t c) {
         p->r = buf_printf(&p->out, "{u%04X}", (unsigned)c);
     else
         p->r = charset_utf8_put(&p->out, c);
+    p->begins_value = false;
 }
 
 static void put_text(struct printer *p, enum or_form form, const char *text) {
@@ -172,7 +174,9 @@ static void put_dd(struct printer *p, const struct or_address *a, enum or_attr t
     put_forms(p, a, type);
     p->in_type = false;
     put_str(p, "=");
+    p->begins_value = true;
     put_forms(p, a, (enum or_attr)(type + 1));
+    p->begins_value = false;
 }
 
 static void put_extensions(struct printer *p, const struct or_address *a) {

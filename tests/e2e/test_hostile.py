@@ -10,7 +10,7 @@ from harness import SLOW, TOP, check, der, equal, ipm, user, wait_for
 from test_duplicates import pair_through_proxy
 from wire import Caller, Hung, is_acknowledgement, message, tpkt
 
-WITHIN = 2  # seconds from the connection to the bind, in these tests
+WITHIN = max(2, round(2 * SLOW))  # seconds from the connection to the bind, in these tests
 
 
 def guarded(w, limits=""):

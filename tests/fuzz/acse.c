@@ -3,7 +3,7 @@
 // for the length of its user data, and those. What is below is not connected, so that requests go nowhere; the user
 // accepts what it is asked. Every user data are also decoded by themselves.
 #include "rfc1006/acse.h"
-#include "tests/fuzz/upper.h"
+#include "tests/fuzz/fuzz.h"
 
 struct run {
     struct acse a;

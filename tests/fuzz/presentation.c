@@ -4,7 +4,7 @@
 // must see the same.
 #include "rfc1006/presentation_codec.h"
 #include "rfc1006/presentation_pdv.h"
-#include "tests/fuzz/upper.h"
+#include "tests/fuzz/fuzz.h"
 
 struct seen {
     struct buf log; // 0xFE and the context at a begin, 0xFF at an end, octets between

@@ -5,7 +5,7 @@
 // does. Octets of an APDU come in order and are counted; whatever comes, the owner hears the end once.
 #include "rfc1006/rtse_codec.h"
 #include "rfc1006/stack.h"
-#include "tests/fuzz/upper.h"
+#include "tests/fuzz/fuzz.h"
 
 struct side {
     struct stack *s;
@@ -21,7 +21,7 @@ enum { NOW = 1000 };
 static void open_ind(void *user, const struct stack_open *o) {
     struct side *d = user;
     look(o->user_data);
-    d->open = stack_rt_open_rsp(d->s, NOW, bytes_str("\xb1")) == ERR_OK;
+    d->open = stack_rt_open_rsp(d->s, NOW, bytes_of("\xb1\x02\x05", 4)) == ERR_OK;
 }
 static void open_cnf(void *user, const struct stack_open_result *r) {
     ((struct side *)user)->open = r->accepted;
@@ -172,9 +172,10 @@ static void association(uint8_t how, struct bytes in) {
     a.s = stack_new_initiator(&p, &side_user, &a);
     b.s = stack_new_responder(&p, &side_user, &b);
     require(a.s != NULL && b.s != NULL);
-    stack_rt_open_req(a.s, NOW, bytes_str("\xb0"));
+    stack_rt_open_req(a.s, NOW, bytes_of("\xb0\x02\x05", 4));
     while (move(&a, &b) || move(&b, &a))
         continue;
+    require(a.open && b.open);
     d->kept.serial = 0;
     while (in.n > 0) {
         uint8_t which = take(&in);

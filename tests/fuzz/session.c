@@ -2,12 +2,8 @@
 // Fuzz target: the TSDUs that a session gets, and what its user asks for in between. An input is a list of items: an
 // octet below 0xC0 is the length of a TSDU, which follows; from 0xC0 up it is a request of the user. The first octet of
 // all says which side is tested. Every TSDU comes in two halves. Whatever comes, the session stays in one piece.
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "rfc1006/session_fsm.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 enum { CALLING = 1, VERSION_1 = 2, TSDU_MAX = 4, EXTENDED = 8, OPEN = 16, CONNECT_DATA = 32 };
 enum { COLLECT_LIMIT = 5000, FIRST_REQUEST = 0xC0 };
@@ -19,21 +15,6 @@ struct side {
     bool known; // to the user: it asked for the connection, or heard of it
     unsigned ended;
 };
-
-#define require(what)                                                                                                  \
-    do {                                                                                                               \
-        if (!(what)) {                                                                                                 \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what);                                         \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
-// Octets of an indication are there to be read.
-static void look(struct bytes b) {
-    volatile uint8_t sum = 0;
-    for (size_t i = 0; i < b.n; i++)
-        sum = (uint8_t)(sum + b.p[i]);
-}
 
 static void alive(void *user) {
     struct side *x = user;

@@ -2,12 +2,8 @@
 // Fuzz target: what the network gives to TPKT and transport class 0. The first octet of an input says which side is
 // tested and how its user answers, the rest is the stream. It is given whole and once more in odd pieces: both must
 // send the same, tell the same and end the same.
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "rfc1006/tp0.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 enum { CALLING = 1, HOLD = 2, REFUSE = 4, ANSWER_DATA = 8, SEND_SIZE = 16, PREFERRED = 32, CALL_BACK = 64 };
 
@@ -17,14 +13,6 @@ struct side {
     uint8_t how;
     unsigned told, ssdus, ended; // indications; TSDUs; disconnect indications
 };
-
-#define require(what)                                                                                                  \
-    do {                                                                                                               \
-        if (!(what)) {                                                                                                 \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what);                                         \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void connect_ind(void *user, const struct tp0_connect *c) {
     struct side *s = user;

@@ -245,6 +245,35 @@ static void a_huge_element_needs_no_memory(void **state) {
     tlv_stream_free(&s);
 }
 
+// Stored and read back before every octet, also within the first header and behind the end, it says the same.
+static void saved_and_restored(void **state) {
+    (void)state;
+    struct listener whole = {.collect_tag = -1}, pieces = whole;
+    struct tlv_stream s;
+    size_t used = 0;
+    tlv_stream_init(&s, &listening, &whole, NULL, 0);
+    assert_int_equal(tlv_stream_feed(&s, bytes_of(sample, sizeof sample), &used), 0);
+    tlv_stream_free(&s);
+    tlv_stream_init(&s, &listening, &pieces, NULL, 0);
+    for (size_t i = 0; i <= used; i++) {
+        struct buf saved = {0};
+        assert_int_equal(tlv_stream_save(&s, &saved), 0);
+        tlv_stream_free(&s);
+        tlv_stream_init(&s, &listening, &pieces, NULL, 0);
+        struct cursor c = cursor_of(buf_bytes(&saved));
+        assert_int_equal(tlv_stream_restore(&s, &c), 0);
+        assert_int_equal(cursor_left(&c), 0);
+        buf_free(&saved);
+        if (i < used)
+            assert_int_equal(tlv_stream_feed(&s, bytes_of(sample + i, 1), NULL), 0);
+    }
+    assert_true(s.done);
+    assert_string_equal(buf_cstr(&pieces.text), buf_cstr(&whole.text));
+    buf_free(&whole.text);
+    buf_free(&pieces.text);
+    tlv_stream_free(&s);
+}
+
 static void short_memory_is_an_error(void **state) {
     (void)state;
     struct tlv_stream s;
@@ -269,6 +298,7 @@ int main(void) {
         cmocka_unit_test(faults_are_found_in_any_split),
         cmocka_unit_test(a_callback_stops_the_scan),
         cmocka_unit_test(a_huge_element_needs_no_memory),
+        cmocka_unit_test(saved_and_restored),
         cmocka_unit_test(short_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

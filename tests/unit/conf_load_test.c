@@ -423,6 +423,22 @@ static void same_twice(void **state) { // an address that is no listening one is
 }
 
 // Each allocation fails in turn: the load fails with an error, nothing leaks and nothing is half done.
+// A NUL in a line does not hide the place of the error behind it.
+static void a_nul_in_a_line(void **state) {
+    (void)state;
+    static const char text[] = "mta \0\0 \"A\" {\n";
+    struct conf_errors errors;
+    FILE *f = fopen(in_folder("c.conf"), "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, sizeof text - 1, 1, f), 1);
+    assert_int_equal(fclose(f), 0);
+    assert_null(conf_load(in_folder("c.conf"), &errors));
+    assert_non_null(errors.first);
+    assert_int_equal(strlen(errors.first->source), sizeof text - 2);
+    assert_int_equal(errors.first->caret, 4);
+    conf_errors_free(&errors);
+}
+
 static void short_of_memory(void **state) {
     (void)state;
     write_file("us", "ours\n", 0600);
@@ -448,10 +464,11 @@ static void short_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),       cmocka_unit_test(mta_values),        cmocka_unit_test(selectors),
-        cmocka_unit_test(peer_values),    cmocka_unit_test(accepts),           cmocka_unit_test(routes),
-        cmocka_unit_test(password_files), cmocka_unit_test(password_warnings), cmocka_unit_test(whole_files),
-        cmocka_unit_test(include),        cmocka_unit_test(same_twice),        cmocka_unit_test(short_of_memory),
+        cmocka_unit_test(defaults),        cmocka_unit_test(mta_values),        cmocka_unit_test(selectors),
+        cmocka_unit_test(peer_values),     cmocka_unit_test(accepts),           cmocka_unit_test(routes),
+        cmocka_unit_test(password_files),  cmocka_unit_test(password_warnings), cmocka_unit_test(whole_files),
+        cmocka_unit_test(include),         cmocka_unit_test(same_twice),        cmocka_unit_test(short_of_memory),
+        cmocka_unit_test(a_nul_in_a_line),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -298,6 +298,10 @@ static void test_bounds_and_sets(void **state) {
     assert_int_equal(or_name_encode(&empty, &out), ERR_SYNTAX);
     assert_int_equal(out.len, 0);
     assert_string_equal(or_address_check(&empty), "the address is empty");
+    struct or_address postal; // in teletex alone the first is the whole address, and no line
+    assert_int_equal(or_pattern_parse(*state, "C=GB;PD-A1=*a;PD-A2=b", &postal, NULL), 0);
+    assert_string_equal(or_address_check(&postal),
+                        "a line is missing before another in the postal address (PD-A1= to PD-A6=)");
     buf_free(&out);
 }
 
@@ -470,6 +474,7 @@ static void test_refused(void **state) {
         {"600430028500", "a standard attribute is not of its type"},
         {"6006300030020500", "a domain-defined attribute is not a type and a value"},
         {"6006300031020500", "an extension attribute is not a SEQUENCE"},
+        {"6006300031021000", "an extension attribute is not a SEQUENCE"},
         {"60083000310430028000", "an extension attribute is not a type [0] and a value [1]"},
         {"6006300031003000", "an unexpected element in the O/R address"},
         {"600430000400", "an unexpected element in the O/R address"},

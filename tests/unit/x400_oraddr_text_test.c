@@ -25,6 +25,7 @@ static void test_understood(void **state) {
         {"C=GB;O=a/b=c", "/O=a$/b$=c/C=GB/", "C=GB;O=a/b=c"},
         {"C=GB;O=a;;b;;;;c", "/O=*a{059}b{059}{059}c/C=GB/", "C=GB;O=a;;b;;;;c"},
         {"C=GB;DDA:x==y=a=b", "/DD.x$=y=a$=b/C=GB/", "C=GB;DDA:x$=y=a=b"},
+        {"C=GB;DDA:x=$=y", "/DD.x=$=y/C=GB/", "C=GB;DDA:x=$=y"},
         {"/DD.b=2/DD.a=1/C=GB/", "/DD.b=2/DD.a=1/C=GB/", "C=GB;DDA:a=1;DDA:b=2"},
         {"/OU=low/OU=high/C=GB/", "/OU2=low/OU1=high/C=GB/", "C=GB;OU1=high;OU2=low"},
         {"C=GB;OU=high;OU=low", "/OU2=low/OU1=high/C=GB/", "C=GB;OU1=high;OU2=low"},
@@ -111,7 +112,8 @@ static void test_errors(void **state) {
         {"C=GB;DDA:a=1;DDA:b=1;DDA:c=1;DDA:d=1;DDA:e=1", 42, "more than four domain-defined attributes"},
         {"C=GB;PN=A.", 9, "PN: a surname was expected at its end"},
         {"C=GB;EXT.x=00", 10, "the number of an extension attribute was expected, as in EXT.50=130141"},
-        {"C=GB;EXT.9=0", 12, "EXT: pairs of hexadecimal digits were expected"},
+        {"C=GB;EXT.9=0", 12, "EXT: one encoded value in hexadecimal digits was expected, as in EXT.50=130141"},
+        {"C=GB;EXT.9=05", 12, "EXT: one encoded value in hexadecimal digits was expected, as in EXT.50=130141"},
         {"C=GB;PD-ADDRESS=1|2|3|4|5|6|7", 17, "PD-ADDRESS: at most six lines were expected"},
         {"C=GB;S=\xC3", 1, "the address is not valid UTF-8"},
     };
