@@ -52,7 +52,8 @@ struct tcp {
 
 static void want_update(struct tcp *t) {
     bool read = (t->state == OPEN && !t->paused) || t->state == FLUSHING || t->state == SHUT;
-    bool write = t->state == CONNECTING || (t->out.len > 0 && (t->state == OPEN || t->state == FLUSHING));
+    bool more = t->out.len > 0 || t->above; // above: who was told to stop is to be told from the loop
+    bool write = t->state == CONNECTING || (more && (t->state == OPEN || t->state == FLUSHING));
     if (t->io != NULL)
         loop_io_want(t->io, read, write);
 }
@@ -158,10 +159,11 @@ static void io_ready(void *arg, bool readable, bool writable) {
         connect_done(t);
         return;
     }
-    if (writable && t->out.len > 0) {
+    if (writable && (t->out.len > 0 || t->above)) {
         output_write(t);
         if (t->above && t->out.len <= t->params.low && t->state == OPEN) {
             t->above = false;
+            want_update(t);
             if (!CALL(t, writable, t->user))
                 return;
         }

@@ -49,11 +49,21 @@ def run_watched(command):
 
 
 def test_attachment(w):
+    return attachment(w)
+
+
+def test_attachment_without_checkpoints(w):
+    """The whole APDU is one TSDU."""
+    return attachment(w, checkpoint="checkpoint none")
+
+
+def attachment(w, **lines):
     sanitized = "build-asan" in BUILD or os.environ.get("E2E_NO_MEMORY")
     free = os.statvfs(w.dir)
     if free.f_bavail * free.f_frsize < 8 * SIZE:
         raise Skip(f"{w.dir} has no room for a content of {SIZE >> 20} MB in all its places")
     a, b = w.pair()
+    a.peers["mta-b"].lines.update(lines)
     a.start(), b.start()
     a.submit(user("Receiver", "BETA"))  # all that is allocated once is there after this
     first = b.wait_items(1)

@@ -569,6 +569,27 @@ static void test_aborts(void **state) {
             }
 }
 
+// Each reason of an RTAB arrives, in words of its own. X.410 mode has no permanent problem and no user error.
+static void test_abort_reasons(void **state) {
+    (void)state;
+    for (int mode = RTSE_NORMAL; mode <= RTSE_X410; mode++)
+        for (int reason = RTSE_ABORT_LOCAL_SYSTEM_PROBLEM; reason <= RTSE_ABORT_TRANSFER_COMPLETED; reason++) {
+            struct stack_params d = defaults();
+            d.mode = (enum rtse_mode)mode;
+            struct pair *p = pair_new(&d, &d);
+            pair_open(p);
+            stack_p_abort(p->a.s, p->now, (enum rtse_abort)reason);
+            pair_run(p);
+            assert_int_equal(p->b.aborts, 1);
+            bool unknown = mode == RTSE_X410 && (reason == 5 || reason == 6);
+            assert_int_equal(p->b.failure.reason, unknown ? RTSE_ABORT_LOCAL_SYSTEM_PROBLEM : reason);
+            assert_non_null(strstr(p->b.failure.text, rtse_abort_text(unknown ? 0 : reason)));
+            for (int k = 0; k < reason; k++)
+                assert_string_not_equal(rtse_abort_text(k), rtse_abort_text(reason));
+            pair_free(p);
+        }
+}
+
 static void test_abort_while_opening(void **state) {
     (void)state;
     struct stack_params d = defaults();
@@ -679,6 +700,7 @@ int main(void) {
         cmocka_unit_test(test_sender_discards),
         cmocka_unit_test(test_transfer_timeout),
         cmocka_unit_test(test_aborts),
+        cmocka_unit_test(test_abort_reasons),
         cmocka_unit_test(test_abort_while_opening),
         cmocka_unit_test(test_connection_lost),
         cmocka_unit_test(test_silence),

@@ -11,6 +11,11 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "base/loop.h"
 #include "rfc1006/tcp.h"
 
@@ -139,6 +144,39 @@ static void test_ipv6(void **state) {
     echo_and_close("::1");
 }
 
+static int option(int fd, int level, int name) {
+    int value = -1;
+    socklen_t n = sizeof value;
+    assert_int_equal(getsockopt(fd, level, name, &value, &n), 0);
+    return value;
+}
+
+// What the system has for the two live sockets of a connection: it notices a peer that is gone while nothing is sent,
+// and output that nobody acknowledges, in the same time.
+static void test_options_of_live_sockets(void **state) {
+    (void)state;
+    struct fixture f;
+    unsigned found = 0;
+    start(&f, "127.0.0.1");
+    dial(&f, &(struct tcp_params){.keepalive_s = 45});
+    UNTIL(&f, f.client.connected && f.server.t != NULL);
+    for (int fd = 3; fd < 64; fd++) {
+        struct sockaddr_in peer;
+        socklen_t n = sizeof peer;
+        if (getpeername(fd, (struct sockaddr *)&peer, &n) < 0 || peer.sin_family != AF_INET)
+            continue;
+        int idle = option(fd, IPPROTO_TCP, TCP_KEEPIDLE);
+        int probes = option(fd, IPPROTO_TCP, TCP_KEEPCNT) * option(fd, IPPROTO_TCP, TCP_KEEPINTVL);
+        assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+        assert_int_equal(idle, ntohs(peer.sin_port) == net_address_port(tcp_listener_address(f.listener)) ? 45 : 60);
+        assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), (idle + probes) * 1000);
+        assert_int_equal(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+        found++;
+    }
+    assert_int_equal(found, 2);
+    stop(&f);
+}
+
 static void test_source_address(void **state) {
     (void)state;
     struct fixture f;
@@ -230,6 +268,46 @@ static void test_water_marks(void **state) {
     stop(&f);
 }
 
+// The other end of the client's connection, read without the loop.
+static void read_by_hand(struct fixture *f) {
+    static uint8_t octets[65536];
+    for (int fd = 3; fd < 64; fd++) {
+        struct sockaddr_in peer;
+        socklen_t n = sizeof peer;
+        if (getpeername(fd, (struct sockaddr *)&peer, &n) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == net_address_port(tcp_local(f->client.t)))
+            while (recv(fd, octets, sizeof octets, MSG_DONTWAIT) > 0)
+                continue;
+    }
+}
+
+// All goes out in a flush, not in the loop: who waits to be told is told.
+static void test_water_marks_and_flush(void **state) {
+    (void)state;
+    struct fixture f;
+    static const size_t total = 16 * 1024 * 1024;
+    start(&f, "127.0.0.1");
+    dial(&f, &(struct tcp_params){.high = 1024 * 1024, .low = 64 * 1024});
+    UNTIL(&f, f.client.connected && f.server.t != NULL);
+    tcp_read_pause(f.server.t, true);
+    assert_int_equal(buf_reserve(tcp_output(f.client.t), total), 0);
+    memset(tcp_output(f.client.t)->mem, 'x', total);
+    tcp_output(f.client.t)->len = total;
+    tcp_flush(f.client.t);
+    assert_true(tcp_above_high(f.client.t));
+    for (int i = 0; i < 10000 && tcp_output(f.client.t)->len > 0; i++) {
+        read_by_hand(&f);
+        tcp_flush(f.client.t);
+    }
+    assert_int_equal(tcp_output(f.client.t)->len, 0);
+    assert_int_equal(f.client.writable, 0);
+    UNTIL(&f, f.client.writable == 1);
+    assert_false(tcp_above_high(f.client.t));
+    loop_run_for(f.loop, 50);
+    assert_int_equal(f.client.writable, 1);
+    stop(&f);
+}
+
 static void test_free_in_callback(void **state) {
     (void)state;
     struct fixture f;
@@ -310,12 +388,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ipv4),
         cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_options_of_live_sockets),
         cmocka_unit_test(test_source_address),
         cmocka_unit_test(test_source_not_ours),
         cmocka_unit_test(test_nothing_listens),
         cmocka_unit_test(test_port_taken),
         cmocka_unit_test(test_refused_by_acceptor),
         cmocka_unit_test(test_water_marks),
+        cmocka_unit_test(test_water_marks_and_flush),
         cmocka_unit_test(test_free_in_callback),
         cmocka_unit_test(test_close_timeout),
         cmocka_unit_test(test_connect_timeout),

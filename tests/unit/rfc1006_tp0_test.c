@@ -224,6 +224,31 @@ static void test_refused(void **state) {
     side_free(&b);
 }
 
+// Each reason of a DR is given and understood, in words of its own; one that nobody knows is given by its number.
+static void test_refusal_reasons(void **state) {
+    (void)state;
+    static const uint8_t reasons[] = {0, 1, 2, 3, 128, 129, 130, 131, 132, 133, 135, 136, 138, 77};
+    for (size_t i = 0; i < sizeof reasons; i++) {
+        struct side a, b;
+        char want[120];
+        side_init(&a, &(struct tp0_params){.local_ref = 5});
+        side_init(&b, &(struct tp0_params){.local_ref = 6});
+        b.hold = true;
+        assert_int_equal(tp0_connect_req(&a.t), 0);
+        pump(&a, &b, 1);
+        assert_int_equal(tp0_disconnect_req(&b.t, reasons[i]), 0);
+        pump(&a, &b, 1);
+        snprintf(want, sizeof want, "transport: DR, reason '%s' (%u)", tp0_reason_text(reasons[i]), reasons[i]);
+        assert_string_equal(a.text, want);
+        assert_int_equal(a.reason, reasons[i]);
+        assert_true(a.by_peer && a.disconnected == 1);
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(tp0_reason_text(reasons[k]), tp0_reason_text(reasons[i]));
+        side_free(&a);
+        side_free(&b);
+    }
+}
+
 static void test_selectors(void **state) {
     (void)state;
     struct side a;
@@ -598,6 +623,7 @@ int main(void) {
         cmocka_unit_test(test_size_codes),
         cmocka_unit_test(test_segments),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refusal_reasons),
         cmocka_unit_test(test_selectors),
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_preferred),
