@@ -229,7 +229,11 @@ static bool wanted(const struct assoc *a, const char *peer) {
 }
 
 static struct assoc_watch *watch_new(struct assoc *a) {
-    static const struct pdu_watch_user user = {on_pdu, on_bind, on_transfer_begin, on_transfer_data, on_transfer_end};
+    static const struct pdu_watch_user user = {.pdu = on_pdu,
+                                               .bind = on_bind,
+                                               .transfer_begin = on_transfer_begin,
+                                               .transfer_data = on_transfer_data,
+                                               .transfer_end = on_transfer_end};
     struct assoc_watch *w = mem_calloc(1, sizeof *w);
     if (w == NULL)
         return NULL;

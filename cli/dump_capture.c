@@ -12,7 +12,7 @@
 #include "cli/table.h"
 #include "rfc1006/pdu.h"
 
-enum { MARKS = 512, APDU_ARENA = 256 << 20, ONCE_ARENA = 64 << 20, FIELD_INDENT = 6 };
+enum { KEPT = 64, MARKS = 512, APDU_ARENA = 256 << 20, ONCE_ARENA = 64 << 20, FIELD_INDENT = 6 };
 
 // Which frame brought the octets from an offset on.
 struct mark {
@@ -35,16 +35,24 @@ struct conn {
         struct mark mark[MARKS];
         uint64_t n_marks;
     } side[2];
-    // the MTS-APDU under way
+    struct message *message; // under way, or NULL
+};
+
+// An MTS-APDU as it is read. One that was cut off is kept for another connection that resumes it.
+struct message {
     struct dump_apdu *apdu;
     struct arena arena;
     struct cli cli;
     struct dump dump;
     bool faulty;
     struct dump_fault fault;
+    struct pdu_kept *kept;
+    unsigned begun; // the number of the connection
 };
 
 struct dump_state {
+    struct message *kept[KEPT]; // the newest last
+    size_t n_kept;
     const struct dump *d; // of what is shown at once: its arena is emptied after each PDU
     struct arena once;
     struct cli cli;
@@ -228,72 +236,132 @@ static bool of_1984(const struct pdu_transfer *t) {
     return t->mode == RTSE_X410 && t->protocol == RTSE_PROTOCOL_P1_1984;
 }
 
+static void message_free(struct message *m) {
+    if (m == NULL)
+        return;
+    if (m->apdu != NULL)
+        json_decref(dump_apdu_free(m->apdu));
+    pdu_kept_free(m->kept);
+    arena_free(&m->arena);
+    mem_free(m);
+}
+
 static void on_transfer_begin(void *ctx, const struct pdu_transfer *t) {
     struct conn *c = ctx;
-    if (c->apdu != NULL || !t->whole)
+    if (!t->whole) {
+        message_free(c->message);
+        c->message = NULL;
+    }
+    if (c->message != NULL || !t->whole)
         return; // it goes on
-    c->faulty = false;
-    c->fault = (struct dump_fault){0};
-    arena_init(&c->arena, APDU_ARENA);
-    c->cli = *c->s->d->c;
-    c->cli.arena = &c->arena;
-    c->dump = *c->s->d;
-    c->dump.c = &c->cli;
-    c->apdu = dump_apdu_new(&c->dump);
-    if (c->apdu == NULL)
+    struct message *m = c->message = mem_calloc(1, sizeof *c->message);
+    if (m == NULL) {
+        c->s->err = ERR_NOMEM;
+        return;
+    }
+    arena_init(&m->arena, APDU_ARENA);
+    m->begun = c->number;
+    m->cli = *c->s->d->c;
+    m->cli.arena = &m->arena;
+    m->dump = *c->s->d;
+    m->dump.c = &m->cli;
+    m->apdu = dump_apdu_new(&m->dump);
+    if (m->apdu == NULL)
         c->s->err = ERR_NOMEM;
     else if (of_1984(t))
-        dump_apdu_1984(c->apdu);
+        dump_apdu_1984(m->apdu);
 }
 
 static void on_transfer_data(void *ctx, const struct pdu_transfer *t, struct bytes piece) {
-    struct conn *c = ctx;
+    struct message *m = ((struct conn *)ctx)->message;
     (void)t;
-    if (c->apdu != NULL && !c->faulty && dump_apdu_feed(c->apdu, piece, &c->fault) < 0)
-        c->faulty = true;
+    if (m != NULL && m->apdu != NULL && !m->faulty && dump_apdu_feed(m->apdu, piece, &m->fault) < 0)
+        m->faulty = true;
 }
 
-static void transfer_text(const struct pdu_transfer *t, enum pdu_transfer_end how, const json_t *tree, struct buf *b) {
-    static const char *const ends[] = {"", "interrupted", "discarded", "not complete"};
+static void transfer_text(const struct conn *c, const struct pdu_transfer *t, const char *end, const json_t *tree,
+                          struct buf *b) {
     const char *type = json_text(tree, "type"), *id = json_text(tree, "identifier");
     buf_printf(b, "%s%s%s%s, %llu octets, TSDUs %llu, checkpoints %u%s", *type == 0 ? "MTS-APDU" : type,
                *id == 0 ? "" : " ", id, of_1984(t) ? " of P1 of 1984" : "", (unsigned long long)t->octets,
                (unsigned long long)t->tsdus, t->points, t->resumed ? ", resumed" : "");
     if (!t->whole)
         buf_append_str(b, "; its beginning was on another association");
-    if (how != PDU_TRANSFER_DONE)
-        buf_printf(b, "; %s", ends[how]);
+    else if (c->message != NULL && c->message->begun != c->number)
+        buf_printf(b, "; begun on connection #%u", c->message->begun);
+    if (*end != 0)
+        buf_printf(b, "; %s", end);
+}
+
+// A line on a transfer that has not come to its end.
+static void show_break(struct conn *c, const struct pdu_transfer *t, const char *how) {
+    struct buf text = {0};
+    transfer_text(c, t, how, NULL, &text);
+    show_tree(c, (int)t->side, "P1", buf_cstr(&text) == NULL ? "" : buf_cstr(&text), NULL, NULL);
+    buf_free(&text);
+}
+
+static void on_transfer_keep(void *ctx, const struct pdu_transfer *t, struct pdu_kept *kept) {
+    struct conn *c = ctx;
+    struct dump_state *s = c->s;
+    show_break(c, t, "cut off with its association, may be resumed on another");
+    if (c->message == NULL) {
+        pdu_kept_free(kept);
+        return;
+    }
+    if (s->n_kept == KEPT) {
+        message_free(s->kept[0]);
+        memmove(s->kept, s->kept + 1, --s->n_kept * sizeof *s->kept);
+    }
+    pdu_kept_free(c->message->kept);
+    c->message->kept = kept;
+    s->kept[s->n_kept++] = c->message;
+    c->message = NULL;
+}
+
+static const struct pdu_kept *on_transfer_find(void *ctx, const struct spdu *resume) {
+    struct conn *c = ctx;
+    struct dump_state *s = c->s;
+    for (size_t k = s->n_kept; k-- > 0;) {
+        if (!pdu_kept_is(s->kept[k]->kept, resume))
+            continue;
+        message_free(c->message);
+        c->message = s->kept[k];
+        memmove(s->kept + k, s->kept + k + 1, (--s->n_kept - k) * sizeof *s->kept);
+        return c->message->kept;
+    }
+    return NULL;
 }
 
 static void on_transfer_end(void *ctx, const struct pdu_transfer *t, enum pdu_transfer_end how) {
+    static const char *const ends[] = {"", "interrupted", "discarded", "not complete"};
     struct conn *c = ctx;
+    struct message *m = c->message;
     struct buf text = {0};
     json_t *tree = NULL;
     char fault[512] = "";
     if (how == PDU_TRANSFER_INTERRUPTED) {
-        transfer_text(t, how, NULL, &text);
-        show_tree(c, (int)t->side, "P1", buf_cstr(&text) == NULL ? "" : buf_cstr(&text), NULL, NULL);
-        buf_free(&text);
+        show_break(c, t, ends[how]);
         return;
     }
-    if (c->apdu != NULL) {
-        if (!c->faulty && how == PDU_TRANSFER_DONE && dump_apdu_end(c->apdu, &c->fault) < 0)
-            c->faulty = true;
-        tree = dump_apdu_free(c->apdu);
-        c->apdu = NULL;
+    bool faulty = m != NULL && m->faulty;
+    if (m != NULL && m->apdu != NULL) {
+        if (!faulty && how == PDU_TRANSFER_DONE && dump_apdu_end(m->apdu, &m->fault) < 0)
+            faulty = true;
+        tree = dump_apdu_free(m->apdu);
+        m->apdu = NULL;
     }
-    const struct dump_fault *f = &c->fault;
-    if (c->faulty)
-        snprintf(fault, sizeof fault, f->nowhere ? "%s" : "%s, %s octet %llu of the APDU", f->text,
-                 f->exact ? "at" : "behind", (unsigned long long)f->offset);
-    transfer_text(t, how, tree, &text);
+    if (faulty)
+        snprintf(fault, sizeof fault, m->fault.nowhere ? "%s" : "%s, %s octet %llu of the APDU", m->fault.text,
+                 m->fault.exact ? "at" : "behind", (unsigned long long)m->fault.offset);
+    transfer_text(c, t, ends[how], tree, &text);
     const char *line = buf_cstr(&text);
     show_tree(c, (int)t->side, "P1", line == NULL ? "" : line, json_object_size(tree) > 0 ? tree : NULL,
-              c->faulty ? fault : NULL);
+              faulty ? fault : NULL);
     json_decref(tree);
     buf_free(&text);
-    c->faulty = false;
-    arena_free(&c->arena);
+    message_free(m);
+    c->message = NULL;
 }
 
 // ---- connections ----
@@ -312,7 +380,13 @@ static void on_begin(void *ctx, struct flow *f) {
 
 // The octets of one side look like TPKT: from here on they are watched. caller: the side that called.
 static void conn_watch(struct conn *c, unsigned side, struct bytes first) {
-    static const struct pdu_watch_user user = {on_pdu, on_bind, on_transfer_begin, on_transfer_data, on_transfer_end};
+    static const struct pdu_watch_user user = {.pdu = on_pdu,
+                                               .bind = on_bind,
+                                               .transfer_keep = on_transfer_keep,
+                                               .transfer_find = on_transfer_find,
+                                               .transfer_begin = on_transfer_begin,
+                                               .transfer_data = on_transfer_data,
+                                               .transfer_end = on_transfer_end};
     struct dump_state *s = c->s;
     char from[CAPTURE_ADDRESS_TEXT], to[CAPTURE_ADDRESS_TEXT], text[3 * CAPTURE_ADDRESS_TEXT], utc[40];
     uint8_t code = first.n > 5 ? first.p[5] & 0xf0 : 0;
@@ -409,6 +483,7 @@ static void on_end(void *ctx, struct flow *f) {
         show_tree(c, -1, "connection", "ended", NULL, NULL);
     }
     pdu_watch_free(c->watch);
+    message_free(c->message);
     mem_free(c);
 }
 
@@ -461,6 +536,8 @@ int dump_capture(const struct dump *d, enum dump_form form, size_t (*read)(void 
     }
     if (s.flows != NULL)
         flows_end(s.flows);
+    while (s.n_kept > 0)
+        message_free(s.kept[--s.n_kept]);
     int status = result(&s, &cap, unread);
     flows_free(s.flows);
     arena_free(&s.once);

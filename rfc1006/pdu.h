@@ -60,10 +60,20 @@ struct pdu_transfer {
     uint64_t identity; // counts the transfers of this connection, from 1
 };
 
+struct pdu_kept;
+bool pdu_kept_is(const struct pdu_kept *k, const struct spdu *resume); // by session identifier and activity
+void pdu_kept_free(struct pdu_kept *k);
+
 struct pdu_watch_user {
     void (*pdu)(void *ctx, const struct pdu *p);
     // The bind in RTORQ, RTOAC and RTORJ; in normal mode with its tag [16], [17] or [18], else bare. May be NULL.
     void (*bind)(void *ctx, unsigned side, enum rtse_mode mode, int apdu, struct bytes value);
+    // A transfer was cut off with its connection and may go on in another one, which finds it with transfer_find. The
+    // user frees what is kept (pdu_kept_free). NULL, or nothing to resume: transfer_end comes, as lost.
+    void (*transfer_keep)(void *ctx, const struct pdu_transfer *t, struct pdu_kept *kept);
+    // ACTIVITY RESUME of a transfer of another connection: one of those kept for which pdu_kept_is is true; it is still
+    // the user's, and transfer_begin follows, with `whole`. NULL: there is none.
+    const struct pdu_kept *(*transfer_find)(void *ctx, const struct spdu *resume);
     // An MTS-APDU as it passes: begin, octets, end. An interrupted one may begin again, with the same identity and
     // its next octets, or end as lost. Each may be NULL.
     void (*transfer_begin)(void *ctx, const struct pdu_transfer *t);

@@ -52,6 +52,12 @@ struct pdu_side {
     struct tlv_stream rttr;
 };
 
+// The session connection identifier, as far as an ACTIVITY RESUME repeats it.
+struct pdu_session {
+    uint8_t octets[3][80]; // calling, common and additional reference
+    size_t n[3];
+};
+
 struct pdu_watch {
     const struct pdu_watch_user *user;
     void *ctx;
@@ -70,7 +76,21 @@ struct pdu_watch {
     struct pdv_stream external;
     uint64_t stream, skip;      // octets of the stream of RTTRs; of them still to be sent again
     uint64_t point[PDU_POINTS]; // octets of the stream before each point
+    struct pdu_session session; // of this connection
 };
+
+struct pdu_kept {
+    struct pdu_transfer transfer;
+    struct pdu_session session;
+    uint8_t id[16];
+    struct pdv_mark external;
+    uint64_t stream, point[PDU_POINTS];
+};
+
+void pdu_session_note(struct pdu_session *to, const struct spdu *spdu);
+// pdu_kept.c. The transfer under way: to the user, when it may go on elsewhere; else false.
+bool pdu_keep(struct pdu_watch *w);
+bool pdu_resume_kept(struct pdu_watch *w, unsigned side, const struct spdu *spdu, uint32_t serial);
 
 void pdu_emit(struct pdu_side *s, struct pdu *p); // to the user; and frees it
 

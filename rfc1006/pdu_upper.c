@@ -205,7 +205,7 @@ static void turn_please(struct pdu_side *s, struct bytes data) {
     struct cursor c;
     struct tlv t;
     int64_t priority, context;
-    begin_pdu(&p, s, STACK_RTSE, "RTTP");
+    begin_pdu(&p, s, STACK_RTSE, "turn please (RTTP)");
     int err = s->w->mode == RTSE_NORMAL ? pdv_first(data, &context, &value) : ERR_OK;
     c = cursor_of(value);
     if (err == ERR_OK && tlv_next(&c, &t, NULL, &v) == ERR_OK && tlv_is(&t, TLV_UNIVERSAL, TLV_INTEGER) &&
@@ -239,6 +239,11 @@ static void transfer_end(struct pdu_watch *w, enum pdu_transfer_end how) {
         w->user->transfer_end(w->ctx, &w->transfer, how);
 }
 
+static void connection_over(struct pdu_watch *w) {
+    if (w->active && !pdu_keep(w))
+        transfer_end(w, PDU_TRANSFER_LOST);
+}
+
 static void transfer_begin(struct pdu_side *s, struct bytes id, bool resumed) {
     struct pdu_watch *w = s->w;
     transfer_end(w, PDU_TRANSFER_LOST); // whatever was there was not ended
@@ -261,12 +266,31 @@ static void transfer_begin(struct pdu_side *s, struct bytes id, bool resumed) {
         w->user->transfer_begin(w->ctx, &w->transfer);
 }
 
+// What RTSE makes of it, in words.
+static void resume_emit(struct pdu_side *s, uint32_t serial, const char *begun) {
+    struct pdu p;
+    begin_pdu(&p, s, STACK_RTSE, "transfer resumed");
+    pdu_put(&p, "after-checkpoint", "%u", serial);
+    pdu_put(&p, "begun", "%s", begun);
+    pdu_emit(s, &p);
+}
+
+static void turn_give(struct pdu_side *s) {
+    struct pdu p;
+    begin_pdu(&p, s, STACK_RTSE, "turn given");
+    pdu_emit(s, &p);
+}
+
 static void transfer_resume(struct pdu_side *s, const struct spdu *spdu) {
     struct pdu_watch *w = s->w;
     uint32_t serial = spdu_has(spdu, PI_SERIAL) ? spdu->serial : spdu->link_serial;
     struct bytes old = spdu->old_activity_id.p != NULL ? spdu->old_activity_id : spdu->activity_id;
     bool here = w->active && w->paused && bytes_equal(old, w->transfer.id) && serial <= w->transfer.points &&
                 w->transfer.points - serial < PDU_POINTS && s->index == w->transfer.side;
+    bool kept = !here && pdu_resume_kept(w, s->index, spdu, serial);
+    resume_emit(s, serial, here ? "on this association" : kept ? "on one before" : "on one that was not seen");
+    if (kept)
+        return;
     if (!here) {
         transfer_begin(s, spdu->activity_id, true);
         return;
@@ -285,13 +309,20 @@ static void transfer_resume(struct pdu_side *s, const struct spdu *spdu) {
 
 void pdu_upper_spdu(struct pdu_side *s, uint8_t si, bool first, const struct spdu *spdu) {
     struct pdu_watch *w = s->w;
-    if (first && (si == SI_AB || si == SI_FN))
-        transfer_end(w, si == SI_AB ? PDU_TRANSFER_LOST : PDU_TRANSFER_INTERRUPTED);
+    if (first && si == SI_CN)
+        pdu_session_note(&w->session, spdu);
+    if (first && si == SI_AB)
+        connection_over(w);
+    if (first && si == SI_FN)
+        transfer_end(w, PDU_TRANSFER_INTERRUPTED);
+    if (first && si == SI_GT && spdu->token_item != 0)
+        turn_give(s);
     if (first)
         return;
     switch (si) {
     case SI_AS: transfer_begin(s, spdu->activity_id, false); break;
     case SI_AR: transfer_resume(s, spdu); break;
+    case SI_GTC: turn_give(s); break;
     case SI_AI: transfer_end(w, PDU_TRANSFER_INTERRUPTED); break;
     case SI_AD: transfer_end(w, PDU_TRANSFER_DISCARDED); break;
     case SI_AE:
@@ -449,7 +480,7 @@ void pdu_upper_lost(struct pdu_side *s) {
 }
 
 void pdu_upper_end(struct pdu_watch *w) {
-    transfer_end(w, PDU_TRANSFER_LOST);
+    connection_over(w);
 }
 
 void pdu_watch_assume(struct pdu_watch *w, enum rtse_mode mode, int protocol) {

@@ -20,9 +20,11 @@ spec = importlib.util.spec_from_file_location("demo", os.path.join(TOP, "tests",
 demo = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(demo)
 from harness import World, ipm, user  # noqa: E402
+from test_resume import Wire  # noqa: E402
 
 MODES = {"normal": "p1-88-normal", "x410-1988": "p1-88-x410mode", "x410-1984": "p1-84"}
 DIALOGUES = ("monologue", "two-way-alternate")
+X400 = os.path.join(os.environ.get("BUILD", "build"), "bin", "x400")
 BAD = "_ws.expert.group == 0x07000000 || _ws.expert.group == 0x09000000"
 check = demo.check
 
@@ -196,6 +198,48 @@ def traffic(mode, dialogue):
         w.remove()
 
 
+def resumed(mode, path):
+    """A message that is cut off at its third checkpoint and resumed on another association; the capture, the port, what
+    was sent."""
+    w = World()
+    try:
+        a, b = w.pair()
+        for m in (a, b):
+            for p in m.peers.values():
+                p.lines.update(mode=f"mode {mode}", checkpoint="checkpoint 4K window 3", dialogue="dialogue monologue")
+        Wire(w, a, b, at=(3,))
+        capture = demo.Capture(path, f"tcp port {w.port}")
+        try:
+            a.start(), b.start()
+            sent = a.submit(user("Receiver", "BETA"), ipm("A subject", "A text", os.urandom(60000)), report="none")
+            b.wait_items(1)
+            a.wait_empty()
+            a.stop(), b.stop()
+        finally:
+            capture.stop()
+        return capture, w.port, sent
+    finally:
+        w.close()
+        w.remove()
+
+
+def check_resumed(mode, path):
+    what = f"{mode}, a transfer that is cut off"
+    capture, port, sent = resumed(mode, path)
+    frames = tshark(capture.path, "frame.number", "ses.type", only=BAD, port=port)
+    # tshark does not join what came on two connections: at its end the rest of the APDU is malformed to it.
+    frames = [f for f in frames if (f[1][-1:] != ["41"] if mode == "normal" else "1;1" not in ";".join(f[1]))]
+    check(f"{what}: frames malformed or against a protocol", frames, [])
+    done = subprocess.run([X400, "dump", "--summary", capture.path], stdout=subprocess.PIPE, text=True)
+    check(f"{what}: x400 dump", (done.returncode, "MALFORMED" in done.stdout), (0, False))
+    for text in (" P1 +MTS-APDU.*; cut off with its association, may be resumed on another", " rtse +RTORQ: .*recover",
+                 " session +ACTIVITY RESUME .AR.: .*serial ", " rtse +transfer resumed: .*begun on one before",
+                 f" P1 +message {re.escape(sent)}.* octets.*, resumed; begun on connection #1"):
+        check(f"{what}: x400 dump says {text}", len(re.findall(text, done.stdout)), 1)
+    full = subprocess.run([X400, "dump", "--show", "10", capture.path], stdout=subprocess.PIPE, text=True).stdout
+    check(f"{what}: the content in one piece", len(re.findall(r"subject: A subject", full)), 1)
+
+
 def check_mode(mode, dialogue, path, port, sent, recorded):
     what = f"{mode}, {dialogue}"
     frames = tshark(path, "frame.number", "ses.type", "_ws.expert.message", only=f"tcp.port == {port} and ({BAD})", port=port)
@@ -213,7 +257,7 @@ def check_mode(mode, dialogue, path, port, sent, recorded):
         other = [f for f in frames if "1;1" not in ";".join(f[1])]
         check(f"{what}: frames without a transfer that are malformed or against a protocol", other, [])
         check_structure(what, dialogue, path, port, recorded)
-    command = [os.path.join(os.environ.get("BUILD", "build"), "bin", "x400"), "dump", "--summary", path]
+    command = [X400, "dump", "--summary", path]
     text = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     check(f"{what}: x400 dump finds it malformed", [x for x in text.splitlines() if "MALFORMED" in x], [])
     full = subprocess.run([*command[:2], path], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -238,6 +282,8 @@ def main():
             forms = {} if mode == "normal" else shapes([recorded, "p1-84-100k"])
             if mode == "x410-1988":  # the other recording has the bind of 1984
                 forms.update(shapes([recorded]))
+            if mode != "x410-1988":  # on the wire as 1984, but for the protocol number
+                check_resumed(mode, os.path.join(folder, f"{mode}-resumed.pcapng"))
             for dialogue in DIALOGUES:
                 capture = demo.Capture(os.path.join(folder, f"{mode}-{dialogue}.pcapng"), "tcp")
                 try:

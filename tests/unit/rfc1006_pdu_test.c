@@ -48,7 +48,8 @@ static void on_end(void *ctx, const struct pdu_transfer *t, enum pdu_transfer_en
     struct seen *s = ctx;
     buf_printf(&s->text, "%u transfer %s: %llu octets\n", t->side, ends[how], (unsigned long long)t->octets);
 }
-static const struct pdu_watch_user user = {on_pdu, on_bind, on_begin, on_data, on_end};
+static const struct pdu_watch_user user = {
+    .pdu = on_pdu, .bind = on_bind, .transfer_begin = on_begin, .transfer_data = on_data, .transfer_end = on_end};
 
 static void seen_free(struct seen *s) {
     buf_free(&s->text);
@@ -141,7 +142,8 @@ static void activities(void **state) {
     DT(w, 0,
        "\1\0\x1d\x0f\x21\5\x29\3\2\1\7\x29\3\2\1\x08\x2a\1"
        "1");
-    assert_seen(&s, "ACTIVITY RESUME (AR): activity 8, old-activity 7, serial 1\n0 transfer resumed\n");
+    assert_seen(&s, "ACTIVITY RESUME (AR): activity 8, old-activity 7, serial 1\n"
+                    "0 rtse transfer resumed: after-checkpoint 1, begun on this association\n0 transfer resumed\n");
     DT(w, 0, "\1\0\1\0defghijk");
     DT(w, 0,
        "\1\0\x29\3\x2a\1"
@@ -152,8 +154,9 @@ static void activities(void **state) {
     DT(w, 0,
        "\1\0\x1d\x15\x21\x0b\x29\3\2\1\5\x0a\4\x14\2vm\x29\3\2\1\6\x2a\1"
        "4");
-    assert_seen(&s,
-                "old-activity 5, old-calling-reference T61String \"vm\", serial 4\n0 transfer resumed in its middle\n");
+    assert_seen(&s, "old-activity 5, old-calling-reference T61String \"vm\", serial 4\n"
+                    "0 rtse transfer resumed: after-checkpoint 4, begun on one that was not seen\n"
+                    "0 transfer resumed in its middle\n");
     DT(w, 0, "\1\0\1\0xyz");
     DT(w, 0, "\1\0\x39\0");
     assert_seen(&s, "transfer discarded: 0 octets\n");
