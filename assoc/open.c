@@ -42,10 +42,11 @@ uint64_t assoc_octets_out(const struct assoc *a) {
     return a->out;
 }
 
+// Who does not say it means that of 1984, which is the default of X.410.
 enum conf_protocol assoc_protocol_of(const struct stack_negotiated *n) {
-    return n->rtse.mode == RTSE_NORMAL                 ? CONF_NORMAL_MODE
-           : n->rtse.protocol == RTSE_PROTOCOL_P1_1984 ? CONF_X410_1984
-                                                       : CONF_X410_1988;
+    return n->rtse.mode == RTSE_NORMAL                                          ? CONF_NORMAL_MODE
+           : n->rtse.protocol == RTSE_PROTOCOL_P1_1984 || n->rtse.protocol == 0 ? CONF_X410_1984
+                                                                                : CONF_X410_1988;
 }
 
 static bool gone(const struct assoc *a) {

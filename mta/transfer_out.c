@@ -280,9 +280,8 @@ static void on_ready(void *user, int err, const char *why) {
 }
 
 void transfer_form(const struct link *l, struct outgoing_form *form) {
-    const struct stack_negotiated *n = assoc_negotiated(l->assoc);
     const struct conf_peer *peer = assoc_peer(l->assoc);
-    *form = (struct outgoing_form){.p1_1984 = n->rtse.mode == RTSE_X410 && n->rtse.protocol == RTSE_PROTOCOL_P1_1984,
+    *form = (struct outgoing_form){.p1_1984 = assoc_protocol(l->assoc) == CONF_X410_1984,
                                    .downgrade = {.strict = peer->downgrade_strict, .relay = peer->downgrade_relay}};
 }
 

@@ -9,6 +9,7 @@ from harness import BUILD, SLOW, check, der, equal, ipm, user, wait_for
 from test_duplicates import exactly_once, pair_through_proxy
 from test_large import digest_of, make_file
 from test_mail import content, envelope, non_delivery, wait_report
+from test_resume import Wire
 from wire import Caller, Proxy, Recorder, extension, message
 
 COMMAND = os.path.join(BUILD, "bin", "x400")
@@ -250,6 +251,40 @@ def test_repeated_transfer(w):
     a.start(), b.start()
     id = a.submit("/CN=Post Room/P=BETA/A=DEMO/C=GB/", ipm(octets=bytes(300_000)))
     exactly_once(a, b, id)
+
+
+def test_interrupted_transfer(w):
+    """What is converted can be resumed: the second association has the rest alone."""
+    a, b = pair_1984(w)
+    for m in (a, b):
+        m.peers["mta-b" if m is a else "mta-a"].lines["checkpoint"] = "checkpoint 30K window 3"
+    wire = Wire(w, a, b, [40])
+    a.start(), b.start()
+    path = os.path.join(w.dir, "parts.bin")
+    digest = make_file(path, 3 << 20)
+    id = send(a, user("Receiver", "BETA"), "--subject", "In two parts", "--attach", path)
+    e = envelope(b.wait_items(1)[0])
+    equal((e["id"], e["content_type"]["number"]), (id, 2), "what came")
+    equal(digest_of(os.path.join(b.items()[0], e["parts"][-1]["file"])), digest, "the octets")
+    a.wait_empty()
+    equal((len(a.events(20108)), wire.resumes, wire.starts), (1, 1, 1), "resumed once")
+    check(wire.up[2] < (2 << 20) + 20_000, f"the second connection had {wire.up[2]} octets")
+
+
+def test_two_way_alternate(w):
+    """Message and report over one association, by turns."""
+    a, b = pair_1984(w)
+    for m in (a, b):
+        for p in m.peers.values():
+            p.lines["dialogue"] = "dialogue two-way-alternate"
+    a.start(), b.start()
+    to, back = "/CN=Post Room/P=BETA/A=DEMO/C=GB/", "/CN=Our Room/P=ALPHA/A=DEMO/C=GB/"
+    id = a.submit(to, sender=back, report="delivery")
+    equal(recipients_of_report(wait_report(a, id)), [to], "the report")
+    id = b.submit(back, ipm("Back"))
+    wait_for("the message back", 10, lambda: [i for i in map(envelope, a.items()) if i["id"] == id])
+    equal([e["direction"] for e in a.events(20101)], ["outgoing"], "the associations of A")
+    equal(recipients_of(a, id), [back], "the recipient")
 
 
 def test_large(w):

@@ -80,10 +80,11 @@ def old_message(local_id, octets, prmd="ALPHA", when="2611201000Z"):
 
 def test_deviations(w):
     """Protocol number with its octets swapped, passwords as either string type, references as T61String or OCTET
-    STRING, UTCTime without seconds, the type of an extension in the old form: in every mode."""
+    STRING, UTCTime without seconds, the type of an extension in the old form: in every mode. Without a protocol number
+    it is that of 1984, which shows in the trace: of the messages here, from our own domain, there alone."""
     b = called(w, "591")
     k = 0
-    for protocol in (None, b"\x0c", b"\x0c\0", b"\1", b"\1\0"):
+    for protocol, y84 in ((None, 0), (b"\x0c", 0), (b"\x0c\0", 0), (b"\1", 1), (b"\1\0", 1), (b"", 1)):
         for password_tag, reference_tag, when in ((0x04, 0x04, b"2611201000Z"), (0x16, 0x14, b"2611201000+0100")):
             k += 1
             c = Caller(b, "MTA-PPA", "secretA", protocol=protocol)
@@ -91,9 +92,10 @@ def test_deviations(w):
             c.open()
             check(c.bound, f"bound with protocol {protocol}, password tag {password_tag:x}, {when}")
             octets = ipm(f"number {k}")
-            check(c.transfer(old_message(f"id-{k}", octets, when=when.decode())), "acknowledged")
+            check(c.transfer(old_message(f"id-{k}", octets, "BETA", when.decode())), "acknowledged")
             c.close()
             item = b.wait_items(k)
             e = next(e for e in map(envelope, item) if e["id"].endswith(f"id-{k}]"))
             equal(e["trace"][0]["arrival"], f"2026-11-20T{'09' if b'+' in when else '10'}:00:00Z", "the time of the trace")
+            equal(len(e["trace"]), 1 + y84, f"elements of the trace with protocol {protocol}")
             check("content-correlator" in e["extensions"], f"the extension is understood: {e['extensions']}")

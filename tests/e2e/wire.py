@@ -80,7 +80,8 @@ class Caller:
     dialogue = 0  # monologue
 
     def __init__(self, mta, name, password, source=None, tsel=None, protocol=None):
-        """protocol: of X.410 mode, as it stands in RTORQ (12: P1 of 1988, 1: of 1984); None: normal mode."""
+        """protocol: of X.410 mode, as it stands in RTORQ (12: P1 of 1988, 1: of 1984; empty: left out); None: normal
+        mode."""
         self.mta, self.name, self.password, self.protocol = mta, name, password, protocol
         self.tsel = mta.tsel if tsel is None else tsel
         self.socket = socket.socket()
@@ -145,7 +146,7 @@ class Caller:
             der(0xA1, der(0x80, self.name.encode()), der(0xA1, der(self.password_tag, self.password.encode())))
         if self.protocol is not None:
             rtorq = der(0xA1, der(0x80, bytes([checkpoint])), der(0x82, bytes([self.dialogue])), der(0xA3, der(0xA0, argument)),
-                        der(0x84, self.protocol))
+                        der(0x84, self.protocol) if self.protocol else b"")
             return self.connect_octets(der(0x31, der(0xA0, der(0x80, b"\0")), rtorq))
         bind = der(0xB0, argument)
         rtorq = der(0xB0, der(0x80, bytes([checkpoint])), der(0x82, bytes([self.dialogue])), der(0xA3, der(0xA0, bind)))

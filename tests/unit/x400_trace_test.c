@@ -134,6 +134,28 @@ static void a_domain_has_one_element_a_visit(void **state) {
     arena_free(&a);
 }
 
+// P1 of 1984, which has no internal trace: an MTA has one.
+static void an_element_is_appended_in_any_case(void **state) {
+    (void)state;
+    struct arena a = {0};
+    struct trace t = {NULL, 0}, shared;
+    struct trace_element e = visit(&a, DOMAIN_A, NULL);
+    assert_int_equal(trace_append(&a, &t, &e), 0);
+    shared = t;
+    e.routing = TRACE_REROUTED;
+    assert_int_equal(trace_append(&a, &t, &e), 0);
+    assert_int_equal(t.n, 2);
+    assert_int_equal(shared.n, 1);
+    assert_int_equal(t.element[0].routing, TRACE_RELAYED);
+    assert_int_equal(t.element[1].routing, TRACE_REROUTED);
+    assert_int_equal(trace_visits(&t, e.domain, NULL), 0); // both are of the visit that is the last
+    while (t.n < 512)
+        assert_int_equal(trace_append(&a, &t, &e), 0);
+    assert_int_equal(trace_append(&a, &t, &e), ERR_LIMIT);
+    assert_int_equal(t.n, 512);
+    arena_free(&a);
+}
+
 static void visits_are_counted(void **state) {
     (void)state;
     struct arena a = {0};
@@ -188,6 +210,7 @@ int main(void) {
         cmocka_unit_test(times_are_written),
         cmocka_unit_test(elements_encode_as_the_standard_says),
         cmocka_unit_test(a_domain_has_one_element_a_visit),
+        cmocka_unit_test(an_element_is_appended_in_any_case),
         cmocka_unit_test(visits_are_counted),
         cmocka_unit_test(domains_compare_by_meaning),
         cmocka_unit_test(at_most_so_many_transfers),
