@@ -2,8 +2,10 @@
 """Another stack's recorded octets, sent to a running daemon as they are; and what old peers write in ways of their
 own."""
 import os
+import socket
+import threading
 
-from harness import TOP, Peer, check, der, equal, ipm
+from harness import SLOW, TOP, Peer, check, der, equal, ipm, user
 from test_mail import content, envelope
 from wire import Caller, domain, or_name, recorded, tpkts, trace_element
 
@@ -67,6 +69,62 @@ def test_captures(w):
             check(e["parts"][0]["size"] > 100_000, f"{name}: a text of {e['parts'][0]['size']} octets")
         else:
             check(content(item) in octets, f"{name}: the content, octet by octet")
+
+
+class Answerer:
+    """The called side of a capture: says what was recorded, each time that something comes which was answered then."""
+
+    def __init__(self, w, octets):
+        self.answers, self.said = list(tpkts(octets)), []
+        self.listener = socket.socket()
+        self.listener.bind((w.HOSTS[-1], 0))
+        self.listener.listen(1)
+        self.listener.settimeout(20 * SLOW)
+        self.address = self.listener.getsockname()
+        w.closers.append(self.listener.close)
+        threading.Thread(target=self.answer, daemon=True).start()
+
+    def answer(self):
+        s = self.listener.accept()[0]
+        s.settimeout(20 * SLOW)
+        waiting = b""
+        with s:
+            while True:
+                n = int.from_bytes(waiting[2:4], "big")
+                if len(waiting) < 4 or len(waiting) < n:
+                    piece = s.recv(65536)
+                    if not piece:
+                        return
+                    waiting += piece
+                    continue
+                tpkt, waiting = waiting[:n], waiting[n:]
+                self.said.append(tpkt)
+                # CR, CONNECT, ACTIVITY END behind its token SPDU, FINISH
+                if tpkt[5:6] == b"\xe0" or tpkt[7:8] in (b"\x0d", b"\x09") or tpkt[7:10] == b"\1\0\x29":
+                    answer = self.answers.pop(0)
+                    if tpkt[5:6] == b"\xe0":
+                        answer = answer[:6] + tpkt[8:10] + answer[8:]  # to our reference
+                    s.sendall(answer)
+
+
+def test_captures_of_the_called_side(w):
+    """A daemon calls the other stack: what that answered then is what a message of ours is sent with."""
+    for k, (name, tsel, mode) in enumerate(CAPTURES):
+        if name.endswith("100k"):
+            continue  # its confirmations are for the checkpoints of that transfer
+        answerer = Answerer(w, recorded(os.path.join(DATA, name + ".pcap"))[1])
+        a = w.mta(f"MTA-{k}", "ALPHA")
+        p = Peer(a, Other("MTA-PPB", answerer.address[0]), "secretA", "secretB")
+        p.port, p.tsel = answerer.address[1], tsel
+        p.lines.update(mode="mode " + ("normal" if "normal" in name else mode), idle="associations idle 1s")
+        a.peers[p.name] = p
+        a.route("BETA", p.name)
+        a.start()
+        id = a.submit(user("Receiver", "BETA"), ipm())
+        a.wait_event(20202, mts_id=id)
+        a.wait_event(20102)
+        equal(answerer.answers, [], f"{name}: answers that were not asked for")
+        equal(a.events(1294) + a.events(9318), [], f"{name}: what went wrong")
 
 
 def old_message(local_id, octets, prmd="ALPHA", when="2611201000Z"):
