@@ -106,8 +106,14 @@ static struct resumption *note(struct link *l, struct job *j, uint64_t total, co
     if (x == NULL && (x = mem_calloc(1, sizeof *x)) == NULL)
         return NULL;
     j->resume = x;
-    if (state.octets_confirmed > x->state.octets_confirmed || x->job == NULL)
+    bool further = state.octets_confirmed > x->state.octets_confirmed || x->job == NULL;
+    if (further) {
         x->fruitless = 0;
+        x->has_older = false;
+    } else if (!rtse_same_activity(&state, &x->state)) {
+        x->older = x->state;
+        x->has_older = true;
+    }
     x->owner = r;
     x->job = j;
     x->state = state;
@@ -202,12 +208,15 @@ static void begin_anew(struct resumption *x, const char *why) {
 }
 
 void resume_out_failed(struct resumption *x, bool refused, const char *why) {
-    if (refused) {
+    if (refused && !x->has_older) {
         begin_anew(x, why);
         return;
     }
+    if (refused)
+        x->state = x->older;
+    x->has_older &= !refused;
     wait_here(x);
-    loop_timer_in(x->owner->timer, AGAIN_MS);
+    loop_timer_in(x->owner->timer, refused ? 0 : AGAIN_MS);
 }
 
 static void try_one(struct resumption *x) {

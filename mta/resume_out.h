@@ -18,6 +18,10 @@ struct resumption {
     struct resume_out *owner;
     struct job *job;
     struct rtse_recovery state;
+    // Resumed, and nothing more was confirmed: by which names the receiver knows it depends on whether it heard of
+    // that.
+    struct rtse_recovery older;
+    bool has_older;
     uint64_t total; // octets of the APDU
     uint8_t digest[DIGEST_SIZE];
     char stack[64], remote[NET_ADDRESS_TEXT]; // where the lost association was, "": not known

@@ -3,15 +3,16 @@
 confirmed, or begun anew when that cannot be; the content is equal to the octet, and delivered once."""
 import collections
 import os
+import random
 import time
 
-from harness import Failure, check, equal, ipm, user, wait_for
+from harness import check, der, equal, ipm, user, wait_for
 from test_mail import content, envelope
-from wire import Caller, Hung, Proxy, dt, message, spdu
+from wire import ACSE, BER, MTSE, MTS_TRANSFER, RTSE_SYNTAX, Caller, Hung, Proxy, dt, message, spdu
 
 MB = 1 << 20
 INTERRUPTED, RESUMED, NOT_RESUMED, REFUSED = 20107, 20108, 20109, 20110
-MIA, RESUME, START, EXCEPTION, ABORTED = 50, 29, 45, 48, 25
+MIP, MIA, RESUME, START, DISCARD = 49, 50, 29, 45, 57
 
 
 def spdu_of(tpkt):
@@ -22,11 +23,12 @@ def spdu_of(tpkt):
 
 
 class Wire:
-    """A between from A to B that cuts, or calls a function, at the numbers of confirmed checkpoints in `at` (counted over
-    all connections); counts the octets that A sends on each connection."""
+    """Between A and B: cuts, or calls a function, at the numbers of checkpoints in `at`, counted over all connections
+    (of those confirmed, or `asked`: those sent); counts the octets that A sends on each connection."""
 
-    def __init__(self, w, a, b, at=(), do=None):
+    def __init__(self, w, a, b, at=(), do=None, asked=False):
         self.at, self.do, self.confirmed, self.refuse = set(at), do, 0, False
+        self.counted = ("up", MIP) if asked else ("down", MIA)
         self.up, self.resumes, self.starts = collections.Counter(), 0, 0
         self.proxy = Proxy(w, b.host, (b.host, w.port), a.host, self.watch)
         p = a.peers[b.name.lower()]
@@ -40,7 +42,7 @@ class Wire:
             self.up[self.proxy.connections] += len(tpkt)
             self.resumes += kind == RESUME
             self.starts += kind == START
-        elif kind == MIA:
+        if (direction, kind) == self.counted:
             self.confirmed += 1
             if self.confirmed in self.at:
                 if self.do is None:
@@ -53,16 +55,16 @@ def a_content(size):
     return ipm(octets=os.urandom(size))
 
 
-def once(a, b, id, octets, seconds=30):
+def once(a, b, id, octets, seconds=30, left=False):
+    """left: B may keep half of it, until its recovery time is over."""
     a.wait_empty(seconds)
-    item, = b.wait_items(1)
-    check(content(item) == octets, "the content is equal to the octet")
-    equal(envelope(item)["id"], id, "what was delivered")
     b.wait_event(20203, mts_id=id)
+    item, = [i for i in b.items() if envelope(i)["id"] == id]
+    check(content(item) == octets, "the content is equal to the octet")
     equal(len(b.events(20201, mts_id=id)), 1, "how often B took it")
     equal(len(b.events(20203, mts_id=id)), 1, "how often B delivered it")
     equal(a.recipient_states(id), ["transferred"], "the message on A")
-    equal(os.listdir(os.path.join(b.spool, "tmp")), [], "what is left half on B")
+    check(left or os.listdir(os.path.join(b.spool, "tmp")) == [], "something is left half on B")
 
 
 def start(w, *mtas):
@@ -70,11 +72,11 @@ def start(w, *mtas):
         m.start()
 
 
-def pair(w, at=(), do=None, line="checkpoint 30K window 3", both=None):
+def pair(w, at=(), do=None, line="checkpoint 30K window 3", asked=False):
     a, b = w.pair()
     for m, other in ((a, "mta-b"), (b, "mta-a")):
-        m.peers[other].lines["checkpoint"] = both or line
-    return a, b, Wire(w, a, b, at, do)
+        m.peers[other].lines["checkpoint"] = line
+    return a, b, Wire(w, a, b, at, do, asked)
 
 
 def test_cut_once(w):
@@ -168,38 +170,69 @@ def test_stopped_receiver(w):
     equal(wire.starts, 1, "ACTIVITY START")
 
 
-def killed_receiver(w, k, sync, size, fresh=True):
-    a, b, wire = pair(w, [k], None, f"checkpoint 30K window 3 recovery 60s sync {sync}")
-    killed = []
+class Killer:
+    """A and B, where B is killed -9 when A sends the k-th checkpoint of a transfer, before or after B confirmed those
+    before it."""
 
-    def kill():
-        if not killed:
-            b.kill()
-            killed.append(True)
+    def __init__(self, w, sync):
+        self.a, self.b, self.wire = pair(w, (), self.kill, f"checkpoint 30K window 3 recovery 60s sync {sync}", asked=True)
+        self.killed = True
+        start(w, self.a, self.b)
+
+    def kill(self):
+        if self.killed:
+            return True
+        time.sleep(random.random() / 50)
+        self.b.kill()
+        self.killed = True
         return None
-    wire.do = kill
-    start(w, a, b)
-    octets = a_content(size)
-    id = a.submit(user("Receiver", "BETA"), octets)
-    wait_for("B was killed", 20, lambda: killed)
-    b.start()
-    once(a, b, id, octets)
-    return a, b, wire
+
+    def at(self, k, size):
+        """The number of resumptions at B."""
+        before = len(self.b.events(RESUMED))
+        self.wire.confirmed, self.wire.at, self.killed = 0, {k}, False
+        octets = a_content(size)
+        id = self.a.submit(user("Receiver", "BETA"), octets)
+        wait_for("B was killed", 20, lambda: self.killed)
+        self.b.process.wait()
+        self.b.start()
+        once(self.a, self.b, id, octets, left=True)
+        return len(self.b.events(RESUMED)) - before
 
 
 def test_killed_receiver_that_syncs(w):
-    a, b, wire = killed_receiver(w, 20, "window", MB)
-    equal(len(b.events(RESUMED)), 1, "resumed by B")
-    equal(wire.starts, 1, "ACTIVITY START")
+    k = Killer(w, "window")
+    equal(k.at(20, MB), 1, "resumed by B")
+    equal(k.wire.starts, 1, "ACTIVITY START")
 
 
 def test_killed_receiver_that_does_not(w):
-    a, b, wire = killed_receiver(w, 20, "never", MB)
-    equal(b.events(RESUMED), [], "resumed by B")
-    equal(wire.starts, 2, "ACTIVITY START")
-    equal(len(b.events(REFUSED)), 1, "B refuses the recovery")
-    check("nothing is kept" in b.events(REFUSED)[0]["text"], "and says why")
-    equal(len(a.events(NOT_RESUMED)), 1, "A begins anew")
+    k = Killer(w, "never")
+    equal(k.at(20, MB), 0, "resumed by B")
+    equal(k.wire.starts, 2, "ACTIVITY START")
+    equal(len(k.b.events(REFUSED)), 1, "B refuses the recovery")
+    check("nothing is kept" in k.b.events(REFUSED)[0]["text"], "and says why")
+    equal(len(k.a.events(NOT_RESUMED)), 1, "A begins anew")
+
+
+def crash_at_checkpoints(w, sync):
+    """At every checkpoint of 1 MB in the full tier, at some of them else."""
+    points = 34
+    chosen = range(1, points + 1) if w.count >= 10 else [1 + k * (points - 1) // max(w.count - 1, 1)
+                                                         for k in range(w.count)]
+    killer, resumed = Killer(w, sync), 0
+    for k in chosen:
+        resumed += killer.at(k, MB)
+    equal(len(killer.b.items()), len(chosen), "what B delivered")
+    return f"killed at {len(chosen)} of {points} checkpoints, resumed {resumed} times"
+
+
+def test_crash_at_checkpoints_with_sync(w):
+    return crash_at_checkpoints(w, "window")
+
+
+def test_crash_at_checkpoints_without_sync(w):
+    return crash_at_checkpoints(w, "never")
 
 
 def test_recovery_time_over(w):
@@ -249,3 +282,149 @@ def test_completed(w):
     equal(b.events(20206), [], "duplicates at B")
     equal(len(a.events(20202, mts_id=id)), 1, "transferred by A")
     check(wire.up[2] < 30000, f"the second connection had {wire.up[2]} octets")
+
+
+def test_every_resumption_cut(w):
+    """Three that come no further, and it begins anew."""
+    a, b, wire = pair(w, [20])
+
+    def watch(direction, tpkt):
+        verdict = wire.watch(direction, tpkt)
+        return None if direction == "up" and spdu_of(tpkt) == RESUME else verdict
+    wire.proxy.watch = watch
+    start(w, a, b)
+    octets = a_content(MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    once(a, b, id, octets, left=True)
+    equal((wire.resumes, wire.starts), (3, 2), "ACTIVITY RESUME and START")
+    equal(len(a.events(NOT_RESUMED)), 1, "A begins anew")
+
+
+def answer_resume(wire, answer):
+    """On its second connection B is a peer that recovers the association, and does not know the activity."""
+    def watch(direction, tpkt):
+        verdict = wire.watch(direction, tpkt)
+        kind = spdu_of(tpkt)
+        if direction == "down" or wire.proxy.connections != 2 or not wire.resumes:
+            return verdict
+        if kind == RESUME:
+            wire.proxy.open[-1][0].sendall(answer)
+        if kind == DISCARD:
+            wire.proxy.open[-1][0].sendall(dt(b"\2\0" + spdu(58)))
+        return kind == 9  # FINISH
+    wire.proxy.watch = watch
+
+
+def test_exception_on_resumption(w):
+    """As some stacks refuse: S-U-EXCEPTION-REPORT, sequence error. The next activity is on the same association, or
+    another; no attempt is counted."""
+    a, b, wire = pair(w, [20])
+    answer_resume(wire, dt(b"\2\0" + spdu(48, spdu(50, b"\3"))))
+    start(w, a, b)
+    octets = a_content(MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    a.wait_event(NOT_RESUMED)
+    check("sequence error" in a.events(NOT_RESUMED)[0]["text"], "A says why")
+    once(a, b, id, octets, left=True)
+    equal((wire.resumes, wire.starts), (1, 2), "ACTIVITY RESUME and START")
+    equal(a.events(20103), [], "failed transfers")
+
+
+def test_abort_on_resumption(w):
+    """The peer's user aborts: it is tried once more."""
+    a, b, wire = pair(w, [20])
+    answer_resume(wire, dt(spdu(25, spdu(17, b"\3"))))
+    start(w, a, b)
+    octets = a_content(MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    once(a, b, id, octets)
+    equal((wire.resumes, wire.starts), (2, 1), "ACTIVITY RESUME and START")
+
+
+def test_mode_changed_meanwhile(w):
+    """What was interrupted in one mode cannot go on in another."""
+    a, b, wire = pair(w, [20])
+
+    def cut():
+        wire.refuse = True
+    wire.do = cut
+    start(w, a, b)
+    octets = a_content(MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    a.wait_event(INTERRUPTED)
+    a.peers["mta-b"].lines["mode"] = "mode x410-1988"
+    a.write()
+    a.ask("reload")
+    wire.refuse = False
+    once(a, b, id, octets, left=True)
+    equal(wire.starts, 2, "ACTIVITY START")
+    equal(len(a.events(NOT_RESUMED)), 1, "A begins anew")
+
+
+def references(tpkt):
+    """User and common reference of a CONNECT, as they stand in RTORQ."""
+    at, found = tpkt.index(b"\x0a", 8), {}
+    while len(found) < 2:
+        code, n = tpkt[at], tpkt[at + 1]
+        found[code] = tpkt[at + 2:at + 2 + n]
+        at += 2 + n
+    return found[10] + found[11]
+
+
+class Recoverer(Caller):
+    def recover_octets(self, session):
+        rtorq = der(0xB0, der(0x80, b"\x1e"), der(0x82, b"\0"), der(0xA3, der(0xA1, session)))
+        aarq = der(0x60, der(0xA1, der(0x06, MTS_TRANSFER)),
+                   der(0xBE, der(0x28, der(0x06, BER), der(0x02, b"\x03"), der(0xA0, rtorq))))
+        contexts = [der(0x30, der(0x02, bytes([i])), der(0x06, syntax), der(0x30, der(0x06, BER)))
+                    for i, syntax in ((1, ACSE), (3, RTSE_SYNTAX), (5, MTSE))]
+        return self.connect_octets(der(0x31, der(0xA0, der(0x80, b"\x01")),
+                                       der(0xA2, der(0xA4, *contexts),
+                                           der(0x61, der(0x30, der(0x02, b"\x01"), der(0xA0, aarq))))))
+
+    def recover(self, session):
+        self.transport()
+        self.send(self.recover_octets(session))
+        answer = self.receive()
+        return answer[3:4] == b"\x0e", answer
+
+
+def test_somebody_else_recovers(w):
+    """The session connection identifier is no secret: another address is refused, and A's own address gets nothing but
+    the interrupted transfer."""
+    a, b, wire = pair(w, [20])
+    seen = []
+
+    def watch(direction, tpkt):
+        if direction == "up" and tpkt[7:8] == b"\x0d":
+            seen.append(references(tpkt))
+        return wire.watch(direction, tpkt)
+    wire.proxy.watch = watch
+
+    def cut():
+        wire.refuse = True
+    wire.do = cut
+    start(w, a, b)
+    octets = a_content(MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    b.wait_event(INTERRUPTED)
+    accepted, answer = Recoverer(b, None, None, source="127.0.0.15").recover(seen[0])
+    check(not accepted and b"\x80\x01\x01" in answer, "cannot-recover")
+    b.wait_event(REFUSED, remote="127.0.0.15")
+    check("mta-a" in b.events(REFUSED)[0]["text"], "the event names the peer")
+    accepted, _ = Recoverer(b, None, None, source=a.host).recover(seen[0][:-1] + b"X")
+    check(not accepted, "an association that never was")
+    thief = Recoverer(b, None, None, source=a.host)
+    accepted, _ = thief.recover(seen[0])
+    check(accepted, "from where it was")
+    try:
+        taken = thief.transfer(message("1", ipm()))
+    except Hung:
+        taken = False
+    thief.close()
+    check(not taken, "another message over the association that was recovered")
+    b.wait_event(20105)
+    wire.refuse = False
+    once(a, b, id, octets)
+    equal(len(a.events(RESUMED)), 1, "A resumes all the same")
+    equal(len(b.items()), 1, "what B delivered")
