@@ -287,6 +287,11 @@ void transfer_in_end(struct link *l, const struct stack_transfer_end *end) {
         refuse(t, RTSE_EXCEPTION_UNRECOVERABLE_PROCEDURE_ERROR, "the transfer ended before its MTS-APDU did");
         return;
     }
+    // A content of no octets is a content too: it gets its checksum like any other.
+    if (t->writer == NULL && t->opened->env->type == P1_MESSAGE && !t->too_long && on_content(t, bytes_of("", 0)) < 0) {
+        refuse(t, RTSE_EXCEPTION_RECEIVING_ABILITY_JEOPARDIZED, err_text(ERR_NOMEM));
+        return;
+    }
     resume_in_ended(t);
     t->ended = true;
     if (t->writer != NULL)

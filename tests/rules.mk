@@ -39,6 +39,7 @@ CHECKS = 'python3 tests/e2e/run.py -j 2' \
 	'tests/asn1-erlang.sh asn1c 5' 'tests/asn1-erlang.sh codecs 10' \
 	tests/demo-tshark.py tests/modes-tshark.py tests/x410-oracles.py tests/dump-tshark.py tests/p1-tshark.sh \
 	'tests/ipm-tshark.sh $(BUILD)/tests/x400_ipm_sample_test' \
+	'interop/self --short --mode normal --dialogue monologue' \
 	tests/lint.sh 'mandoc -T lint -W warning $(wildcard docs/*.[158])' $(TEST_BINS)
 check-now: tests
 	@$(RUN) $(CHECKS)
@@ -48,9 +49,10 @@ check-now: tests
 #   crash         kill -9 in the middle of transfers, 10 rounds
 #   differential  codecs against Erlang's, 100 values of each type
 #   property      two stacks on a link that delays, splits, merges and cuts: 10,000 seeds
+#   interop       the campaign of interop/ against our own daemon, in every mode and dialogue
 #   fuzz          each fuzz target 60 s, or COUNT
 #   release       the release archive: reproducible, and built and tested without asn1c
-TIERS := sanitize crash differential property fuzz release
+TIERS := sanitize crash differential property interop fuzz release
 TIER ?= $(TIERS)
 ifneq ($(filter-out $(TIERS),$(TIER)),)
 $(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
@@ -61,6 +63,7 @@ RUN_sanitize = $(TEST_BINS:$(BUILD)/%=$(SANITIZED)/%) \
 RUN_crash = 'python3 tests/e2e/run.py --count $(or $(COUNT),10) crash'
 RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-erlang.sh codecs $(or $(COUNT),100)'
 RUN_property = 'env X400D_LINK_SEEDS=$(or $(COUNT),10000) $(BUILD)/tests/rfc1006_stack_link_test'
+RUN_interop = interop/self
 FUZZ_RUNS = $(FUZZ:%='env BUILD=$(FUZZED) tests/fuzz/run % $(1)')
 RUN_fuzz = $(call FUZZ_RUNS,$(or $(COUNT),60))
 RUN_release = tests/release.sh
@@ -79,6 +82,11 @@ tests-sanitized:
 .PHONY: e2e
 e2e: all
 	BUILD=$(BUILD) python3 tests/e2e/run.py --count $(or $(COUNT),3) $(E2E)
+
+# make interop [MODE=normal]: the campaign of interop/ against our own daemon.
+.PHONY: interop
+interop: all
+	BUILD=$(BUILD) interop/self $(if $(MODE),--mode $(MODE))
 
 # make bench [MB=100] [MESSAGES=1000]: a table of speeds, each beside what the machine gives a plain program.
 .PHONY: bench

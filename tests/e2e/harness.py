@@ -12,10 +12,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(TOP, "interop"))
+from campaign import control  # noqa: E402
+from campaign.ber import der  # noqa: E402
+from campaign.control import Refused  # noqa: E402,F401
+
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 SANITIZED = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "SUMMARY: ")
 SLOW = float(os.environ.get("E2E_SLOW", "1"))  # every wait is so many times longer: for sanitizers and busy machines
@@ -66,17 +72,6 @@ def free_port(hosts):
 
 # ---- contents ----
 
-def der(tag, *parts):
-    body = b"".join(parts)
-    n = len(body)
-    if n < 128:
-        length = bytes([n])
-    else:
-        octets = n.to_bytes((n.bit_length() + 7) // 8, "big")
-        length = bytes([0x80 | len(octets)]) + octets
-    return (bytes([tag]) if isinstance(tag, int) else tag) + length + body
-
-
 def ipm(subject="a subject", text="a text", octets=None):
     """A P22 content: heading, an IA5 text, and perhaps octets as a bilaterally defined body part."""
     heading = der(0x31, der(0x6B, der(0x13, b"e2e")), der(0xA8, der(0x14, subject.encode("latin-1"))))
@@ -91,10 +86,6 @@ def user(name, prmd="ALPHA"):
 
 
 # ---- one daemon ----
-
-class Refused(Exception):
-    """The daemon's answer to a request was an error; the text is its own."""
-
 
 class Peer:
     """A peer block of one MTA. Everything may be changed before the configuration is written."""
@@ -235,27 +226,7 @@ class Mta:
 
     def ask(self, cmd, level=None, fd=None, timeout=30, **fields):
         """One request, on the least socket that may do it; the result, or Refused with the daemon's text."""
-        if level is None:
-            level = {"show": "status", "message": "status", "submit": "submit"}.get(cmd, "control")
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(timeout * SLOW)
-            s.connect(self.socket_path(level))
-            line = json.dumps(dict(fields, v=1, cmd=cmd)).encode() + b"\n"
-            if fd is None:
-                s.sendall(line)
-            else:
-                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
-                s.sendall(line[s.sendmsg([line], rights):])
-            answer = b""
-            while not answer.endswith(b"\n"):
-                piece = s.recv(65536)
-                if not piece:
-                    raise Refused("the daemon hung up")
-                answer += piece
-        answer = json.loads(answer)
-        if not answer["ok"]:
-            raise Refused(answer["error"])
-        return answer["result"]
+        return control.ask(self.socket_path(level or control.level_of(cmd)), cmd, fd=fd, timeout=timeout * SLOW, **fields)
 
     def submit(self, to, content=None, sender=None, report="non-delivery", kind="message", **fields):
         """The identifier of a new message; content: octets, or an open file."""

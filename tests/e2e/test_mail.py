@@ -59,6 +59,15 @@ def test_message_and_report(w):
     check(not a.events(290) and not b.events(290), "no non-delivery")
 
 
+def test_content_of_no_octets(w):
+    a, b = w.pair()
+    a.start(), b.start()
+    id = a.submit(user("Receiver", "BETA"), b"", report="delivery", content_type=0)
+    equal(content(b.wait_items(1)[0]), b"", "the content")
+    equal([r["result"] for r in wait_report(a, id)], ["delivered"], "the report")
+    a.wait_empty(), b.wait_empty()
+
+
 def test_many_recipients(w):
     """Two here, three there, one nowhere: one transfer, five items, reports on all six."""
     a, b = w.pair()

@@ -4,10 +4,10 @@
 The forms are those of an independent MTA in 1988 normal mode, as recorded in tests/data/p1-88-normal.pcap."""
 import socket
 import struct
-import threading
 import time
 
 from harness import SLOW, der
+from campaign.relay import Relay
 
 MTS_TRANSFER, MTSE, ACSE, RTSE_SYNTAX, BER = (bytes.fromhex(h) for h in
                                               ("56000106", "56000207", "52010001", "5600020c", "5101"))
@@ -250,81 +250,16 @@ class Recorder:
 
 # ---- a proxy ----
 
-class Proxy:
+class Proxy(Relay):
     """Between a caller and a called MTA. `watch(direction, tpkt)` sees every TPKT before it passes, direction "up" from
     the caller: returns True to pass it on, False to swallow it, None to cut the connection."""
 
     def __init__(self, world, host, to, source, watch=None):
-        self.to, self.source = to, source
-        self.watch = watch or (lambda direction, octets: True)
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((host, 0))
-        self.listener.listen(16)
-        self.address = self.listener.getsockname()
-        self.connections, self.open, self.stalled = 0, [], False
+        super().__init__((host, 0), to, source, watch or (lambda direction, octets: True))
         world.closers.append(self.close)
-        threading.Thread(target=self.accept, daemon=True).start()
 
-    def close(self):
-        self.listener.close()
-        self.cut()
-
-    def cut(self):
-        for s in self.open:
-            for end in s:
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-        self.open = []
-
-    def accept(self):
-        while True:
-            try:
-                one, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                other = socket.create_connection(self.to, source_address=(self.source, 0))
-            except OSError:
-                one.close()
-                continue
-            self.connections += 1
-            pair = (one, other)
-            for s in pair:
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.open.append(pair)
-            threading.Thread(target=self.carry, args=(pair, "up", one, other), daemon=True).start()
-            threading.Thread(target=self.carry, args=(pair, "down", other, one), daemon=True).start()
-
-    def carry(self, pair, direction, source, target):
-        waiting = b""
-        try:
-            while True:
-                piece = source.recv(65536)
-                if not piece:
-                    break
-                while self.stalled:
-                    time.sleep(0.05)
-                waiting += piece
-                while len(waiting) >= 4:
-                    n = int.from_bytes(waiting[2:4], "big")
-                    if len(waiting) < n:
-                        break
-                    octets, waiting = waiting[:n], waiting[n:]
-                    verdict = self.watch(direction, octets)
-                    if verdict is None:
-                        raise OSError("cut")
-                    if verdict:
-                        target.sendall(octets)
-        except OSError:
-            pass
-        for s in pair:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+    def verdict(self, link, direction, tpkt):
+        return self.watch(direction, tpkt)
 
 
 def is_acknowledgement(octets):
