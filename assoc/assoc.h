@@ -67,7 +67,8 @@ struct assoc_user {
     // A transfer that was interrupted goes on: answer with assoc_resume_rsp or _refuse before returning. NULL: unknown.
     void (*resume_ind)(void *ctx, const struct rtse_recovery *old);
 
-    // Two-way alternate dialogue: the peer wants the turn (0 is the highest priority: to release); it is ours now.
+    // Two-way alternate dialogue: the peer wants the turn (0 is the highest priority: to release; after assoc_close it
+    // is too late); it is ours now.
     void (*turn_please_ind)(void *ctx, uint32_t priority);
     void (*turn_give_ind)(void *ctx);
 };

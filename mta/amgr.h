@@ -60,7 +60,8 @@ struct peer {
     LIST_HEAD(, link) links;
     unsigned n_out, n_in, n_opening;
     unsigned failed_opens; // since the last association that came up
-    bool owed;             // an association of ours broke while the turn was the peer's, which perhaps cannot call
+    bool
+        owed; // an association of ours ended although the peer, which perhaps cannot call, had the turn or asked for it
     struct loop_timer *retry;
     bool retrying;         // the open-retry timer runs
     uint64_t enough_until; // monotonic ms: until then no more associations than there are

@@ -96,6 +96,10 @@ void link_on_patience(void *arg) {
 
 void on_turn_please(void *ctx, uint32_t priority) {
     struct link *l = ctx;
+    if (l->closing) { // it crossed our release
+        l->peer->owed |= l->outgoing;
+        return;
+    }
     if (priority < l->wanted)
         l->wanted = priority < TURN_NON_URGENT ? priority : TURN_NON_URGENT;
     peer_pump(l->peer);

@@ -264,7 +264,7 @@ static const struct fsm_row rows[] = {
     ABORTS(SKIPPING),
 
     {RELEASING, RELEASE_CNF, NULL, rtse_close_confirm, CLOSED, CAPTURE},
-    {RELEASING, TURN_PLEASE_IND, two_way, NULL, FSM_SAME, INFERRED}, // it crossed
+    {RELEASING, TURN_PLEASE_IND, two_way, rtse_turn_indicate_wanted, FSM_SAME, INFERRED}, // it crossed
     ABORTS(RELEASING),
     {AWAIT_CLOSE, CLOSE_RSP, NULL, rtse_close_answer, CLOSED, CAPTURE},
     ABORTS(AWAIT_CLOSE),

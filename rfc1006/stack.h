@@ -94,8 +94,9 @@ struct stack_user {
     void (*rt_transfer_cnf)(void *user, const struct stack_transfer_end *end);
 
     // Two-way alternate dialogue. NULL: not wanted.
-    void (*rt_turn_please_ind)(void *user, uint32_t priority); // 0 is the highest: the peer wants to release
-    void (*rt_turn_give_ind)(void *user);                      // the turn is ours
+    // 0 is the highest: the peer wants to release. After RT-CLOSE request it crossed it, and is too late.
+    void (*rt_turn_please_ind)(void *user, uint32_t priority);
+    void (*rt_turn_give_ind)(void *user); // the turn is ours
 
     void (*rt_close_ind)(void *user); // answer: stack_rt_close_rsp
     void (*rt_close_cnf)(void *user);

@@ -343,6 +343,20 @@ static void close_without_the_turn(void **state) {
     }
 }
 
+// The called side asks for the turn while the caller releases: it is told, and the release goes on.
+static void question_crosses_the_release(void **state) {
+    (void)state;
+    static struct world w;
+    EACH_MODE(m) {
+        begin(&w, modes[m], CONF_TWO_WAY_ALTERNATE);
+        call(&w, NULL);
+        assert_int_equal(assoc_turn_please(w.called.a, 2), ERR_OK);
+        close_in_order(&w);
+        assert_int_equal(w.caller.wanted, 2);
+        finish(&w);
+    }
+}
+
 // A transfer stops behind some checkpoints, and the association is lost.
 static void lose(struct world *w, struct end *from, struct end *to) {
     to->confirm_most = CONFIRMED;
@@ -438,9 +452,13 @@ static void lost_address_first(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(monologue),     cmocka_unit_test(turns),
-        cmocka_unit_test(recovered),     cmocka_unit_test(close_without_the_turn),
-        cmocka_unit_test(not_recovered), cmocka_unit_test(lost_address_first),
+        cmocka_unit_test(monologue),
+        cmocka_unit_test(turns),
+        cmocka_unit_test(recovered),
+        cmocka_unit_test(close_without_the_turn),
+        cmocka_unit_test(question_crosses_the_release),
+        cmocka_unit_test(not_recovered),
+        cmocka_unit_test(lost_address_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,7 +136,7 @@ static const struct cell cells[] = {
     WANTS(RECEIVING),
     WANTS(RECEIVED),
     {OPEN, TURN_PLEASE_IND, "two !turn", OPEN, "", "", "", CROSSED},
-    {RELEASING, TURN_PLEASE_IND, "two", RELEASING, "", "", "", CROSSED},
+    {RELEASING, TURN_PLEASE_IND, "two", RELEASING, "", "", "PLEASEind", CROSSED "; our user may call again for it"},
     WANTED(OPEN),
     WANTED(SENDING),
     WANTED(ENDING),
