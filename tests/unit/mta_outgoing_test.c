@@ -4,6 +4,7 @@
 #include "tests/unit/mta_spool_util.h"
 #include "tests/unit/x400_p1_util.h"
 
+#include "base/mem.h"
 #include "mta/outgoing.h"
 
 enum { BIG = 300000, STEPS_MAX = 100000 };
@@ -368,6 +369,42 @@ static void given_up(void **state) {
     }
 }
 
+// Each request for memory fails once: it is told, and nothing is sent that is not whole.
+static void memory_is_short(void **state) {
+    (void)state;
+    static const struct outgoing_user user = {on_ready, on_more};
+    for (int form = 0; form < 2; form++) {
+        struct world w = {0};
+        world_open(&w, sample(&w.a, P1_MESSAGE, ASKED), ipm_content(&w.a, BIG));
+        bool failed = true;
+        for (unsigned long n = 1; failed; n++) {
+            struct outgoing_form how = {.p1_1984 = form == 1};
+            struct buf got = {0};
+            assert_true(n < 1000);
+            assert_int_equal(buf_reserve(&got, 2 * BIG), ERR_OK);
+            w.ready = w.more = w.more_err = 0;
+            mem_fail_at(n);
+            w.o = outgoing_new(w.t, &how, &user, &w);
+            failed = w.o == NULL;
+            if (!failed) {
+                outgoing_make(w.o, &w.m, &w.j);
+                while (w.ready == 0)
+                    wait_some(&w);
+                failed = w.err != ERR_OK || !take_all(&w, 65000, &got);
+            }
+            mem_fail_at(0);
+            if (failed && w.o != NULL && w.err == ERR_OK)
+                assert_int_equal(w.more_err, ERR_NOMEM);
+            else if (failed && w.o != NULL)
+                { if (w.err != ERR_NOMEM) fprintf(stderr, "form %d n %lu err %d %s\n", form, n, w.err, w.why); }
+            outgoing_free(w.o);
+            w.o = NULL;
+            buf_free(&got);
+        }
+        world_close(&w);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message),
@@ -377,6 +414,7 @@ int main(void) {
         cmocka_unit_test(a_content_without_form),
         cmocka_unit_test(damaged),
         cmocka_unit_test(given_up),
+        cmocka_unit_test(memory_is_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
