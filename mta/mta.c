@@ -35,19 +35,22 @@ struct opened *opened_empty(void) {
     return o;
 }
 
-struct opened *opened_new(struct bytes head, struct p1_fault *fault) {
+int opened_decode(struct bytes head, struct opened **out, struct p1_fault *fault) {
     struct opened *o = opened_empty();
-    if (o == NULL) {
-        *fault = (struct p1_fault){"memory is short"};
-        return NULL;
-    }
-    struct bytes copy = arena_bytes(&o->arena, head);
+    struct bytes copy = o == NULL ? (struct bytes){0} : arena_bytes(&o->arena, head);
+    int err = copy.p == NULL ? ERR_NOMEM : p1_decode(&o->arena, copy, &o->env, fault);
     if (copy.p == NULL)
         *fault = (struct p1_fault){"memory is short"};
-    if (copy.p != NULL && p1_decode(&o->arena, copy, &o->env, fault) == ERR_OK)
-        return o;
-    opened_unref(o);
-    return NULL;
+    if (err != ERR_OK)
+        opened_unref(o);
+    *out = err == ERR_OK ? o : NULL;
+    return err;
+}
+
+struct opened *opened_new(struct bytes head, struct p1_fault *fault) {
+    struct opened *o;
+    opened_decode(head, &o, fault);
+    return o;
 }
 
 struct opened *opened_ref(struct opened *o) {

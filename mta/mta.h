@@ -70,6 +70,7 @@ struct opened {
 enum { OPENED_LIMIT = 64 * 1024 * 1024 }; // of the arena: the largest head decodes into less
 // Copies head and decodes it. NULL and the fault's text when it cannot.
 struct opened *opened_new(struct bytes head, struct p1_fault *fault);
+int opened_decode(struct bytes head, struct opened **out, struct p1_fault *fault); // the same, with p1_decode's result
 struct opened *opened_empty(void); // an arena without an envelope yet; NULL: no memory
 struct opened *opened_ref(struct opened *o);
 void opened_unref(struct opened *o); // NULL is allowed

@@ -193,14 +193,14 @@ static int split(struct outgoing *o, const struct job *j) {
 
 void outgoing_make(struct outgoing *o, const struct spool_message *m, const struct job *j) {
     struct p1_fault fault = {""};
-    o->opened = opened_new(m->envelope, &fault);
-    if (o->opened == NULL) {
-        tell_ready(o, ERR_CORRUPT, fault.text);
+    int err = opened_decode(m->envelope, &o->opened, &fault);
+    if (err != ERR_OK) {
+        tell_ready(o, err == ERR_NOMEM ? err : ERR_CORRUPT, fault.text);
         return;
     }
     o->env = o->opened->env;
     enum p1_type type = o->env->type;
-    int err = type == P1_REPORT ? ERR_OK : split(o, j);
+    err = type == P1_REPORT ? ERR_OK : split(o, j);
     if (type == P1_MESSAGE || (type == P1_REPORT && m->content.length > 0))
         o->length = m->content.length;
     o->content = m->content;

@@ -152,9 +152,9 @@ static int on_head(void *ctx, enum p1_type type, struct bytes head) {
     (void)type;
     struct transfer_in *t = ctx;
     struct outgoing_form form;
-    t->opened = opened_new(head, &t->fault);
-    if (t->opened == NULL)
-        return ERR_SYNTAX;
+    int err = opened_decode(head, &t->opened, &t->fault);
+    if (err != ERR_OK)
+        return err == ERR_NOMEM ? err : ERR_SYNTAX;
     transfer_form(t->link, &form);
     t->p1_1984 = form.p1_1984;
     return form.p1_1984 ? upgrade_envelope(&t->opened->arena, &form.downgrade, t->opened->env) : ERR_OK;

@@ -396,7 +396,7 @@ static void memory_is_short(void **state) {
             if (failed && w.o != NULL && w.err == ERR_OK)
                 assert_int_equal(w.more_err, ERR_NOMEM);
             else if (failed && w.o != NULL)
-                { if (w.err != ERR_NOMEM) fprintf(stderr, "form %d n %lu err %d %s\n", form, n, w.err, w.why); }
+                assert_int_equal(w.err, ERR_NOMEM);
             outgoing_free(w.o);
             w.o = NULL;
             buf_free(&got);
