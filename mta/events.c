@@ -55,7 +55,8 @@ static const struct event_def catalogue[EV_EVENTS] = {
         {1294, EVENT_WARNING, "association-ended",
          "Peer {peer}: association {association} ({local} - {remote}) ended abnormally: {what}", "peer",
          "An open association broke: the peer or the network aborted it, a timer ran out, or one side broke the "
-         "protocol. A transfer under way is tried again on another association, from its start.",
+         "protocol. A transfer under way goes on over another association, from its start or, see event 20107, its "
+         "middle.",
          "The peer was stopped; the network or a firewall dropped the connection; the local address went away; the "
          "peer, or this program, made a mistake in the protocol.",
          "Nothing once. When it repeats: the text names the layer and the reason; give it to the peer's operator."},

@@ -195,6 +195,20 @@ void resume_out_forget(struct job *j) {
         resumption_free(j->resume);
 }
 
+const char *resume_out_text(const struct item *i, size_t rcpt, char out[80]) {
+    const struct job *j;
+    TAILQ_FOREACH(j, &i->jobs, of_item) {
+        for (size_t k = 0; k < j->n && j->resume != NULL && j->resume->waiting; k++) {
+            if (j->rcpt[k] != rcpt)
+                continue;
+            snprintf(out, 80, "interrupted at %llu of %llu octets",
+                     (unsigned long long)j->resume->state.octets_confirmed, (unsigned long long)j->resume->total);
+            return out;
+        }
+    }
+    return NULL;
+}
+
 // ---- waiting ----
 
 static void begin_anew(struct resumption *x, const char *why) {

@@ -52,6 +52,9 @@ void resume_out_forget(struct job *j); // the job is being freed
 bool resume_out_has_row(const struct job *j);
 void resume_out_settled(struct spool_batch *b, const char *peer, int64_t message);
 
+// For `show`: "interrupted at N of M octets", of the recipient of that index; NULL: it is not.
+const char *resume_out_text(const struct item *i, size_t rcpt, char out[80]);
+
 // ---- association manager ----
 // A call with `recover` did not come to an association. refused: the peer was there, and does not recover.
 void resume_out_failed(struct resumption *x, bool refused, const char *why);

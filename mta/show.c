@@ -7,6 +7,7 @@
 #include "mta/amgr.h"
 #include "mta/control.h"
 #include "mta/operate.h"
+#include "mta/resume_out.h"
 #include "mta/route.h"
 #include "mta/transfer.h"
 
@@ -118,10 +119,12 @@ static json_t *show_item(const struct item *i) {
     json_t *recipients = json_array();
     for (size_t k = 0; k < i->n_rcpts && k < 100; k++) {
         const struct item_recipient *x = &i->rcpt[k];
+        char half[80];
+        const char *interrupted = resume_out_text(i, k, half);
         if (x->state < SPOOL_RCPT_FINAL)
             json_array_append_new(recipients, json_pack("{s:s, s:o, s:i, s:o}", "address", x->address, "next_hop",
                                                         reply_text(x->hop), "attempts", (int)x->attempts, "last_error",
-                                                        reply_text(x->error)));
+                                                        reply_text(interrupted != NULL ? interrupted : x->error)));
     }
     return json_pack("{s:I, s:o, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:i, s:o}", "message", (json_int_t)i->id,
                      "id", reply_text(i->mts_id), "kind", mta_kind_text(i->kind), "originator",

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "mta/control.h"
 #include "mta/operate.h"
+#include "mta/resume_out.h"
 #include "x400/p1_names.h"
 
 static const char *state_text(enum spool_rcpt_state s) {
@@ -18,10 +19,13 @@ static const char *state_text(enum spool_rcpt_state s) {
     return names[s];
 }
 
-static json_t *show_one(const struct spool_message *m) {
+static json_t *show_one(const struct mta *mta, const struct spool_message *m) {
     json_t *recipients = json_array();
+    const struct item *waiting = queue_find(mta->queue, m->id);
     for (size_t k = 0; k < m->n_recipients; k++) {
         const struct spool_recipient *x = &m->recipients[k];
+        char half[80];
+        const char *interrupted = waiting == NULL ? NULL : resume_out_text(waiting, k, half);
         json_array_append_new(
             recipients,
             json_pack("{s:i, s:o, s:s, s:o, s:i, s:I, s:o, s:o, s:o}", "number", (int)x->number, "address",
@@ -29,7 +33,7 @@ static json_t *show_one(const struct spool_message *m) {
                       "attempts", (int)x->attempts, "changed", (json_int_t)x->changed, "reason",
                       x->reason < 0 ? json_null() : reply_text(p1_reason_name(x->reason)), "diagnostic",
                       x->diagnostic < 0 ? json_null() : reply_text(p1_diagnostic_name(x->diagnostic)), "text",
-                      reply_text(x->last_error)));
+                      reply_text(interrupted != NULL ? interrupted : x->last_error)));
     }
     return json_pack("{s:I, s:o, s:s, s:o, s:o, s:I, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:o}", "message",
                      (json_int_t)m->id, "id", reply_text(m->mts_id), "kind", mta_kind_text(m->kind), "originator",
@@ -44,7 +48,7 @@ static void on_page(void *arg, const struct spool_page *p) {
     struct request *r = arg;
     json_t *list = json_array();
     for (size_t k = 0; k < p->n; k++)
-        json_array_append_new(list, show_one(&p->messages[k]));
+        json_array_append_new(list, show_one(r->m, &p->messages[k]));
     if (p->err != ERR_OK) {
         json_decref(list);
         reply_error(r, "the spool could not be read: %s", err_text(p->err));
@@ -58,7 +62,7 @@ static void on_fetched_one(void *arg, int err, const struct spool_message *m) {
         reply_error(r, err == ERR_ABSENT ? "there is no such message" : "the message could not be read: %s",
                     err_text(err));
     else
-        reply(r, json_pack("{s:[o], s:i}", "messages", show_one(m), "next", 0));
+        reply(r, json_pack("{s:[o], s:i}", "messages", show_one(r->m, m), "next", 0));
 }
 
 static char *to_hex(struct bytes b) {

@@ -46,7 +46,7 @@ check-now: tests
 
 # make check-full [TIER="name ..."] [COUNT=n]: what takes longer. COUNT is that of rounds and values.
 #   sanitize      unit tests, and daemons end to end, with AddressSanitizer and UndefinedBehaviorSanitizer
-#   crash         kill -9 in the middle of transfers, 10 rounds
+#   crash         kill -9 in the middle of transfers, 10 rounds; of a receiver at every checkpoint (COUNT: at so many)
 #   differential  codecs against Erlang's, 100 values of each type
 #   property      two stacks on a link that delays, splits, merges and cuts: 10,000 seeds
 #   interop       the campaign of interop/ against our own daemon, in every mode and dialogue

@@ -244,6 +244,10 @@ def test_recovery_time_over(w):
     wire.do = cut
     octets = a_content(MB)
     id = a.submit(user("Receiver", "BETA"), octets)
+    a.wait_event(INTERRUPTED)
+    said = a.message(id)["recipients"][0]["text"]
+    check(said.startswith("interrupted at 5") and " of 10" in said, f"what `show message` says: {said}")
+    equal(a.queue()[0]["recipients"][0]["last_error"], said, "what `show queue` says")
     b.wait_event(NOT_RESUMED)
     a.wait_event(NOT_RESUMED)
     check("recovery time" in a.events(NOT_RESUMED)[0]["text"], "A says why")
