@@ -312,9 +312,9 @@ def answer_resume(wire, answer):
         if direction == "down" or wire.proxy.connections != 2 or not wire.resumes:
             return verdict
         if kind == RESUME:
-            wire.proxy.open[-1][0].sendall(answer)
+            wire.proxy.open()[-1].near.sendall(answer)
         if kind == DISCARD:
-            wire.proxy.open[-1][0].sendall(dt(b"\2\0" + spdu(58)))
+            wire.proxy.open()[-1].near.sendall(dt(b"\2\0" + spdu(58)))
         return kind == 9  # FINISH
     wire.proxy.watch = watch
 
