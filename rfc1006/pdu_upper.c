@@ -315,14 +315,13 @@ void pdu_upper_spdu(struct pdu_side *s, uint8_t si, bool first, const struct spd
         connection_over(w);
     if (first && si == SI_FN)
         transfer_end(w, PDU_TRANSFER_INTERRUPTED);
-    if (first && si == SI_GT && spdu->token_item != 0)
+    if (first && (si == SI_GTC || (si == SI_GT && spdu->token_item != 0)))
         turn_give(s);
     if (first)
         return;
     switch (si) {
     case SI_AS: transfer_begin(s, spdu->activity_id, false); break;
     case SI_AR: transfer_resume(s, spdu); break;
-    case SI_GTC: turn_give(s); break;
     case SI_AI: transfer_end(w, PDU_TRANSFER_INTERRUPTED); break;
     case SI_AD: transfer_end(w, PDU_TRANSFER_DISCARDED); break;
     case SI_AE:

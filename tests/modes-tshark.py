@@ -5,6 +5,7 @@ message and report is there as it was sent. Transfers in X.410 mode tshark takes
 other MTAs too; there the PDUs are taken apart here: they are those of the recorded association in tests/data of the
 same mode, in the same order, with the same parameters and the same structure of what they carry.
 Captures on a loopback interface, so it needs root. Prints "N passed, N failed"; exit status 77: skipped."""
+import concurrent.futures
 import importlib.util
 import os
 import re
@@ -96,10 +97,12 @@ def spdus(tsdu):
 def associations(path, port):
     """For each TCP connection the PDUs of both directions: lists of CR, CC, DR and of TSDUs taken apart."""
     streams = {}
-    for stream, to, payload in tshark(path, "tcp.stream", "tcp.dstport", "tcp.payload", port=port,
-                                      only=f"tcp.len > 0 and tcp.port == {port}"):
+    for stream, to, seq, payload in tshark(path, "tcp.stream", "tcp.dstport", "tcp.seq", "tcp.payload", port=port,
+                                           only=f"tcp.len > 0 and tcp.port == {port}"):
         way = "up" if int(to[0]) == port else "down"
-        streams.setdefault(int(stream[0]), {"up": b"", "down": b""})[way] += bytes.fromhex("".join(payload))
+        ways = streams.setdefault(int(stream[0]), {"up": b"", "down": b""})
+        again = len(ways[way]) - (int(seq[0]) - 1)  # octets that TCP sent twice
+        ways[way] += bytes.fromhex("".join(payload))[again:]
     out = []
     for _, ways in sorted(streams.items()):
         pdus = {}
@@ -177,22 +180,26 @@ def check_structure(what, dialogue, path, port, recorded):
 
 # ---- the daemons ----
 
-def traffic(mode, dialogue):
-    """Two messages and their delivery reports between two daemons. Their port, and what was sent."""
+def traffic(mode, dialogue, path):
+    """Two messages and their delivery reports between two daemons. The capture, their port, and what was sent."""
     w = World()
     try:
         a, b = w.pair()
         for m in (a, b):
             for p in m.peers.values():
                 p.lines.update(mode=f"mode {mode}", checkpoint="checkpoint 1K window 3", dialogue=f"dialogue {dialogue}")
-        a.start(), b.start()
-        sent = [a.submit(user("Receiver", "BETA"), ipm("A subject", "A text", octets), report="delivery")
-                for octets in (b"", b"\xa5" * 5000)]
-        b.wait_items(2)
-        a.wait_items(2)  # the reports
-        a.wait_empty(), b.wait_empty()
-        a.stop(), b.stop()
-        return w.port, sent
+        capture = demo.Capture(path, f"tcp port {w.port}")
+        try:
+            a.start(), b.start()
+            sent = [a.submit(user("Receiver", "BETA"), ipm("A subject", "A text", octets), report="delivery")
+                    for octets in (b"", b"\xa5" * 5000)]
+            b.wait_items(2)
+            a.wait_items(2)  # the reports
+            a.wait_empty(), b.wait_empty()
+            a.stop(), b.stop()
+        finally:
+            capture.stop()
+        return capture, w.port, sent
     finally:
         w.close()
         w.remove()
@@ -267,6 +274,17 @@ def check_mode(mode, dialogue, path, port, sent, recorded):
         r" P1 +report ", text))), (2, 2))
 
 
+def check_everything(mode, folder):
+    forms = {} if mode == "normal" else shapes([MODES[mode], "p1-84-100k"])
+    if mode == "x410-1988":  # the other recording has the bind of 1984
+        forms.update(shapes([MODES[mode]]))
+    for dialogue in DIALOGUES:
+        capture, port, sent = traffic(mode, dialogue, os.path.join(folder, f"{mode}-{dialogue}.pcapng"))
+        check_mode(mode, dialogue, capture.path, port, sent, forms)
+    if mode != "x410-1984":  # on the wire as 1988, but for the protocol number
+        check_resumed(mode, os.path.join(folder, f"{mode}-resumed.pcapng"))
+
+
 def main():
     for tool in ("tshark", "dumpcap"):
         if shutil.which(tool) is None:
@@ -278,19 +296,8 @@ def main():
     demo.own_network()
     folder = tempfile.mkdtemp(prefix="x400d-modes-tshark.")
     try:
-        for mode, recorded in MODES.items():
-            forms = {} if mode == "normal" else shapes([recorded, "p1-84-100k"])
-            if mode == "x410-1988":  # the other recording has the bind of 1984
-                forms.update(shapes([recorded]))
-            if mode != "x410-1988":  # on the wire as 1984, but for the protocol number
-                check_resumed(mode, os.path.join(folder, f"{mode}-resumed.pcapng"))
-            for dialogue in DIALOGUES:
-                capture = demo.Capture(os.path.join(folder, f"{mode}-{dialogue}.pcapng"), "tcp")
-                try:
-                    port, sent = traffic(mode, dialogue)
-                finally:
-                    capture.stop()
-                check_mode(mode, dialogue, capture.path, port, sent, forms)
+        with concurrent.futures.ThreadPoolExecutor(len(MODES)) as pool:
+            list(pool.map(lambda mode: check_everything(mode, folder), MODES))
     finally:
         shutil.rmtree(folder)
     print(f"{demo.passed} passed, {demo.failed} failed")

@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 from harness import BUILD, Refused, check, equal, user, wait_for
+from test_resume import Wire, a_content
 
 
 class Trace:
@@ -140,3 +141,51 @@ def test_slow_reader(w):
     got = a.ask("trace", id=id)
     equal(len(got["lines"]), 2000, "lines kept")
     check(got["dropped"] > 2000, f"lines dropped: {got['dropped']}")
+
+
+def test_modes(w):
+    """Each mode in words, and the turns of a dialogue; a trace of one layer shows that layer alone."""
+    a, b = w.pair()
+    c = w.mta("MTA-C")
+    w.link(a, c)
+    for m in (a, b, c):
+        for p in m.peers.values():
+            old = "mta-c" in (p.name, m.name.lower())
+            p.lines.update(mode="mode x410-1984" if old else "mode x410-1988",
+                           dialogue="dialogue monologue" if old else "dialogue two-way-alternate")
+    a.start(), b.start(), c.start()
+    new, old, turns = Trace(a, "mta-b"), Trace(a, "mta-c"), Trace(b, "mta-a", "--layer", "rtse")
+    a.submit(user("Receiver", "BETA"), report="delivery"), a.submit(user("Receiver", "GAMMA"))
+    b.wait_items(1), c.wait_items(1)
+    a.wait_items(1)  # the report
+    for t, protocol in ((new, "12 (P1)"), (old, "1 (P1 of 1984)")):
+        t.wait("p1", "message [", "sent")
+        check(t.has("presentation", "CP: mode X.410", "sent"), "X.410 mode")
+        check(t.has("rtse", f"application-protocol {protocol}", "sent"), f"protocol {protocol} in {t.texts('rtse')}")
+        check(t.has("rtse", "RTTR (bare): octets", "sent"), "bare transfers")
+        equal(t.texts("association", "sent"), [], "association control, which that mode has not")
+        check(not any("MALFORMED" in x["text"] for x in t.lines), "nothing is malformed")
+    new.wait("p1", "report [", "received")
+    for t, way in ((new, "received"), (turns, "sent")):
+        t.wait("rtse", "turn please (RTTP): priority ", way)
+        t.wait("rtse", "turn given", "sent" if t is new else "received")
+    equal({x["layer"] for x in turns.lines}, {"connection", "rtse"}, "the layers shown")
+    for t in (new, old, turns):
+        t.end()
+
+
+def test_resumed_transfer(w):
+    """A transfer that is cut off, and the association that recovers it."""
+    a, b = w.pair()
+    for m in (a, b):
+        for p in m.peers.values():
+            p.lines["checkpoint"] = "checkpoint 4K window 3"
+    Wire(w, a, b, at=(3,))
+    a.start(), b.start()
+    t = Trace(b, "mta-a", "--layer", "rtse", "--layer", "session")
+    a.submit(user("Receiver", "BETA"), a_content(60000))
+    b.wait_items(1)
+    t.wait("rtse", "transfer resumed: after-checkpoint ", "received")
+    check(t.has("rtse", "connection-data recover", "received"), f"recovery in {t.texts('rtse')}")
+    check(t.has("session", "ACTIVITY RESUME (AR): ", "received"), "ACTIVITY RESUME")
+    t.end()
