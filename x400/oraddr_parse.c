@@ -213,6 +213,8 @@ static int store(struct parser *ps, enum or_attr attr, enum or_form form, const 
         return r;
     if (r != 0)
         return unfit(ps, at, attr, form, text, r, why);
+    if (form == OR_NUMERIC && attr != OR_ADMD && text[strspn(text, " ")] == '\0') // blanks say nothing there
+        return wrong(ps, at, "%s: a value was expected", name_of(attr));
     if (attr == OR_TERMINAL_TYPE && (text = or_terminal_type_normal(ps->arena, text)) == NULL)
         return ERR_NOMEM;
     if (or_builder_add(&ps->b, attr, form, text) != 0)

@@ -203,7 +203,7 @@ static void decoders(uint8_t which, struct bytes in) {
     struct buf b = {0};
     if (which < 5 && (which == 4 ? rtse_apdu_decode(in, &apdu) : rtse_members_decode(kinds[which], in, &apdu)) == 0) {
         look(apdu.user_data), look(apdu.session_id);
-        require(apdu.dialogue >= 0 && apdu.dialogue <= 1 && apdu.protocol >= 0);
+        require(apdu.dialogue >= 0 && apdu.dialogue <= 1);
         require(rtse_members_encode(&b, &apdu) == ERR_OK);
     } else if (which == 5 && rtse_session_id_decode(in, &id) == ERR_OK) {
         require(rtse_session_id_encode(&b, &id) == ERR_OK);

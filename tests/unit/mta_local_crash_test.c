@@ -53,8 +53,9 @@ static void commit_intent(struct world *w, const struct item *i, const char *nam
             .number = 1, .state = SPOOL_RCPT_DELIVERING, .next_hop = i->rcpt[0].hop, .reason = -1, .diagnostic = -1});
     spool_batch_intent(b, &(struct spool_intent){i->id, 1, dir, name});
     assert_int_equal(spool_commit(b, note, &out), ERR_OK);
-    for (int k = 0; k < 2000 && !out.done; k++)
+    for (int k = 0; k < 60000 && !out.done; k++) // a machine under load syncs slowly
         loop_run_for(w->m.loop, 1);
+    assert_true(out.done);
     assert_int_equal(out.err, ERR_OK);
 }
 
@@ -87,7 +88,7 @@ static void recovered(bool intent, enum left left, size_t items, bool earlier) {
     leave(&w, intent, left);
     for (int round = 0; round < 2; round++) { // the second start finds nothing to do
         world_start(&w, true);
-        assert_int_equal(entries(&w, "b/tmp"), left == IN_TMP && intent && round == 0 ? entries(&w, "b/tmp") : 0);
+        assert_true(w.left_in_tmp <= (left == IN_TMP && intent && round == 0));
         world_settle(&w);
         assert_int_equal(list(&w, "b/new", names, 1), items);
         assert_int_equal(entries(&w, "b/tmp"), 0);

@@ -112,6 +112,7 @@ static void test_errors(void **state) {
         {"C=GB;DDA:a=1;DDA:b=1;DDA:c=1;DDA:d=1;DDA:e=1", 42, "more than four domain-defined attributes"},
         {"C=GB;PN=A.", 9, "PN: a surname was expected at its end"},
         {"C=GB;EXT.x=00", 10, "the number of an extension attribute was expected, as in EXT.50=130141"},
+        {"C=GB;X.121= ", 12, "X.121: a value was expected"},
         {"C=GB;EXT.9=0", 12, "EXT: one encoded value in hexadecimal digits was expected, as in EXT.50=130141"},
         {"C=GB;EXT.9=05", 12, "EXT: one encoded value in hexadecimal digits was expected, as in EXT.50=130141"},
         {"C=GB;PD-ADDRESS=1|2|3|4|5|6|7", 17, "PD-ADDRESS: at most six lines were expected"},
