@@ -12,7 +12,7 @@
 #include "mta/resume_out.h"
 #include "mta/transfer.h"
 
-enum { LISTEN_RETRY_MS = 30000, PATIENCE_MS = 10000 };
+enum { LISTEN_RETRY_MS = 30000, PATIENCE_MS = 10000, RECOVERIES_MAX = 10 };
 
 static void listen_now(struct listening *n);
 
@@ -118,7 +118,8 @@ static void on_recover(void *ctx, struct assoc *as, const struct assoc_bind *b, 
         return;
     }
     assoc_watch_peer(as, p->conf);
-    struct link *l = p->disabled || m->stopping ? NULL : link_new(p, false);
+    bool busy = p->disabled || m->stopping || p->n_in >= p->conf->associations_max + RECOVERIES_MAX;
+    struct link *l = busy ? NULL : link_new(p, false);
     if (l == NULL) {
         note_call(n, b->remote, p->disabled ? "refused: the peer is disabled" : "refused: busy");
         assoc_refuse_recover(as, RTSE_REFUSE_BUSY);

@@ -7,6 +7,7 @@
 
 #include "mta/amgr.h"
 #include "mta/codes.h"
+#include "mta/resume_out.h"
 #include "mta/settle.h"
 #include "x400/p1_names.h"
 
@@ -89,6 +90,8 @@ static bool hold(struct mta *m, struct item *i, bool held) {
     if (spool_commit(b, on_held, m) != ERR_OK)
         return false;
     item_hold(m->queue, i, held);
+    if (held)
+        resume_out_cancel(i);
     return true;
 }
 
@@ -98,7 +101,7 @@ static bool act(struct mta *m, struct item *i, const char *action) {
         return hold(m, i, action[0] == 'h');
     if (strcmp(action, "retry") == 0)
         item_hasten(m->queue, i);
-    else if (item_busy(i))
+    else if (resume_out_cancel(i), item_busy(i))
         return false;
     else if (strcmp(action, "return") == 0)
         settle_item(m, i,

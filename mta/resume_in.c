@@ -49,8 +49,14 @@ struct resume_in {
     TAILQ_HEAD(, done) done;
     size_t n_done, n_storing;
     struct loop_timer *timer;
-    bool closing;
+    bool closing, ticking;
 };
+
+static void tick_soon(struct resume_in *r) {
+    if (!r->ticking)
+        loop_timer_in(r->timer, TICK_MS);
+    r->ticking = true;
+}
 
 // ---- names ----
 
@@ -303,7 +309,7 @@ static struct parked *parked_new(struct resume_in *r, const char *peer) {
         return NULL;
     }
     TAILQ_INSERT_TAIL(&r->parked, p, link);
-    loop_timer_in(r->timer, TICK_MS);
+    tick_soon(r);
     return p;
 }
 
@@ -395,7 +401,7 @@ static void done_add(struct resume_in *r, const char *peer, const char *host, st
     TAILQ_INSERT_TAIL(&r->done, d, link);
     if (++r->n_done > DONE_MAX)
         done_free(r, TAILQ_FIRST(&r->done));
-    loop_timer_in(r->timer, TICK_MS);
+    tick_soon(r);
 }
 
 void resume_in_admitted(struct transfer_in *t) {
@@ -414,47 +420,67 @@ static bool session_matches(struct bytes key, const struct rtse_session_id *sess
     return same;
 }
 
-// A lost association may still look alive on this side: its transfer is parked first.
-static void park_live(struct resume_in *r, const struct rtse_session_id *session) {
+// A lost association may still look alive on this side. NULL: none of that peer, or of any (NULL).
+static struct link *live(const struct resume_in *r, const struct peer *of, const struct rtse_session_id *session) {
     struct rtse_recovery state;
+    struct link *l;
     for (struct peer *p = amgr_peers(r->m->amgr); p != NULL; p = LIST_NEXT(p, link))
-        for (struct link *l = LIST_FIRST(&p->links), *next; l != NULL; l = next) {
-            next = LIST_NEXT(l, of_peer);
-            if (l->in == NULL || l->in->ended || assoc_recovery(l->assoc, &state) != ERR_OK ||
-                !rtse_same_session(&state.session, session) ||
-                !resume_in_park(l->in, "its sender recovers it over another association"))
-                continue;
-            l->closing = true;
-            assoc_abort(l->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
+        LIST_FOREACH(l, &p->links, of_peer) {
+            if ((of == NULL || of == p) && l->in != NULL && !l->in->ended &&
+                assoc_recovery(l->assoc, &state) == ERR_OK && rtse_same_session(&state.session, session))
+                return l;
         }
+    return NULL;
+}
+
+static void end_live(struct link *l) {
+    if (!resume_in_park(l->in, "its sender goes on over another association"))
+        return;
+    l->closing = true;
+    assoc_abort(l->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
+}
+
+static bool believed(const struct conf_peer *c, const struct net_address *remote, const char *host) {
+    char from[NET_ADDRESS_TEXT];
+    return c != NULL && (strcmp(net_address_host_text(remote, from), host) == 0 ||
+                         (c->n_accept > 0 && conf_peer_accepts(c, &remote->sa)));
 }
 
 struct peer *resume_in_whose(struct resume_in *r, const struct rtse_session_id *session,
                              const struct net_address *remote, char why[200]) {
-    char from[NET_ADDRESS_TEXT];
-    const char *peer = NULL, *host = NULL;
+    char host[NET_ADDRESS_TEXT];
+    const char *peer = NULL;
     struct parked *p;
     struct done *d;
-    net_address_host_text(remote, from);
-    park_live(r, session);
+    struct link *l = live(r, NULL, session);
     TAILQ_FOREACH(p, &r->parked, link) {
-        if (rtse_same_session(&p->state.session, session))
-            peer = p->peer, host = p->host;
+        if (rtse_same_session(&p->state.session, session)) {
+            peer = p->peer;
+            memcpy(host, p->host, sizeof host);
+        }
     }
     TAILQ_FOREACH(d, &r->done, link) {
-        if (peer == NULL && session_matches(buf_bytes(&d->key), session))
-            peer = d->peer, host = d->host;
+        if (peer == NULL && session_matches(buf_bytes(&d->key), session)) {
+            peer = d->peer;
+            memcpy(host, d->host, sizeof host);
+        }
+    }
+    if (l != NULL) {
+        peer = l->peer->name;
+        host_of(l->remote, host);
     }
     if (peer == NULL) {
         snprintf(why, 200, "nothing is kept of an association with that identifier");
         return NULL;
     }
-    const struct conf_peer *c = conf_of(r, peer);
-    if (c != NULL && (strcmp(from, host) == 0 || (c->n_accept > 0 && conf_peer_accepts(c, &remote->sa))))
-        return amgr_peer(r->m->amgr, peer);
-    snprintf(why, 200, "it was an association of peer %s from %s, and `accept from` does not list this address", peer,
-             host);
-    return NULL;
+    if (!believed(conf_of(r, peer), remote, host)) {
+        snprintf(why, 200, "it was an association of peer %s from %s, and `accept from` does not list this address",
+                 peer, host);
+        return NULL;
+    }
+    if (l != NULL)
+        end_live(l);
+    return amgr_peer(r->m->amgr, peer);
 }
 
 static bool is_done(const struct resume_in *r, const char *peer, const struct rtse_recovery *old) {
@@ -521,7 +547,9 @@ struct transfer_in *resume_in_take(struct link *l, const struct rtse_recovery *o
     *completed = is_done(r, l->peer->name, old);
     if (*completed)
         return NULL;
-    park_live(r, &old->session);
+    struct link *before = live(r, l->peer, &old->session);
+    if (before != NULL && before != l)
+        end_live(before);
     TAILQ_FOREACH(p, &r->parked, link) {
         if (strcmp(p->peer, l->peer->name) == 0 && rtse_same_activity(&p->state, old))
             break;
@@ -553,8 +581,9 @@ static void on_tick(void *arg) {
         if (now - d->since > (int64_t)recovery_of(r, d->peer))
             done_free(r, d);
     }
+    r->ticking = false;
     if (!TAILQ_EMPTY(&r->parked) || !TAILQ_EMPTY(&r->done))
-        loop_timer_in(r->timer, TICK_MS);
+        tick_soon(r);
 }
 
 struct resume_in *resume_in_new(struct mta *m) {

@@ -195,6 +195,17 @@ void resume_out_forget(struct job *j) {
         resumption_free(j->resume);
 }
 
+void resume_out_cancel(struct item *i) {
+    struct job *j;
+    TAILQ_FOREACH(j, &i->jobs, of_item) {
+        if (j->resume == NULL || !j->resume->waiting)
+            continue;
+        struct queue *q = j->resume->owner->m->queue;
+        resume_out_drop(j, "an operator's command");
+        job_retry(q, j, AGAIN_MS);
+    }
+}
+
 const char *resume_out_text(const struct item *i, size_t rcpt, char out[80]) {
     const struct job *j;
     TAILQ_FOREACH(j, &i->jobs, of_item) {

@@ -47,6 +47,8 @@ bool resume_out_interrupted(struct link *l, struct job *j, uint64_t total, const
                             const char *why);
 // It begins anew, because of that; the row is removed.
 void resume_out_drop(struct job *j, const char *why);
+// An operator wants to do something with a message: its jobs that wait for an association go back into the queue.
+void resume_out_cancel(struct item *i);
 void resume_out_forget(struct job *j); // the job is being freed
 // Its row goes with this batch: the recipients of the job have their fate. Copies nothing: see settle.c.
 bool resume_out_has_row(const struct job *j);

@@ -8,18 +8,13 @@ import time
 
 from harness import check, der, equal, ipm, user, wait_for
 from test_mail import content, envelope
+from campaign.relay import (ACTIVITY_END_ACK, ACTIVITY_RESUME, ACTIVITY_START, MINOR_SYNC_ACK, MINOR_SYNC_POINT,
+                            spdu_of)
 from wire import ACSE, BER, MTSE, MTS_TRANSFER, RTSE_SYNTAX, Caller, Hung, Proxy, dt, message, spdu
 
 MB = 1 << 20
 INTERRUPTED, RESUMED, NOT_RESUMED, REFUSED = 20107, 20108, 20109, 20110
-MIP, MIA, RESUME, START, DISCARD = 49, 50, 29, 45, 57
-
-
-def spdu_of(tpkt):
-    """The identifier of the first SPDU of a TSDU that is not a token SPDU."""
-    if tpkt[5:6] != b"\xf0":
-        return None
-    return tpkt[9] if tpkt[7:9] in (b"\1\0", b"\2\0") and len(tpkt) > 9 else tpkt[7]
+FINISH, DISCARD, DISCARD_ACK, EXCEPTION, ABORT = 9, 57, 58, 48, 25
 
 
 class Wire:
@@ -28,7 +23,7 @@ class Wire:
 
     def __init__(self, w, a, b, at=(), do=None, asked=False):
         self.at, self.do, self.confirmed, self.refuse = set(at), do, 0, False
-        self.counted = ("up", MIP) if asked else ("down", MIA)
+        self.counted = ("up", MINOR_SYNC_POINT) if asked else ("down", MINOR_SYNC_ACK)
         self.up, self.resumes, self.starts = collections.Counter(), 0, 0
         self.proxy = Proxy(w, b.host, (b.host, w.port), a.host, self.watch)
         p = a.peers[b.name.lower()]
@@ -40,8 +35,8 @@ class Wire:
             return None
         if direction == "up":
             self.up[self.proxy.connections] += len(tpkt)
-            self.resumes += kind == RESUME
-            self.starts += kind == START
+            self.resumes += kind == ACTIVITY_RESUME
+            self.starts += kind == ACTIVITY_START
         if (direction, kind) == self.counted:
             self.confirmed += 1
             if self.confirmed in self.at:
@@ -275,7 +270,7 @@ def test_completed(w):
     a, b, wire = pair(w)
 
     def watch(direction, tpkt):
-        if direction == "down" and spdu_of(tpkt) == 42 and wire.proxy.connections == 1:
+        if direction == "down" and spdu_of(tpkt) == ACTIVITY_END_ACK and wire.proxy.connections == 1:
             return None
         return wire.watch(direction, tpkt)
     wire.proxy.watch = watch
@@ -294,7 +289,7 @@ def test_every_resumption_cut(w):
 
     def watch(direction, tpkt):
         verdict = wire.watch(direction, tpkt)
-        return None if direction == "up" and spdu_of(tpkt) == RESUME else verdict
+        return None if direction == "up" and spdu_of(tpkt) == ACTIVITY_RESUME else verdict
     wire.proxy.watch = watch
     start(w, a, b)
     octets = a_content(MB)
@@ -311,11 +306,11 @@ def answer_resume(wire, answer):
         kind = spdu_of(tpkt)
         if direction == "down" or wire.proxy.connections != 2 or not wire.resumes:
             return verdict
-        if kind == RESUME:
-            wire.proxy.open()[-1].near.sendall(answer)
+        if kind == ACTIVITY_RESUME:
+            wire.proxy.links[-1].near.sendall(answer)
         if kind == DISCARD:
-            wire.proxy.open()[-1].near.sendall(dt(b"\2\0" + spdu(58)))
-        return kind == 9  # FINISH
+            wire.proxy.links[-1].near.sendall(dt(b"\2\0" + spdu(DISCARD_ACK)))
+        return kind == FINISH
     wire.proxy.watch = watch
 
 
@@ -323,7 +318,7 @@ def test_exception_on_resumption(w):
     """As some stacks refuse: S-U-EXCEPTION-REPORT, sequence error. The next activity is on the same association, or
     another; no attempt is counted."""
     a, b, wire = pair(w, [20])
-    answer_resume(wire, dt(b"\2\0" + spdu(48, spdu(50, b"\3"))))
+    answer_resume(wire, dt(b"\2\0" + spdu(EXCEPTION, spdu(50, b"\3"))))
     start(w, a, b)
     octets = a_content(MB)
     id = a.submit(user("Receiver", "BETA"), octets)
@@ -337,7 +332,7 @@ def test_exception_on_resumption(w):
 def test_abort_on_resumption(w):
     """The peer's user aborts: it is tried once more."""
     a, b, wire = pair(w, [20])
-    answer_resume(wire, dt(spdu(25, spdu(17, b"\3"))))
+    answer_resume(wire, dt(spdu(ABORT, spdu(17, b"\3"))))
     start(w, a, b)
     octets = a_content(MB)
     id = a.submit(user("Receiver", "BETA"), octets)
@@ -432,3 +427,61 @@ def test_somebody_else_recovers(w):
     once(a, b, id, octets)
     equal(len(a.events(RESUMED)), 1, "A resumes all the same")
     equal(len(b.items()), 1, "what B delivered")
+
+
+def test_alive_and_recovered(w):
+    """B does not see that the connection is gone: a wrong address does no harm to it, the right one ends it."""
+    a, b, wire = pair(w, [20])
+    seen, cut = [], []
+
+    def watch(direction, tpkt):
+        if direction == "up" and tpkt[7:8] == b"\x0d":
+            seen.append(references(tpkt))
+        return wire.watch(direction, tpkt)
+    wire.proxy.watch = watch
+
+    def stall():
+        if not cut:
+            cut.append(wire.proxy.links[-1])
+            wire.proxy.stalled = True
+        return True
+    wire.do = stall
+    start(w, a, b)
+    octets = a_content(MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    wait_for("the transfer stalls", 20, lambda: cut)
+    accepted, _ = Recoverer(b, None, None, source="127.0.0.15").recover(seen[0])
+    check(not accepted, "from another address")
+    equal([x["id"] for x in b.ask("show", what="associations")], ["A1"], "the associations of B")
+    equal(b.events(INTERRUPTED), [], "what was interrupted")
+    again = Proxy(w, b.host, (b.host, w.port), a.host)
+    p = a.peers["mta-b"]
+    p.host, p.port = again.address
+    a.write()
+    a.ask("reload")
+    cut[0].near.shutdown(2)  # A's end only
+    once(a, b, id, octets)
+    wire.proxy.stalled = False
+    equal(len(b.events(RESUMED)), 1, "resumed by B")
+    check("over another association" in b.events(INTERRUPTED)[0]["text"], "why B ended the first")
+
+
+def test_operator_and_interrupted(w):
+    """What waits to be resumed can be held and deleted."""
+    a, b, wire = pair(w, [20, 50])
+
+    def cut():
+        wire.refuse = True
+    wire.do = cut
+    start(w, a, b)
+    first = a.submit(user("Receiver", "BETA"), a_content(MB))
+    a.wait_event(INTERRUPTED)
+    wait_for("it waits", 5, lambda: "interrupted" in str(a.queue()))
+    equal(a.ask("queue", action="hold", ids=[a.queue()[0]["message"]])["done"], 1, "held")
+    wire.refuse = False
+    time.sleep(1.5)
+    equal(b.items(), [], "what B delivered")
+    equal(a.ask("queue", action="delete", all=True)["done"], 1, "deleted")
+    a.wait_empty()
+    check("operator" in a.events(NOT_RESUMED)[0]["text"], "the event says why")
+    equal(a.recipient_states(first), ["deleted"], "the message on A")
