@@ -485,3 +485,60 @@ def test_operator_and_interrupted(w):
     a.wait_empty()
     check("operator" in a.events(NOT_RESUMED)[0]["text"], "the event says why")
     equal(a.recipient_states(first), ["deleted"], "the message on A")
+
+
+def test_interrupted_on_the_same_association(w):
+    """An exception report without a reason: A interrupts the activity, and resumes it where it is."""
+    def report():
+        wire.proxy.links[-1].near.sendall(dt(b"\2\0" + spdu(EXCEPTION, spdu(50, b"\0"))))
+        return True
+    a, b, wire = pair(w, [20, 50], report)
+    start(w, a, b)
+    octets = a_content(3 * MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    once(a, b, id, octets)
+    equal((wire.proxy.connections, wire.resumes, wire.starts), (1, 2, 1), "connections, ACTIVITY RESUME and START")
+    equal((len(a.events(RESUMED)), len(b.events(RESUMED))), (2, 2), "resumed")
+
+
+def test_another_address_that_is_listed(w):
+    """A calls again from another of its addresses: `accept from` has it."""
+    a, b, wire = pair(w, [20])
+    b.peers["mta-a"].accept = f"{a.host}, 127.0.0.18"
+
+    def move():
+        wire.proxy.source = "127.0.0.18"
+        return None
+    wire.do = move
+    start(w, a, b)
+    octets = a_content(MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    once(a, b, id, octets)
+    equal(len(b.events(RESUMED)), 1, "resumed by B")
+    equal(len([e for e in b.events(20101) if e["remote"].startswith("127.0.0.18")]), 1, "associations from there")
+
+
+def test_too_many_interrupted(w):
+    """A peer that opens many transfers and leaves them: the oldest give way, and all go after the recovery time."""
+    a, b = w.pair()
+    b.peers["mta-a"].lines["checkpoint"] = "checkpoint 1K window 2 recovery 3s"
+    b.peers["mta-a"].lines["associations"] = "associations at most 50"
+    b.start()
+    secret = b.peers["mta-a"].password_in
+    for k in range(14):
+        c = Caller(b, "MTA-A", secret, source=a.host).open(checkpoint=1)
+        apdu = message(str(k), bytes(40000))
+        c.send(c.start_octets() + half_octets(apdu[:2000]) + dt(b"\1\0" + spdu(MINOR_SYNC_POINT, spdu(42, b"1"))))
+        while spdu_of(b"\3\0\0\0" + c.receive()) != MINOR_SYNC_ACK:
+            pass
+        c.close()
+    b.wait_event(INTERRUPTED)
+    wait_for("the oldest gave way", 10, lambda: len(b.events(NOT_RESUMED)) >= 4)
+    wait_for("all are gone", 15, lambda: len(b.events(NOT_RESUMED)) == 14)
+    equal(os.listdir(os.path.join(b.spool, "tmp")), [], "what is left half on B")
+
+
+def half_octets(octets):
+    """The first slice of an APDU of 40,000 octets of content in an EXTERNAL of indefinite length."""
+    external = b"\x28\x80" + der(0x02, b"\x05") + b"\xa0\x80" + octets
+    return dt(b"\1\0\1\0" + der(0x61, der(0x30, der(0x02, b"\x03"), der(0xA0, der(0x04, external)))))
