@@ -173,16 +173,26 @@ static void errors_text(const struct conf_errors *errors, struct buf *out) {
     free(text);
 }
 
-static int put_in_force(struct mta *m, struct conf *fresh) {
-    struct daemon *d = (struct daemon *)m; // m is its first member
+// When the new log cannot be opened, the old one goes on: both it and who asked are told.
+static void events_move(struct mta *m, const struct conf *fresh, struct buf *out) {
     struct event_options o;
+    char what[400];
+    event_options((struct daemon *)m, fresh, &o);
+    if (events_set(m->events, &o) == ERR_OK)
+        return;
+    snprintf(what, sizeof what, "the event log %s cannot be opened: %s; events go on where they went before",
+             o.path == NULL ? "" : o.path, strerror(errno));
+    EVENT_RAISE(m->events, mta_event(EV_CONF_WARNING), {"what", what});
+    buf_printf(out, "%s\n", what);
+}
+
+static int put_in_force(struct mta *m, struct conf *fresh, struct buf *out) {
     struct held_conf *held = held_conf_new(fresh);
     if (held == NULL) {
         conf_free(fresh);
         return ERR_NOMEM;
     }
-    event_options(d, fresh, &o);
-    events_set(m->events, &o);          // when that fails the old log goes on
+    events_move(m, fresh, out);
     struct held_conf *before = m->held; // the peers still point into it
     m->held = held;
     m->conf = held->conf;
@@ -216,7 +226,7 @@ int mta_reload(struct mta *m, bool dry_run, struct buf *out) {
         conf_free(fresh);
     else {
         tell_warnings(m, &errors);
-        err = put_in_force(m, fresh);
+        err = put_in_force(m, fresh, out);
         if (err != ERR_OK)
             EVENT_RAISE(m->events, mta_event(EV_CONF_ERROR), {"file", d->conf_path}, {"what", err_text(err)});
         else

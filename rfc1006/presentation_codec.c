@@ -297,13 +297,6 @@ int presentation_x410_encode(struct buf *b) {
 
 #define TEXT(table, i) ((size_t)(i) < sizeof(table) / sizeof *(table) ? (table)[i] : "unknown reason")
 
-const char *presentation_context_refusal_text(int reason) {
-    static const char *const text[] = {"reason not specified", "abstract syntax not supported",
-                                       "proposed transfer syntaxes not supported",
-                                       "local limit on the defined context set exceeded"};
-    return reason < 0 ? "no reason given" : TEXT(text, reason);
-}
-
 const char *presentation_provider_reason_text(int reason) {
     static const char *const text[] = {
         "reason not specified",           "temporary congestion",

@@ -61,7 +61,6 @@ int presentation_arp_encode(struct buf *b, int provider_reason, int event);
 int presentation_x410_connect_encode(struct buf *b);
 int presentation_x410_encode(struct buf *b);
 
-const char *presentation_context_refusal_text(int reason); // provider-reason of a context's result, never NULL
 const char *presentation_provider_reason_text(int reason); // of a CPR, never NULL
 const char *presentation_abort_text(int reason);           // of an ARP, never NULL
 const char *presentation_rejection_text(int reason);       // of a context, never NULL

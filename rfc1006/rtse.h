@@ -85,8 +85,7 @@ int rtse_recovery_get(struct bytes in, struct rtse_recovery *out);
 bool rtse_same_session(const struct rtse_session_id *a, const struct rtse_session_id *b);
 bool rtse_same_activity(const struct rtse_recovery *a, const struct rtse_recovery *b);
 
-const char *rtse_refuse_text(int reason);    // never NULL
-const char *rtse_abort_text(int reason);     // never NULL
-const char *rtse_exception_text(int reason); // never NULL
+const char *rtse_refuse_text(int reason); // never NULL
+const char *rtse_abort_text(int reason);  // never NULL
 
 #endif

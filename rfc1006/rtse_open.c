@@ -213,7 +213,7 @@ static void contexts_refused(struct rtse *r, const struct presentation_connect *
             n += (size_t)snprintf(which + n, sizeof which - n, "%s%d (%s)", n > 0 ? ", " : "", c->contexts[i].id,
                                   c->contexts[i].result == PRESENTATION_USER_REJECTION
                                       ? "by its user"
-                                      : presentation_context_refusal_text(c->contexts[i].reason));
+                                      : presentation_rejection_text(c->contexts[i].reason));
     rtse_send_rtab(r, RTSE_ABORT_PERMANENT_PROBLEM);
     stack_failure_set(&f, STACK_PRESENTATION, true, -1, "presentation: the peer refused the contexts %s", which);
     rtse_ended(r, &f);
@@ -285,8 +285,4 @@ const char *rtse_abort_text(int reason) {
                                        "temporary problem",    "protocol error",    "permanent problem",
                                        "user error",           "transfer completed"};
     return TEXT(text, reason);
-}
-
-const char *rtse_exception_text(int reason) {
-    return session_exception_text((uint8_t)reason);
 }

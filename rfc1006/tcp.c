@@ -320,9 +320,6 @@ void tcp_read_pause(struct tcp *t, bool pause) {
 const struct net_address *tcp_local(const struct tcp *t) {
     return &t->local;
 }
-const struct net_address *tcp_remote(const struct tcp *t) {
-    return &t->remote;
-}
 
 // --- listening
 

@@ -44,7 +44,6 @@ void tcp_flush(struct tcp *t);                            // writes what the soc
 bool tcp_above_high(const struct tcp *t);                 // stop producing until `writable`
 void tcp_read_pause(struct tcp *t, bool pause);           // no input while paused; the peer is held back
 const struct net_address *tcp_local(const struct tcp *t); // valid once connected
-const struct net_address *tcp_remote(const struct tcp *t);
 
 struct tcp_listener;
 // A connection arrived: true when it was taken over (with tcp_accept, usually), false: it is closed.

@@ -47,14 +47,6 @@ int charset_utf8_put(struct buf *out, uint32_t c) {
     return buf_append(out, o, n);
 }
 
-size_t charset_utf8_length(const char *text) {
-    const char *end = text + strlen(text);
-    size_t n = 0;
-    for (; text < end; n++)
-        charset_utf8_next(&text, end);
-    return n;
-}
-
 bool charset_utf8_valid(struct bytes text) {
     const char *p = (const char *)text.p, *end = p + text.n;
     while (p < end) {

@@ -17,7 +17,6 @@
 // The character at *p (before end), which moves on; U+FFFD for each octet that is not UTF-8. Call only while *p < end.
 uint32_t charset_utf8_next(const char **p, const char *end);
 int charset_utf8_put(struct buf *out, uint32_t c);
-size_t charset_utf8_length(const char *text); // in characters
 bool charset_utf8_valid(struct bytes text);
 
 // ---- which set holds a text (UTF-8, NUL-terminated) ----

@@ -345,3 +345,18 @@ def test_stop_while_a_peer_sends(w):
     check(not b.events(2219), "an orderly stop")
     equal(os.listdir(os.path.join(b.spool, "content")), [], "contents left in the spool")
     return f"ended in {seconds:.1f} s"
+
+
+def test_reload_with_a_log_that_cannot_be_opened(w):
+    """The old log goes on; who asked and the log are told."""
+    a = w.mta("MTA-A")
+    a.start(background=True)
+    text = a.text()
+    with open(a.conf, "w") as f:
+        f.write(text.replace(f'events file "{a.log}"', 'events file "/nowhere/events"'))
+    answer = a.ask("reload")
+    check("/nowhere/events" in str(answer) and "No such file" in str(answer), f"the answer: {answer}")
+    check("/nowhere/events" in a.wait_event(20012)[0]["what"], "event 20012 in the old log")
+    a.write()
+    a.ask("reload")
+    check(a.wait_event(20010), "the log goes on")
