@@ -205,7 +205,8 @@ static void turn_please(struct pdu_side *s, struct bytes data) {
     struct cursor c;
     struct tlv t;
     int64_t priority, context;
-    begin_pdu(&p, s, STACK_RTSE, "turn please (RTTP)");
+    begin_pdu(&p, s, STACK_RTSE, "RTTP");
+    pdu_put(&p, "turn", "asked for");
     int err = s->w->mode == RTSE_NORMAL ? pdv_first(data, &context, &value) : ERR_OK;
     c = cursor_of(value);
     if (err == ERR_OK && tlv_next(&c, &t, NULL, &v) == ERR_OK && tlv_is(&t, TLV_UNIVERSAL, TLV_INTEGER) &&

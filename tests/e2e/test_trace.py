@@ -167,7 +167,7 @@ def test_modes(w):
         check(not any("MALFORMED" in x["text"] for x in t.lines), "nothing is malformed")
     new.wait("p1", "report [", "received")
     for t, way in ((new, "received"), (turns, "sent")):
-        t.wait("rtse", "turn please (RTTP): priority ", way)
+        t.wait("rtse", "RTTP: turn asked for, priority ", way)
         t.wait("rtse", "turn given", "sent" if t is new else "received")
     equal({x["layer"] for x in turns.lines}, {"connection", "rtse"}, "the layers shown")
     for t in (new, old, turns):

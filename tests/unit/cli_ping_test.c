@@ -55,7 +55,8 @@ static void *serve(void *arg) {
 }
 
 static int server_start(void **state) {
-    static const struct assoc_listener_user user = {on_bind, on_caller_failed, on_accept_failed};
+    static const struct assoc_listener_user user = {
+        .bind_ind = on_bind, .caller_failed = on_caller_failed, .accept_failed = on_accept_failed};
     static struct server s;
     char text[ASSOC_TEXT];
     s.loop = loop_new();

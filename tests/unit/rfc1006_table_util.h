@@ -36,7 +36,8 @@ static inline void sent_pdu(void *ctx, const struct pdu *p) {
         memmove(name, bracket + 1, strlen(bracket));
         name[strcspn(name, ")")] = 0;
     }
-    if (p->layer >= s->from && p->layer <= s->to)
+    bool pdu = p->layer != STACK_RTSE || strncmp(name, "RT", 2) == 0; // else what session's mean to RTSE
+    if (pdu && p->layer >= s->from && p->layer <= s->to)
         words_add(&s->words, name);
 }
 
