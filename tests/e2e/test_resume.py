@@ -246,7 +246,7 @@ def test_recovery_time_over(w):
     b.wait_event(NOT_RESUMED)
     a.wait_event(NOT_RESUMED)
     check("recovery time" in a.events(NOT_RESUMED)[0]["text"], "A says why")
-    equal(os.listdir(os.path.join(b.spool, "tmp")), [], "what is left half on B")
+    wait_for("nothing is left half on B", 5, lambda: os.listdir(os.path.join(b.spool, "tmp")) == [])
     wire.refuse = False
     once(a, b, id, octets)
     equal(wire.starts, 2, "ACTIVITY START")
@@ -535,7 +535,7 @@ def test_too_many_interrupted(w):
     b.wait_event(INTERRUPTED)
     wait_for("the oldest gave way", 10, lambda: len(b.events(NOT_RESUMED)) >= 4)
     wait_for("all are gone", 15, lambda: len(b.events(NOT_RESUMED)) == 14)
-    equal(os.listdir(os.path.join(b.spool, "tmp")), [], "what is left half on B")
+    wait_for("nothing is left half on B", 5, lambda: os.listdir(os.path.join(b.spool, "tmp")) == [])
 
 
 def half_octets(octets):
