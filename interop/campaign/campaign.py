@@ -10,7 +10,6 @@ from .daemon import INSIDE, WAIT, Daemon, Trouble, Unconfigurable, Variant
 from .outcome import Outcome, Result, failed, untried
 from .relay import Relay
 
-BIND_SECONDS = 20  # that a bind may take
 TAKE_SECONDS = 60  # that the peer may take to accept responsibility, and one more for each 256 K
 CALL_FAILURES = 3  # of our daemon's calls, after which a message is given up
 CALL_FAILED, TRANSFER_FAILED = 9318, 20103
@@ -85,7 +84,7 @@ class Mode:
 
     def ping(self, *options, variant=None):
         begun = time.monotonic()
-        said = self.daemon.ping(variant or self.variant(), *options, seconds=self.campaign.at_most(BIND_SECONDS))
+        said = self.daemon.ping(variant or self.variant(), *options, seconds=self.campaign.at_most(self.settings.bind_wait))
         missed = self.failures(begun)
         if missed and not said["ok"]:  # what our daemon's side saw was the relay hanging up
             said["failure"] = dict(said.get("failure") or {}, step="connect", text=missed[-1], cause="", by_peer=False, reason=-1)

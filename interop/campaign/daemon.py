@@ -76,10 +76,13 @@ class Daemon:
         peer = [f"connect address {self.relay[0]} port {self.relay[1]}", f"accept from {INSIDE}",
                 f'local name "{s.us["mta"]}" password file "{s.us["password"]}"',
                 f'remote name "{s.peer["mta"]}" password file "{s.peer["password"]}"',
-                f'password form {s.of_mode(variant.mode, "password form")}', "open retry 20 times every 2s",
+                "open retry 20 times every 2s",
                 "transfer retry 5 times every 2s", *variant.statements]
         if called:
             peer.insert(1, f"called {called}")
+        form = s.of_mode(variant.mode, "password form")
+        if form is not None:
+            peer.append(f"password form {form}")
         def block(kind, name, lines):
             return f'{kind} "{name}" {{\n    ' + "\n    ".join(lines) + "\n}\n"
         return (block("mta", s.us["mta"], [f"domain {domain}", f'spool "{self.path("spool")}"',

@@ -53,6 +53,8 @@ def refused(m, *options, what):
         return passed(f"refused at the step {f['step']}: {f['text']}", layer=f["step"], code=f["reason"])
     if re.search(r"closed|reset", f["text"], re.I):
         return passed(f"refused at the step {f['step']}, without an answer: {f['text']}", layer=f["step"])
+    if f["step"] == "bind" and "accepted" in f["text"]:
+        return failed(f"accepted: the peer does not check {what}; {f['text']}", accepted=True)
     return failed(f"ended by our own side at the step {f['step']}: {f['text']}")
 
 

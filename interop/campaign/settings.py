@@ -21,7 +21,7 @@ SECTIONS = {
     "us": US_KEYS,
     "modes": {"speaks", "dialogues"},
     "addresses": {"originator", "delivers", "unknown"},
-    "limits": {"size", "minutes", "messages", "wait for a report", "wrong credentials"},
+    "limits": {"size", "minutes", "messages", "wait for a bind", "wait for a report", "wrong credentials"},
     "capture": {"take", "folder"},
 }
 MODE_KEYS = {"port", "tsel", "ssel", "psel", "password form"}  # of [mode NAME]: what differs in this mode
@@ -224,6 +224,13 @@ class Reader:
             self.mistake(section, "password file", f"{path}: {e.strerror}", "write the password into it and chmod 600 it")
         return path
 
+    def password_form(self, section):
+        """octet, ia5, or None: what x400d takes for the mode."""
+        form = self.text(section, "password form")
+        if form not in (None, "octet", "ia5"):
+            self.mistake(section, "password form", f'"{form}" is no form of a password', "write octet or ia5")
+        return form
+
     def address(self, section, key):
         text = self.text(section, key)
         try:
@@ -237,12 +244,13 @@ class Reader:
         """The addresses that the peer calls from: those given, or all of its host name."""
         text = self.text("peer", "calls from") or self.text("peer", "host") or ""
         found = []
-        for word in re.split(r"[,\s]+", text):
+        for word in filter(None, re.split(r"[,\s]+", text)):
             try:
                 found += [a[4][0] for a in socket.getaddrinfo(word, None, type=socket.SOCK_STREAM)]
-            except OSError as e:
+            except (OSError, UnicodeError) as e:
                 key = "calls from" if self.text("peer", "calls from") else "host"
-                self.mistake("peer", key, f'"{word}" cannot be resolved: {e.strerror}', "write its IP address, or mend /etc/hosts")
+                why = getattr(e, "strerror", "no host name")
+                self.mistake("peer", key, f'"{word}" cannot be resolved: {why}', "write its IP address, or mend /etc/hosts")
         return sorted(set(found))
 
     def or_address(self, key, ours, domain):
@@ -281,10 +289,7 @@ def parse(path):
     s.us = {"mta": r.mta_name("us"), "password": r.password_file("us"), "address": r.address("us", "address"),
             "port": r.number("us", "port", 102, 1, 65535), "country": domain[0], "admd": domain[1], "prmd": domain[2],
             **{k: r.selector("us", k) for k in SELECTORS}}
-    form = r.text("us", "password form", "octet")
-    if form not in ("octet", "ia5"):
-        r.mistake("us", "password form", f'"{form}" is no form of a password', "write octet or ia5")
-    s.peer["password form"] = form
+    s.peer["password form"] = r.password_form("us")
     s.modes, s.dialogues = r.words("modes", "speaks", MODES), r.words("modes", "dialogues", DIALOGUES)
     s.by_mode = {}
     for mode in MODES:
@@ -294,12 +299,13 @@ def parse(path):
             if r.text(section, "port"):
                 own["port"] = r.number(section, "port", 102, 1, 65535)
             if r.text(section, "password form"):
-                own["password form"] = r.text(section, "password form")
+                own["password form"] = r.password_form(section)
     s.originator, s.delivers = r.or_address("originator", True, domain), r.or_address("delivers", False, domain)
     s.unknown = r.or_address("unknown", False, domain)
     s.size = r.size("limits", "size", 10 << 20, SIZE_MAX)
     s.minutes = r.number("limits", "minutes", 30, 1, MINUTES_MAX)
     s.messages = r.number("limits", "messages", 150, 1, MESSAGES_MAX)
+    s.bind_wait = r.number("limits", "wait for a bind", 20, 1, 600)
     s.report_wait = r.number("limits", "wait for a report", 60, 1, 3600)
     s.wrong_credentials = r.yes("limits", "wrong credentials", True)
     s.capture = r.yes("capture", "take", True)
