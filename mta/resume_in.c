@@ -3,88 +3,17 @@
 // restart what its row says, from which the transfer is made when its sender comes. Octets that came behind the last
 // confirmed point are not thrown away: the splitter stands behind them, and they are skipped when they come again.
 // Peers are limited to PARKED_MAX of them, the oldest gives way; complete activities to DONE_MAX.
-#include "mta/resume_in.h"
-
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "mta/transfer_in.h"
+#include "mta/resume_in_internal.h"
 
-enum { PARKED_MAX = 10, DONE_MAX = 1000, TICK_MS = 1000, HEAD_MAX = 256 * 1024, HELD_MAX = 64 << 20 };
-
-struct parked {
-    TAILQ_ENTRY(parked) link;
-    struct transfer_in *transfer; // NULL: what follows up to `length` is read from its row
-    struct buf detail, row;
-    char file[CONTENT_NAME];
-    uint64_t length;
-    char *peer;
-    char host[NET_ADDRESS_TEXT]; // that the lost association came from
-    struct rtse_recovery state;
-    int64_t since; // UTC ms
-};
-
-struct done {
-    TAILQ_ENTRY(done) link;
-    char *peer;
-    char host[NET_ADDRESS_TEXT];
-    struct buf key;
-    int64_t since;
-};
-
-// One row on its way: content synced, then committed.
-struct storing {
-    struct resume_in *owner;
-    struct transfer_in *transfer; // NULL: it is gone
-    uint32_t serial;              // to be confirmed then, 0: none
-    uint64_t length, fed;
-    struct rtse_recovery state;
-    struct buf splitter, key;
-    bool committing;
-};
-
-struct resume_in {
-    struct mta *m;
-    TAILQ_HEAD(, parked) parked; // oldest first
-    TAILQ_HEAD(, done) done;
-    size_t n_done, n_storing;
-    struct loop_timer *timer;
-    bool closing, ticking;
-};
+enum { PARKED_MAX = 10, DONE_MAX = 1000, TICK_MS = 1000, HELD_MAX = 64 << 20 };
 
 static void tick_soon(struct resume_in *r) {
     if (!r->ticking)
         loop_timer_in(r->timer, TICK_MS);
     r->ticking = true;
-}
-
-// ---- names ----
-
-static const char *host_of(const char *address, char out[NET_ADDRESS_TEXT]) {
-    const char *colon = strrchr(address, ':');
-    size_t n = colon == NULL ? strlen(address) : (size_t)(colon - address);
-    bool brackets = n >= 2 && address[0] == '[' && address[n - 1] == ']';
-    snprintf(out, NET_ADDRESS_TEXT, "%.*s", (int)(brackets ? n - 2 : n), address + brackets);
-    return out;
-}
-
-// Identifier octets are left out: a peer may write a reference as T61String in one place and as OCTET STRING in
-// another.
-static int put_reference(struct buf *b, const uint8_t *p, size_t n) {
-    int err = buf_append_u8(b, (uint8_t)(n > 0 ? n - 1 : 0));
-    return err == ERR_OK && n > 1 ? buf_append(b, p + 1, n - 1) : err;
-}
-
-static int session_key(struct buf *b, const struct rtse_session_id *s) {
-    int err = put_reference(b, s->user, s->n_user);
-    if (err == ERR_OK)
-        err = put_reference(b, s->common, s->n_common);
-    return err == ERR_OK ? put_reference(b, s->additional, s->n_additional) : err;
-}
-
-static int activity_key(struct buf *b, const struct rtse_recovery *r) {
-    int err = session_key(b, &r->session);
-    return err == ERR_OK ? buf_append(b, r->activity_id, r->n_activity_id) : err;
 }
 
 static const struct conf_peer *conf_of(const struct resume_in *r, const char *peer) {
@@ -94,160 +23,6 @@ static const struct conf_peer *conf_of(const struct resume_in *r, const char *pe
 static uint64_t recovery_of(const struct resume_in *r, const char *peer) {
     const struct conf_peer *c = conf_of(r, peer);
     return c == NULL ? 0 : c->recovery_ms;
-}
-
-// ---- rows ----
-
-static void row_remove(struct resume_in *r, const char *peer, struct buf *key) {
-    struct spool_batch *b = key->len == 0 || r->closing ? NULL : spool_batch_new(r->m->spool);
-    if (b != NULL) {
-        spool_batch_transfer_over(b, SPOOL_TRANSFER_IN, peer, buf_bytes(key));
-        spool_commit(b, NULL, NULL);
-    }
-    buf_free(key);
-}
-
-static void storing_free(struct storing *s) {
-    s->owner->n_storing--;
-    buf_free(&s->splitter);
-    buf_free(&s->key);
-    mem_free(s);
-}
-
-// The transfer does not wait for it any more.
-static void storing_leave(struct transfer_in *t) {
-    struct storing *s = t->storing;
-    t->storing = NULL;
-    if (s == NULL)
-        return;
-    s->transfer = NULL;
-    if (!s->committing)
-        storing_free(s);
-}
-
-uint32_t resume_in_give_up(struct transfer_in *t) {
-    uint32_t serial = t->storing == NULL || t->storing->committing ? 0 : t->storing->serial;
-    if (t->storing != NULL && !t->storing->committing)
-        storing_leave(t);
-    return serial;
-}
-
-static void storing_end(struct storing *s, int err) {
-    struct transfer_in *t = s->transfer;
-    uint32_t serial = s->serial;
-    bool more = t->parked != NULL && s->fed != t->fed;
-    t->storing = NULL;
-    storing_free(s);
-    if (err == ERR_OK && more)
-        resume_in_keep(t, 0);
-    else
-        transfer_in_stored(t, serial, err);
-}
-
-static void on_stored(void *arg, const struct spool_result *result) {
-    struct storing *s = arg;
-    struct transfer_in *t = s->transfer;
-    if (t == NULL) {
-        storing_free(s);
-        return;
-    }
-    s->committing = false;
-    if (result->err == ERR_OK) {
-        struct buf key = t->row;
-        t->row = s->key;
-        t->row_fed = s->fed;
-        s->key = key;
-    } else
-        EVENT_RAISE(t->m->events, mta_event(EV_SPOOL_ERROR), {"what", result->text});
-    storing_end(s, result->err);
-}
-
-static int put_detail(struct buf *b, const struct transfer_in *t, const struct storing *s) {
-    char host[NET_ADDRESS_TEXT];
-    size_t n = strlen(host_of(t->remote, host));
-    int err = buf_append_u64(b, s->fed);
-    if (err == ERR_OK)
-        err = buf_append_u8(b, t->p1_1984);
-    if (err == ERR_OK)
-        err = buf_append_u8(b, (uint8_t)n);
-    if (err == ERR_OK)
-        err = buf_append(b, host, n);
-    if (err == ERR_OK)
-        err = buf_append_u32(b, (uint32_t)s->splitter.len);
-    if (err == ERR_OK)
-        err = buf_append(b, buf_bytes(&s->splitter).p, s->splitter.len);
-    return err == ERR_OK && t->opened != NULL ? p1_encode(b, t->opened->env) : err;
-}
-
-static int row_commit(struct storing *s) {
-    struct transfer_in *t = s->transfer;
-    struct buf state = {0}, detail = {0};
-    struct spool_batch *b = spool_batch_new(t->m->spool);
-    int err = b == NULL ? ERR_NOMEM : rtse_recovery_put(&state, &s->state);
-    if (err == ERR_OK)
-        err = put_detail(&detail, t, s);
-    if (err == ERR_OK) {
-        if (t->row.len > 0 && !bytes_equal(buf_bytes(&t->row), buf_bytes(&s->key)))
-            spool_batch_transfer_over(b, SPOOL_TRANSFER_IN, t->peer, buf_bytes(&t->row));
-        spool_batch_transfer(b, &(struct spool_transfer){.kind = SPOOL_TRANSFER_IN,
-                                                         .peer = t->peer,
-                                                         .key = buf_bytes(&s->key),
-                                                         .state = buf_bytes(&state),
-                                                         .detail = buf_bytes(&detail),
-                                                         .file = content_writer_file(t->writer),
-                                                         .length = s->length,
-                                                         .since = clock_utc_ms()});
-        err = spool_commit(b, on_stored, s);
-        b = NULL;
-    }
-    spool_batch_free(b);
-    buf_free(&state);
-    buf_free(&detail);
-    s->committing = err == ERR_OK;
-    return err;
-}
-
-int resume_in_keep(struct transfer_in *t, uint32_t serial) {
-    if (t->storing != NULL)
-        return ERR_BUSY;
-    if (t->too_long || t->ended || t->stream == NULL)
-        return ERR_ABSENT;
-    struct storing *s = mem_calloc(1, sizeof *s);
-    if (s == NULL)
-        return ERR_NOMEM;
-    *s = (struct storing){
-        .owner = t->m->resume_in, .transfer = t, .serial = serial, .length = t->appended, .fed = t->fed};
-    s->owner->n_storing++;
-    int err = ERR_OK;
-    if (t->parked != NULL)
-        s->state = t->parked->state;
-    else
-        err = assoc_recovery_at(t->link->assoc, serial, &s->state);
-    if (err == ERR_OK)
-        err = activity_key(&s->key, &s->state);
-    if (err == ERR_OK)
-        err = p1_stream_save(t->stream, &s->splitter);
-    if (err == ERR_OK && (s->splitter.len > HEAD_MAX || (t->opened != NULL && t->opened->arena.used > HEAD_MAX)))
-        err = ERR_LIMIT;
-    if (err == ERR_OK && t->writer == NULL &&
-        (t->writer = content_writer_new(t->m->files, &transfer_in_writer_user, t)) == NULL)
-        err = ERR_NOMEM;
-    if (err != ERR_OK) {
-        storing_free(s);
-        return err == ERR_NOMEM ? err : ERR_ABSENT;
-    }
-    t->storing = s;
-    content_writer_sync(t->writer);
-    return ERR_OK;
-}
-
-void resume_in_progress(struct transfer_in *t, uint64_t synced) {
-    struct storing *s = t->storing;
-    if (s == NULL || s->committing || synced < s->length || content_writer_file(t->writer)[0] == 0)
-        return;
-    int err = row_commit(s);
-    if (err != ERR_OK)
-        storing_end(s, err);
 }
 
 size_t resume_in_busy(const struct resume_in *r) {
@@ -277,7 +52,7 @@ static void drop(struct resume_in *r, struct parked *p, const char *why) {
     if (why != NULL)
         tell_dropped(r, p, why);
     if (t == NULL && !r->closing) {
-        row_remove(r, p->peer, &p->row);
+        resume_in_row_remove(r, p->peer, &p->row);
         content_delete_half(r->m->files, p->file);
     }
     parked_free(r, p);
@@ -323,7 +98,7 @@ bool resume_in_park(struct transfer_in *t, const char *why) {
     struct parked *p = parked_new(r, t->peer);
     if (p == NULL)
         return false;
-    host_of(t->remote, p->host);
+    resume_in_host(t->remote, p->host);
     p->state = state;
     p->since = clock_utc_ms();
     p->transfer = t;
@@ -347,12 +122,12 @@ bool resume_in_park(struct transfer_in *t, const char *why) {
 
 void resume_in_leave(struct transfer_in *t) {
     struct resume_in *r = t->m->resume_in;
-    storing_leave(t);
+    resume_in_storing_leave(t);
     if (r == NULL)
         return;
     if (t->parked != NULL)
         parked_free(r, t->parked);
-    row_remove(r, t->peer, &t->row);
+    resume_in_row_remove(r, t->peer, &t->row);
     buf_free(&t->done);
 }
 
@@ -361,7 +136,7 @@ void resume_in_leave(struct transfer_in *t) {
 void resume_in_ended(struct transfer_in *t) {
     struct rtse_recovery state;
     if (recovery_of(t->m->resume_in, t->peer) > 0 && assoc_recovery(t->link->assoc, &state) == ERR_OK &&
-        state.serial > 0 && activity_key(&t->done, &state) != ERR_OK)
+        state.serial > 0 && resume_in_activity_key(&t->done, &state) != ERR_OK)
         buf_free(&t->done);
 }
 
@@ -375,7 +150,7 @@ void resume_in_admit(struct transfer_in *t, struct spool_batch *b) {
         spool_batch_transfer(b, &(struct spool_transfer){.kind = SPOOL_TRANSFER_DONE,
                                                          .peer = t->peer,
                                                          .key = buf_bytes(&t->done),
-                                                         .detail = bytes_str(host_of(t->remote, host)),
+                                                         .detail = bytes_str(resume_in_host(t->remote, host)),
                                                          .file = "",
                                                          .since = clock_utc_ms()});
 }
@@ -408,14 +183,15 @@ void resume_in_admitted(struct transfer_in *t) {
     char host[NET_ADDRESS_TEXT];
     buf_free(&t->row); // removed with the admission
     if (t->done.len > 0)
-        done_add(t->m->resume_in, t->peer, host_of(t->remote, host), buf_bytes(&t->done), clock_utc_ms());
+        done_add(t->m->resume_in, t->peer, resume_in_host(t->remote, host), buf_bytes(&t->done), clock_utc_ms());
 }
 
 // ---- a sender that comes back ----
 
 static bool session_matches(struct bytes key, const struct rtse_session_id *session) {
     struct buf b = {0};
-    bool same = session_key(&b, session) == ERR_OK && key.n >= b.len && memcmp(key.p, buf_bytes(&b).p, b.len) == 0;
+    bool same =
+        resume_in_session_key(&b, session) == ERR_OK && key.n >= b.len && memcmp(key.p, buf_bytes(&b).p, b.len) == 0;
     buf_free(&b);
     return same;
 }
@@ -467,7 +243,7 @@ struct peer *resume_in_whose(struct resume_in *r, const struct rtse_session_id *
     }
     if (l != NULL) {
         peer = l->peer->name;
-        host_of(l->remote, host);
+        resume_in_host(l->remote, host);
     }
     if (peer == NULL) {
         snprintf(why, 200, "nothing is kept of an association with that identifier");
@@ -487,7 +263,7 @@ static bool is_done(const struct resume_in *r, const char *peer, const struct rt
     struct buf key = {0};
     const struct done *d;
     bool found = false;
-    if (activity_key(&key, old) == ERR_OK) {
+    if (resume_in_activity_key(&key, old) == ERR_OK) {
         TAILQ_FOREACH(d, &r->done, link) {
             found |= strcmp(d->peer, peer) == 0 && bytes_equal(buf_bytes(&d->key), buf_bytes(&key));
         }
@@ -496,36 +272,12 @@ static bool is_done(const struct resume_in *r, const char *peer, const struct rt
     return found;
 }
 
-// From what a row says. False: it cannot be.
-static bool unpack(struct transfer_in *t, struct parked *p) {
-    struct cursor c = cursor_of(buf_bytes(&p->detail));
-    struct bytes host, splitter;
-    uint8_t p1_1984, n;
-    uint32_t length;
-    if (cursor_u64(&c, &t->fed) < 0 || cursor_u8(&c, &p1_1984) < 0 || cursor_u8(&c, &n) < 0 ||
-        cursor_take(&c, n, &host) < 0 || cursor_u32(&c, &length) < 0 || cursor_take(&c, length, &splitter) < 0 ||
-        t->fed < p->state.octets_confirmed)
-        return false;
-    t->p1_1984 = p1_1984;
-    t->appended = p->length;
-    t->stream = p1_stream_restore(&transfer_in_stream_user, t, 0, splitter);
-    if (t->stream == NULL || p1_stream_content_length(t->stream) != p->length)
-        return false;
-    if (cursor_left(&c) > 0 && (t->opened = opened_new(bytes_of(c.p, cursor_left(&c)), &t->fault)) == NULL)
-        return false;
-    t->writer = content_writer_reopen(t->m->files, &transfer_in_writer_user, t, p->file, p->length);
-    t->row = p->row;
-    t->row_fed = t->fed;
-    p->row = (struct buf){0};
-    return t->writer != NULL;
-}
-
 static struct transfer_in *attach(struct resume_in *r, struct link *l, struct parked *p) {
     struct transfer_in *fresh = transfer_in_new(l), *t = p->transfer;
     if (fresh == NULL)
         return NULL;
     if (t == NULL) {
-        if (unpack(fresh, p))
+        if (resume_in_unpack(fresh, p))
             return fresh;
         transfer_in_free(fresh);
         return NULL;

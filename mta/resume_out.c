@@ -116,6 +116,7 @@ static struct resumption *note(struct link *l, struct job *j, uint64_t total, co
     }
     x->owner = r;
     x->job = j;
+    x->under_way = true;
     x->state = state;
     x->total = total;
     memcpy(x->digest, digest, sizeof x->digest);
@@ -151,6 +152,7 @@ bool resume_out_interrupted(struct link *l, struct job *j, uint64_t total, const
         return false;
     }
     char octets[24], seconds[24], name[200];
+    x->under_way = false;
     bool further = since == 0 || x->state.octets_confirmed > before;
     x->since = further ? clock_utc_ms() : since;
     number(octets, x->state.octets_confirmed);
@@ -209,7 +211,7 @@ void resume_out_cancel(struct item *i) {
 const char *resume_out_text(const struct item *i, size_t rcpt, char out[80]) {
     const struct job *j;
     TAILQ_FOREACH(j, &i->jobs, of_item) {
-        for (size_t k = 0; k < j->n && j->resume != NULL && j->resume->waiting; k++) {
+        for (size_t k = 0; k < j->n && j->resume != NULL && !j->resume->under_way; k++) {
             if (j->rcpt[k] != rcpt)
                 continue;
             snprintf(out, 80, "interrupted at %llu of %llu octets",
@@ -249,6 +251,8 @@ static void try_one(struct resumption *x) {
     struct peer *p = amgr_peer(m->amgr, x->job->hop->name);
     if (p == NULL || p->conf == NULL || p->conf->recovery_ms == 0 || p->conf->n_connect == 0) {
         begin_anew(x, "the peer's configuration has changed");
+    } else if (x->job->item->held) {
+        begin_anew(x, "the message is held");
     } else if (clock_utc_ms() - x->since > (int64_t)p->conf->recovery_ms) {
         begin_anew(x, "the peer could not be reached within its recovery time");
     } else if (!p->disabled && peer_recover(p, x)) {

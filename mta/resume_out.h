@@ -29,7 +29,8 @@ struct resumption {
     uint64_t stored_ms;                       // monotonic, 0: there is no row
     unsigned tries;                           // calls since there was an association
     unsigned fruitless;                       // resumptions since more was confirmed
-    bool waiting;
+    bool waiting;                             // in the list
+    bool under_way;
 };
 
 struct resume_out *resume_out_new(struct mta *m);                             // NULL: no memory

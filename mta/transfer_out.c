@@ -218,6 +218,7 @@ static const struct rtse_recovery *prepare_resumption(struct transfer_out *t, ui
                 {"octets", octets}, {"association", t->link->id});
     x->tries = 0;
     x->fruitless++;
+    x->under_way = true;
     t->resumed_at = x->state.octets_confirmed;
     t->resuming = true;
     return &x->state;

@@ -542,3 +542,26 @@ def half_octets(octets):
     """The first slice of an APDU of 40,000 octets of content in an EXTERNAL of indefinite length."""
     external = b"\x28\x80" + der(0x02, b"\x05") + b"\xa0\x80" + octets
     return dt(b"\1\0\1\0" + der(0x61, der(0x30, der(0x02, b"\x03"), der(0xA0, der(0x04, external)))))
+
+
+def test_by_turns(w):
+    """What B sent over A's call, and was cut, goes on over A's next one, which binds."""
+    a, b, wire = pair(w, [20])
+    for m in (a, b):
+        for p in m.peers.values():
+            p.lines["dialogue"] = "dialogue two-way-alternate"
+    b.peers["mta-a"].calls = False
+
+    def watch(direction, tpkt):  # the directions change places
+        return wire.watch("down" if direction == "up" else "up", tpkt)
+    wire.proxy.watch = watch
+    start(w, a, b)
+    octets = a_content(MB)
+    id = b.submit(user("Receiver", "ALPHA"), octets)
+    a.submit(user("Receiver", "BETA"))
+    b.wait_event(INTERRUPTED), a.wait_event(INTERRUPTED)
+    wait_for("B takes it back", 5, lambda: b.peer_status("mta-a")["transferring"] == 0)
+    a.submit(user("Receiver", "BETA"))
+    once(b, a, id, octets)
+    equal((len(b.events(RESUMED)), len(a.events(RESUMED))), (1, 1), "resumed")
+    equal(a.events(REFUSED) + b.events(NOT_RESUMED), [], "what could not be resumed")
