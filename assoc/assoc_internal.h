@@ -76,8 +76,9 @@ void assoc_free(struct assoc *a);
 struct bind_info assoc_bind_ours(const struct conf_peer *peer, bool p1_1984);
 bool assoc_bind_wrapped(const struct assoc *a); // as the bind of remote operations; in X.410 mode it stands bare
 enum conf_protocol assoc_protocol_of(const struct stack_negotiated *n);
-static inline uint32_t assoc_no_progress_ms(const struct conf_peer *p) {
-    return p->no_progress_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)p->no_progress_ms;
+// A configured time for a stack.
+static inline uint32_t assoc_ms(uint64_t ms) {
+    return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 void assoc_step_done(struct assoc *a, enum assoc_step s, const char *detail);
 

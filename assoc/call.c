@@ -6,7 +6,7 @@
 #include "assoc/assoc_internal.h"
 #include "base/mem.h"
 
-enum { CONNECT_MS = 10000, ADDRESSES_MAX = 256, RELEASE_MS = 10000, OPEN_MS = 60000 };
+enum { CONNECT_MS = 10000, ADDRESSES_MAX = 256, RELEASE_MS = 10000 };
 
 static void resolve_next(struct assoc *a);
 
@@ -191,10 +191,10 @@ static void stack_params_of(const struct assoc *a, struct stack_params *p) {
     }
     if (a->peer->dialogue == CONF_TWO_WAY_ALTERNATE)
         p->dialogue = RTSE_TWO_WAY_ALTERNATE;
-    p->no_progress_ms = assoc_no_progress_ms(a->peer);
+    p->no_progress_ms = assoc_ms(a->peer->no_progress_ms);
     p->checkpoint = a->peer->checkpoint_k;
     p->window = a->peer->window;
-    p->open_timeout_ms = OPEN_MS;
+    p->open_timeout_ms = assoc_ms(a->peer->open_timeout_ms);
     p->release_timeout_ms = RELEASE_MS;
 }
 

@@ -112,7 +112,7 @@ int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct ass
     a->open = true;
     a->step = ASSOC_OPEN;
     int r = a->recovering ? ERR_OK : bind_result_encode(&result, &info, assoc_bind_wrapped(a));
-    stack_rt_open_limit(a->stack, peer->checkpoint_k, peer->window, assoc_no_progress_ms(peer));
+    stack_rt_open_limit(a->stack, peer->checkpoint_k, peer->window, assoc_ms(peer->no_progress_ms));
     if (r == ERR_OK)
         r = stack_rt_open_rsp(a->stack, loop_now_ms(a->env->loop), buf_bytes(&result));
     buf_free(&result);

@@ -133,6 +133,7 @@ struct conf_peer {
     unsigned window;                       // RTSE window size
     uint64_t recovery_ms;                  // a transfer that was cut may go on for so long; 0: never
     enum conf_sync sync;
+    uint64_t open_timeout_ms; // of a call: from its TCP connection to the answer of its bind
     uint64_t no_progress_ms; // without an octet or a confirmation in a transfer: the association is aborted
     struct conf_retry open_retry, transfer_retry;
     uint64_t lifetime_ms;              // an association is closed when it is older and idle or between messages

@@ -175,6 +175,7 @@ static const struct conf_peer peer_defaults = {
     .recovery_ms = 60 * 1000,
     .no_progress_ms = 120 * 1000,
     .open_retry = {144, 600 * 1000},
+    .open_timeout_ms = 60 * 1000,
     .transfer_retry = {2, 120 * 1000},
     .lifetime_ms = 300 * 1000,
     .idle_ms = 120 * 1000,

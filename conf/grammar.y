@@ -199,6 +199,9 @@ peer_item: %empty | wrong
     | CHECKPOINT checkpoints
     | WINDOW NUMBER { draft_window(d, @1, @2, $2); }
     | OPEN_KW retry { draft_retry(d, @2, DRAFT_OPEN_RETRY, &d->peer->peer.open_retry, $2); }
+    | OPEN_KW TIMEOUT TIME {
+        draft_time(d, @3, DRAFT_OPEN_TIMEOUT, "open timeout", &d->peer->peer.open_timeout_ms, $3);
+    }
     | TRANSFER retry { draft_retry(d, @2, DRAFT_TRANSFER_RETRY, &d->peer->peer.transfer_retry, $2); }
     | TRANSFER TIMEOUT PER K timeouts
     | TRANSFER TIMEOUT PER K timeouts no_progress

@@ -256,6 +256,7 @@ void print_peer(struct printer *p, const struct conf_peer *peer) {
     put_protocol(p, peer);
     putf(p, "    open retry %u times", peer->open_retry.times);
     put_time(p, " every ", peer->open_retry.every_ms);
+    put_time(p, "\n    open timeout ", peer->open_timeout_ms);
     putf(p, "\n    transfer retry %u times", peer->transfer_retry.times);
     put_time(p, " every ", peer->transfer_retry.every_ms);
     put_by_priority(p, "\n    transfer timeout per K", peer->timeout_per_k_ms);

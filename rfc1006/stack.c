@@ -23,6 +23,19 @@ static void report_end(struct stack *s, const struct stack_failure *f) {
     s->up->abort_ind(s->ctx, f);
 }
 
+// A caller that did not open in time; the session's own wait for a CONNECT may see it first, and says nothing.
+static bool late(const struct stack *s) {
+    return s->open_deadline != 0 && s->now_ms >= s->open_deadline;
+}
+
+static void note_late(struct stack *s) {
+    bool cr = s->neg.transport.at_ms != 0;
+    stack_failure_set(&s->failure, cr ? STACK_SESSION : STACK_TRANSPORT, false, -1,
+                      "the caller did not open an association within %u s: no %s came",
+                      s->params.open_timeout_ms / 1000, cr ? "whole CONNECT (CN)" : "connect request TPDU (CR)");
+    s->transport_failed = true;
+}
+
 static void leave(struct stack *s) {
     if (s->entered > 1) {
         s->entered--;
@@ -36,7 +49,9 @@ static void leave(struct stack *s) {
     }
     session_tick(&s->session, s->now_ms);
     if (!s->closed && tp0_over(&s->tp0)) {
-        if (!s->over && !s->transport_failed)
+        if (!s->over && !s->transport_failed && late(s))
+            note_late(s);
+        else if (!s->over && !s->transport_failed)
             stack_failure_set(&s->failure, STACK_TRANSPORT, true, -1, "transport: disconnected");
         report_end(s, &s->failure);
         s->closed = true;
@@ -410,15 +425,13 @@ void stack_tick(struct stack *s, uint64_t now_ms) {
         return;
     enter(s, now_ms);
     tp0_tick(&s->tp0, now_ms);
-    session_tick(&s->session, now_ms);
-    rtse_tick(&s->rtse);
-    if (s->open_deadline != 0 && now_ms >= s->open_deadline && !tp0_over(&s->tp0)) {
-        stack_failure_set(&s->failure, STACK_TRANSPORT, false, -1, "the caller did not open an association within %u s",
-                          s->params.open_timeout_ms / 1000);
-        s->transport_failed = true;
+    if (late(s) && !tp0_over(&s->tp0)) {
+        note_late(s);
         tp0_disconnect_req(&s->tp0, TP0_REASON_NORMAL);
         report_end(s, &s->failure);
     }
+    session_tick(&s->session, now_ms);
+    rtse_tick(&s->rtse);
     leave(s);
 }
 

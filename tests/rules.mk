@@ -46,13 +46,14 @@ check-now: tests
 
 # make check-full [TIER="name ..."] [COUNT=n]: what takes longer. COUNT is that of rounds and values.
 #   sanitize      unit tests, and daemons end to end, with AddressSanitizer and UndefinedBehaviorSanitizer
+#   hostile       peers that hang in every layer; cut and damaged transfers, COUNT (25) times 40 seeds
 #   crash         kill -9 in the middle of transfers, 10 rounds; of a receiver at every checkpoint (COUNT: at so many)
 #   differential  codecs against Erlang's, 100 values of each type
 #   property      two stacks on a link that delays, splits, merges and cuts: 10,000 seeds
 #   interop       the campaign of interop/ against our own daemon, in every mode and dialogue
 #   fuzz          each fuzz target 60 s, or COUNT
 #   release       the release archive: reproducible, and built and tested without asn1c
-TIERS := sanitize crash differential property interop fuzz release
+TIERS := sanitize hostile crash differential property interop fuzz release
 TIER ?= $(TIERS)
 ifneq ($(filter-out $(TIERS),$(TIER)),)
 $(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
@@ -60,6 +61,7 @@ endif
 SANITIZED := $(BUILD)-sanitize
 RUN_sanitize = $(TEST_BINS:$(BUILD)/%=$(SANITIZED)/%) \
 	'env BUILD=$(SANITIZED) E2E_SLOW=2 E2E_NO_MEMORY=1 python3 tests/e2e/run.py --count $(or $(COUNT),3)'
+RUN_hostile = 'python3 tests/e2e/run.py --count $(or $(COUNT),25) hang hostile'
 RUN_crash = 'python3 tests/e2e/run.py --count $(or $(COUNT),10) crash'
 RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-erlang.sh codecs $(or $(COUNT),100)'
 RUN_property = 'env X400D_LINK_SEEDS=$(or $(COUNT),10000) $(BUILD)/tests/rfc1006_stack_link_test'

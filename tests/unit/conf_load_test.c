@@ -106,6 +106,7 @@ static void defaults(void **state) {
     assert_int_equal(p->recovery_ms, 60000);
     assert_int_equal(p->sync, CONF_SYNC_NEVER);
     assert_int_equal(p->no_progress_ms, 120000);
+    assert_int_equal(p->open_timeout_ms, 60000);
     assert_int_equal(p->mode, CONF_NORMAL_MODE);
     assert_int_equal(p->dialogue, CONF_DIALOGUE_ANY);
     assert_null(p->downgrade_relay);
@@ -186,7 +187,8 @@ static void peer_values(void **state) {
              "peer \"p\" {\n connect host \"peer\" port 7\n connect address 2001:db8::1\n via \"t\", \\\n \"s\"\n"
              " domain prmd \"P\" admd \"A\" country \"DE\"\n local name \"L\" password \"\\\"x\\\\\"\n"
              " remote name \"R\" password \"y\"\n password form ia5\n size limit 2047M\n checkpoint 1M\n window 1\n"
-             " open retry 3 times every 1s\n transfer retry 0 times every 1m\n transfer timeout per K urgent 5s\n"
+             " open retry 3 times every 1s\n open timeout 7s\n transfer retry 0 times every 1m\n transfer timeout per "
+             "K urgent 5s\n"
              " associations at most 1\n associations another per 7 messages lifetime 9s\n"
              " mode x410-1984 relay admd \"A\" country \"DE\"\n dialogue monologue\n"
              " checkpoint sync window recovery none\n transfer timeout no progress 90s\n}\n"
@@ -233,6 +235,7 @@ static void peer_values(void **state) {
     assert_int_equal(p->sync, CONF_SYNC_WINDOW);
     assert_int_equal(p->recovery_ms, 0);
     assert_int_equal(p->no_progress_ms, 90000);
+    assert_int_equal(p->open_timeout_ms, 7000);
     assert_int_equal(p[1].dialogue, CONF_TWO_WAY_ALTERNATE);
     assert_true(p[1].downgrade_strict);
     assert_int_equal(p->idle_ms, 120000);

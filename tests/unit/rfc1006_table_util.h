@@ -18,7 +18,7 @@ static inline void words_add(struct words *w, const char *what) {
     snprintf(w->text + n, sizeof w->text - n, "%s%s", n > 0 ? " " : "", what);
 }
 
-// The names of PDUs of these layers; of an SPDU only its short one: "CONNECT (CN)" is "CN". DT and tokens that only
+// The names of PDUs of these layers; the short ones: "CONNECT (CN)" is "CN". DT and tokens that only
 // come in front of others are left out.
 struct sent {
     struct words words;
@@ -32,9 +32,11 @@ static inline void sent_pdu(void *ctx, const struct pdu *p) {
     if (p->fault != NULL && p->layer >= s->from && p->layer <= s->to)
         fail_msg("%s that we sent: %s", p->name, p->fault);
     char *bracket = strchr(name, '(');
-    if (bracket != NULL && p->layer == STACK_SESSION) {
+    if (bracket != NULL) {
         memmove(name, bracket + 1, strlen(bracket));
         name[strcspn(name, ")")] = 0;
+    } else if (name[0] >= 'a' && name[0] <= 'z') {
+        return; // what a PDU of the layer below means, and no PDU
     }
     bool pdu = p->layer != STACK_RTSE || strncmp(name, "RT", 2) == 0; // else what session's mean to RTSE
     if (pdu && p->layer >= s->from && p->layer <= s->to)
