@@ -206,6 +206,14 @@ static int unfit(struct parser *ps, const char *at, enum or_attr attr, enum or_f
     return wrong(ps, at, "%s: the text is not valid UTF-8", name);
 }
 
+// Printable and numeric are a choice: an attribute has one of them.
+static bool has_narrow(const struct or_builder *b, enum or_attr attr) {
+    for (size_t i = 0; i < b->n; i++)
+        if (b->values[i].attr == attr && b->values[i].form <= OR_NUMERIC)
+            return true;
+    return false;
+}
+
 static int store(struct parser *ps, enum or_attr attr, enum or_form form, const char *at, const char *text) {
     char why[VALIDATE_WHY_MAX] = "";
     int r = or_value_check(attr, form, text, why);
@@ -217,7 +225,7 @@ static int store(struct parser *ps, enum or_attr attr, enum or_form form, const 
         return wrong(ps, at, "%s: a value was expected", name_of(attr));
     if (attr == OR_TERMINAL_TYPE && (text = or_terminal_type_normal(ps->arena, text)) == NULL)
         return ERR_NOMEM;
-    if (or_builder_add(&ps->b, attr, form, text) != 0)
+    if ((form <= OR_NUMERIC && has_narrow(&ps->b, attr)) || or_builder_add(&ps->b, attr, form, text) != 0)
         return wrong(ps, at, "%s is given twice", name_of(attr));
     return 0;
 }

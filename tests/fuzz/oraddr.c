@@ -27,10 +27,14 @@ static void text_again(struct arena *a, const struct or_address *x, enum or_styl
     equal(a, x, &y);
 }
 
-// Pairs and lists are encoded in one form at a time: a mixture of forms in them cannot be said in octets.
+// Pairs and lists are encoded in one form at a time: a mixture of forms in them cannot be said in octets. And an
+// extension attribute that X.411 lists may be read as what it is.
 static bool one_form(const struct or_address *x) {
     for (size_t i = 0; i < x->n_values; i++)
         if (x->values[i].form != OR_PRINTABLE && x->values[i].form != OR_NUMERIC)
+            return false;
+    for (size_t i = 0; i < x->n_extensions; i++)
+        if (x->extensions[i].type > 0 && x->extensions[i].type <= 40)
             return false;
     return true;
 }

@@ -89,6 +89,7 @@ static void test_errors(void **state) {
         {"C=GB;N-ID=12a", 11, "N-ID: only digits were expected"},
         {"C=GB;T-TY=fax", 11, "T-TY: tlx, ttx, g3fax, g4fax, ia5, vtx or a number was expected"},
         {"C=GB;PSAP=x", 11, "PSAP: a presentation address such as '50'H/'53'H/'54'H/NS+4900 was expected"},
+        {"C=GB;S=x;C=234", 12, "C is given twice"},
         {"C=GB;S=x;S=y", 12, "S is given twice"},
         {"C=GB;OU1=x;OU=y", 15, "OU1 is given twice"},
         {"C=GB;OU=1;OU=2;OU=3;OU=4;OU=5", 29, "more than four organizational units"},
