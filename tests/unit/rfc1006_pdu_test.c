@@ -336,11 +336,95 @@ static void no_memory(void **state) {
     pcap_free(&c);
 }
 
+// ---- transfers that go on in another connection ----
+
+struct keeper {
+    struct seen seen; // first: what the other callbacks get
+    struct pdu_kept *kept;
+};
+static void on_keep(void *ctx, const struct pdu_transfer *t, struct pdu_kept *kept) {
+    struct keeper *k = ctx;
+    buf_printf(&k->seen.text, "%u transfer kept: %llu octets\n", t->side, (unsigned long long)t->octets);
+    assert_null(k->kept);
+    k->kept = kept;
+}
+static const struct pdu_kept *on_find(void *ctx, const struct spdu *resume) {
+    struct keeper *k = ctx;
+    return k->kept != NULL && pdu_kept_is(k->kept, resume) ? k->kept : NULL;
+}
+static const struct pdu_watch_user keeping = {.pdu = on_pdu,
+                                              .transfer_keep = on_keep,
+                                              .transfer_find = on_find,
+                                              .transfer_begin = on_begin,
+                                              .transfer_data = on_data,
+                                              .transfer_end = on_end};
+
+// A connection of X.410 mode with the calling reference "vm".
+static struct pdu_watch *connection(struct keeper *k) {
+    struct pdu_watch *w = pdu_watch_new(&keeping, k);
+    assert_non_null(w);
+    pdu_watch_assume(w, RTSE_X410, 12);
+    DT(w, 0, "\x0d\x0a\1\4\x0a\2vm\x14\2\2\x49");
+    return w;
+}
+
+static void kept(void **state) {
+    (void)state;
+    struct keeper k = {0};
+    struct pdu_watch *w = connection(&k);
+    DT(w, 0, "\1\0\x2d\5\x29\3\2\1\7");
+    DT(w, 0, "\1\0\1\0abc");
+    pdu_watch_end(w, 0);
+    pdu_watch_end(w, 1);
+    assert_null(k.kept); // no checkpoint: there is nothing to go on from
+    assert_seen(&k.seen, "0 transfer lost: 3 octets");
+    pdu_watch_free(w);
+    w = connection(&k);
+    buf_clear(&k.seen.octets);
+    DT(w, 0, "\1\0\x2d\5\x29\3\2\1\7");
+    DT(w, 0, "\1\0\1\0abc");
+    DT(w, 0,
+       "\1\0\x31\3\x2a\1"
+       "1");
+    DT(w, 0, "\1\0\1\0def");
+    pdu_watch_end(w, 0);
+    pdu_watch_end(w, 1);
+    pdu_watch_free(w);
+    assert_seen(&k.seen, "0 transfer kept: 6 octets");
+    // Another activity of that connection, and the same of another connection: not this one.
+    w = connection(&k);
+    DT(w, 0,
+       "\1\0\x1d\x13\x21\x09\x29\3\2\1\6\x0a\2vm\x29\3\2\1\6\x2a\1"
+       "1");
+    DT(w, 0, "\1\0\x39\0");
+    DT(w, 0,
+       "\1\0\x1d\x13\x21\x09\x29\3\2\1\7\x0a\2mv\x29\3\2\1\6\x2a\1"
+       "1");
+    DT(w, 0, "\1\0\x39\0");
+    assert_null(strstr(buf_cstr(&k.seen.text), "begun on one before"));
+    assert_octets(&k.seen, "abcdef");
+    // This one, behind its point: what comes again is passed over.
+    DT(w, 0,
+       "\1\0\x1d\x13\x21\x09\x29\3\2\1\7\x0a\2vm\x29\3\2\1\x08\x2a\1"
+       "1");
+    assert_seen(&k.seen, "0 transfer resumed\n0 rtse transfer resumed: after-checkpoint 1, begun on one before\n");
+    DT(w, 0, "\1\0\1\0defgh");
+    DT(w, 0,
+       "\1\0\x29\3\x2a\1"
+       "2");
+    assert_seen(&k.seen, "0 transfer done: 8 octets\n");
+    assert_octets(&k.seen, "abcdefgh");
+    assert_int_equal(k.seen.faults, 0);
+    pdu_kept_free(k.kept);
+    pdu_watch_free(w);
+    seen_free(&k.seen);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transport), cmocka_unit_test(activities),    cmocka_unit_test(overflow),
         cmocka_unit_test(gaps),      cmocka_unit_test(in_any_pieces), cmocka_unit_test(no_secrets),
-        cmocka_unit_test(damaged),   cmocka_unit_test(no_memory),
+        cmocka_unit_test(damaged),   cmocka_unit_test(no_memory),     cmocka_unit_test(kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
