@@ -37,7 +37,7 @@ class Called:
     def __init__(self, w, mta, stage, x410):
         self.stage, self.x410 = stage, x410
         self.name = f"HANGS-{len(mta.peers)}"
-        self.tsel, self.ended, self.calls = "P1", 0, 0
+        self.tsel, self.ended, self.calls, self.given_up = "P1", 0, 0, None
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.19", 0))
         self.listener.listen(8)
@@ -82,7 +82,7 @@ class Called:
         octets = accepted(self.name, "theirs", self.x410)
         cut = {"half an AC": 20, "AC up to CPA": octets.find(b"\x31") + 4, "AC but for an octet": len(octets) - 1}
         one.sendall(octets[:cut.get(self.stage, len(octets))])
-        if self.stage in cut or self.stage == "AC":
+        if self.stage in cut or self.stage in ("AC", "given up"):
             return
         points = 0
         while True:
@@ -100,6 +100,14 @@ class Called:
     def serve(self, one):
         try:
             self.talk(one)
+            begun = time.monotonic()
+            while self.stage == "given up":  # ACTIVITY INTERRUPT or DISCARD is answered, and timed from the bind
+                t = self.receive(one)[7:]
+                if t[:2] == b"\x01\0" and t[2:3] in b"\x19\x39":
+                    self.given_up = time.monotonic() - begun
+                    one.sendall(dt(b"\x02\0" + bytes([t[2] + 1, 0])))
+                elif t[:1] == b"\x09":
+                    one.sendall(dt(spdu(10, *([] if self.x410 else [spdu(0xC1, pdv(1, der(0x63, der(0x80, b"\0"))))]))))
             while one.recv(65536):
                 pass
         except OSError:
@@ -143,6 +151,24 @@ def test_called_peers(w):
         equal(a.peer_status(p.peer.name)["outgoing"], 0, f"associations with {p.peer.name}")
     a.submit(user("Receiver", "BETA"))
     b.wait_items(11, 5)
+
+
+def test_transfer_time_by_priority_and_size(w):
+    """What a transfer may take: so much for each K, by the priority of its message."""
+    a = w.mta("MTA-A")
+    peers = []
+    for priority, size, seconds in (("urgent", 100, 1), ("normal", 100, 2), ("non-urgent", 100, 3), ("urgent", 4000, 5)):
+        p = Called(w, a, "given up", len(peers) % 2)
+        p.peer.lines.update(progress="transfer timeout no progress 60s",
+                            time="transfer timeout per K urgent 1s normal 2s non-urgent 3s")
+        peers.append((p, priority, size, seconds))
+    a.start()
+    for p, priority, size, _ in peers:
+        a.submit(user("Receiver", p.name), ipm(octets=bytes(size)), priority=priority)
+    for p, priority, size, seconds in peers:
+        e = a.wait_event(20103, seconds + 5, peer=p.peer.name)[0]
+        check("not done within its time" in e["text"], f"20103: {e['text']}")
+        check(seconds - 0.2 <= p.given_up <= seconds + 1.5 * SLOW, f"{priority}, {size} octets: {p.given_up:.1f} s")
 
 
 # ---- callers ----

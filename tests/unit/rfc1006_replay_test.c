@@ -408,8 +408,8 @@ static void damaged_initiator(struct replay *r, struct bytes octets) {
 
 static void test_truncations(void **state) {
     (void)state;
-    static const char *const paths[] = {SMALL, X410};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const paths[] = {SMALL, X410, SMALL_84};
+    for (size_t i = 0; i < 3; i++) {
         struct replay r;
         replay_open(&r, paths[i]);
         struct bytes a = buf_bytes(&r.pcap.stream[0]), b = buf_bytes(&r.pcap.stream[1]);
@@ -442,13 +442,13 @@ static void test_bit_flips(void **state) {
     (void)state;
     flip_bits(SMALL);
     flip_bits(X410);
+    flip_bits(SMALL_84);
 }
 
-static void test_damage_in_a_large_transfer(void **state) {
-    (void)state;
+static void damage(const char *path) {
     struct replay r;
     unsigned seed = 3;
-    replay_open(&r, LARGE);
+    replay_open(&r, path);
     struct bytes octets = buf_bytes(&r.pcap.stream[0]);
     uint8_t *copy = malloc(octets.n);
     for (int i = 0; i < 300; i++) {
@@ -459,6 +459,12 @@ static void test_damage_in_a_large_transfer(void **state) {
     }
     free(copy);
     replay_close(&r);
+}
+
+static void test_damage_in_a_large_transfer(void **state) {
+    (void)state;
+    damage(LARGE);
+    damage(LARGE_84);
 }
 
 int main(void) {
