@@ -5,9 +5,12 @@
 #include "rfc1006/pdu.h"
 #include "tests/fuzz/fuzz.h"
 
+enum { ANOTHER = 30, KEPT = 4 };
+
 struct seen {
     bool open[2];
-    uint64_t octets[2];
+    struct pdu_kept *kept[KEPT];
+    size_t n;
 };
 
 static void on_pdu(void *ctx, const struct pdu *p) {
@@ -40,7 +43,34 @@ static void end(void *ctx, const struct pdu_transfer *t, enum pdu_transfer_end h
     require(s->open[t->side] || how == PDU_TRANSFER_LOST);
     s->open[t->side] = false;
 }
-static const struct pdu_watch_user user = {on_pdu, on_bind, begin, data, end};
+static void keep(void *ctx, const struct pdu_transfer *t, struct pdu_kept *kept) {
+    struct seen *s = ctx;
+    require(s->open[t->side] && kept != NULL);
+    s->open[t->side] = false;
+    pdu_kept_free(s->kept[s->n % KEPT]);
+    s->kept[s->n++ % KEPT] = kept;
+}
+static const struct pdu_kept *find(void *ctx, const struct spdu *resume) {
+    struct seen *s = ctx;
+    for (size_t i = 0; i < KEPT; i++)
+        if (s->kept[i] != NULL && pdu_kept_is(s->kept[i], resume))
+            return s->kept[i];
+    return NULL;
+}
+static const struct pdu_watch_user user = {.pdu = on_pdu,
+                                           .bind = on_bind,
+                                           .transfer_keep = keep,
+                                           .transfer_find = find,
+                                           .transfer_begin = begin,
+                                           .transfer_data = data,
+                                           .transfer_end = end};
+
+static void over(struct pdu_watch *w, struct seen *s) {
+    pdu_watch_end(w, 0);
+    pdu_watch_end(w, 1);
+    pdu_watch_free(w);
+    s->open[0] = s->open[1] = false;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size) {
     struct bytes in = bytes_of(octets, size);
@@ -54,7 +84,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size) {
         uint64_t before = pdu_watch_offset(w, side);
         switch (item >> 1 & 3) {
         case 1: pdu_watch_gap(w, side, n); break;
-        case 2: pdu_watch_seek(w, side); break;
+        case 2:
+            if (n == ANOTHER) {
+                over(w, &s);
+                w = pdu_watch_new(&user, &s);
+                require(w != NULL);
+            } else {
+                pdu_watch_seek(w, side);
+            }
+            break;
         case 3: pdu_watch_assume(w, n & 1 ? RTSE_X410 : RTSE_NORMAL, n & 2 ? 1 : 12); break;
         default: {
             struct bytes piece = take_some(&in, n);
@@ -63,8 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size) {
         }
         }
     }
-    pdu_watch_end(w, 0);
-    pdu_watch_end(w, 1);
-    pdu_watch_free(w);
+    over(w, &s);
+    for (size_t i = 0; i < KEPT; i++)
+        pdu_kept_free(s.kept[i]);
     return 0;
 }
