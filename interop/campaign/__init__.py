@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The campaign of interop/run; its relay, control client and BER are used by tests/e2e too. Python 3's standard library only."""
+"""The campaign of interop/run; tests/e2e uses its relay, control client and BER too. Standard library only."""

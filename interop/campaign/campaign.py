@@ -44,7 +44,8 @@ class Mode:
         if s.capture:
             self.capture = Capture(os.path.join(c.captures, f"{self.name}.pcap"))
         source = s.us["address"]
-        self.outward = Relay((INSIDE, 0), (s.peer["host"], s.of_mode(self.name, "port") or s.peer["port"]), source=source,
+        self.outward = Relay((INSIDE, 0), (s.peer["host"], s.of_mode(self.name, "port") or s.peer["port"]),
+                             source=source,
                              capture=self.capture)
         # The daemon's port is one that was free a moment ago; only this machine can take it.
         spare = Relay((INSIDE, 0), (INSIDE, 1))
@@ -53,7 +54,8 @@ class Mode:
         self.daemon = Daemon(s, self.outward.address, port)
         if s.calls_us:
             try:
-                self.inward = Relay((source, s.us["port"]), (INSIDE, port), source=INSIDE, capture=self.capture, allow=s.callers,
+                self.inward = Relay((source, s.us["port"]), (INSIDE, port), source=INSIDE, capture=self.capture,
+                                    allow=s.callers,
                                     wait=10, outgoing=False)
             except OSError as e:
                 raise Trouble(f"the peer's calls cannot be taken on {source} port {s.us['port']}: {e.strerror}"
@@ -84,10 +86,12 @@ class Mode:
 
     def ping(self, *options, variant=None):
         begun = time.monotonic()
-        said = self.daemon.ping(variant or self.variant(), *options, seconds=self.campaign.at_most(self.settings.bind_wait))
+        said = self.daemon.ping(variant or self.variant(), *options,
+                                seconds=self.campaign.at_most(self.settings.bind_wait))
         missed = self.failures(begun)
         if missed and not said["ok"]:  # what our daemon's side saw was the relay hanging up
-            said["failure"] = dict(said.get("failure") or {}, step="connect", text=missed[-1], cause="", by_peer=False, reason=-1)
+            said["failure"] = dict(said.get("failure") or {}, step="connect", text=missed[-1], cause="", by_peer=False,
+                                   reason=-1)
         return said
 
     def transfer(self, variant, content=None, options=(), command="send", to=None, report=True, expect=False):
@@ -133,8 +137,8 @@ class Mode:
                 return
             if m and m["finished"]:
                 r = m["recipients"][0]
-                sent.trouble = f"not transferred: {r.get('reason') or state}, {r.get('diagnostic') or 'no diagnostic'}" \
-                               + (f" ({r['text']})" if r.get("text") else "")
+                why = [r.get("reason") or state, r.get("diagnostic") or "no diagnostic", r.get("text")]
+                sent.trouble = "not transferred: " + ", ".join(x for x in why if x)
                 return
             failures = [e["text"] for e in self.daemon.events(log)[0] if e.get("id") in (CALL_FAILED, TRANSFER_FAILED)]
             missed = self.failures(begun)
@@ -159,13 +163,13 @@ class Mode:
         """How the peer called us, kept from the first line that saw it."""
         if self.called is not None or self.inward is None or not self.inward.links:
             return
-        up = [e for e in self.daemon.events()[0] if e.get("event") == "association-up" and e.get("direction") == "incoming"]
-        if not up:
+        events = self.daemon.events()[0]
+        if not any(e.get("event") == "association-up" and e.get("direction") == "incoming" for e in events):
             return
         text, figures, frames = "the peer called and was bound", {}, None
         seen = self.evidence()
-        inward = [e["connection"] for e in (seen.events if seen else []) if e["kind"] == "bind" and e["from"] == "caller"
-                  and (e.get("value") or {}).get("name") == self.settings.peer["mta"]]
+        binds = [e for e in (seen.events if seen else []) if e["kind"] == "bind" and e["from"] == "caller"]
+        inward = [e["connection"] for e in binds if (e.get("value") or {}).get("name") == self.settings.peer["mta"]]
         if inward:
             k = inward[0]
             cr, cn = seen.first("CR TPDU", connection=k), seen.first("CONNECT (CN)", connection=k)
@@ -177,7 +181,8 @@ class Mode:
             text = (f"the peer called in {f(cp, 'mode')} mode; selectors called: {called}; checkpoint "
                     f"{f(rtorq, 'checkpoint_size', default='0')}, window {f(rtorq, 'window_size', default='3')}, "
                     f"{f(rtorq, 'dialogue_mode', default='monologue')}; its name and password are those of FILE")
-            frames = (cr["frame"] if cr else seen.events[0]["frame"], rtorq["frame"] if rtorq else seen.events[-1]["frame"])
+            frames = (cr["frame"] if cr else seen.events[0]["frame"],
+                      rtorq["frame"] if rtorq else seen.events[-1]["frame"])
         self.called = (text, figures, frames)
 
 
@@ -194,7 +199,8 @@ def all_lines():
               ("password-wrong", "a wrong password is refused", lines.wrong_password, True),
               ("credentials-none", "a bind without credentials is refused", lines.no_credentials, True),
               ("delivery-report", "a message is delivered, and reported so", lines.report("send", True), True),
-              ("non-delivery-report", "a message to nobody is reported as not delivered", lines.report("send", False), True),
+              ("non-delivery-report", "a message to nobody is reported as not delivered", lines.report("send", False),
+               True),
               ("probe", "a probe for an address that exists", lines.report("probe", True), True),
               ("probe-negative", "a probe for an address that does not", lines.report("probe", False), True),
               ("peer-calls", "the peer calls us, and binds", lines.peer_calls, True)]

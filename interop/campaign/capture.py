@@ -37,7 +37,7 @@ class Flow:
         tcp = struct.pack("!HHIIBBHHH", source[1], target[1], self.next[direction] & 0xFFFFFFFF,
                           self.next[other] & 0xFFFFFFFF if flags & ACK else 0, 5 << 4, flags, 65535, 0, 0)
         n = len(tcp) + len(octets)
-        pseudo = a.packed + b.packed + (struct.pack("!BBH", 0, 6, n) if a.version == 4 else struct.pack("!IHBB", n, 0, 0, 6))
+        pseudo = a.packed + b.packed + struct.pack("!II", n, 6)  # the same sum in either version
         tcp = tcp[:16] + struct.pack("=H", checksum(pseudo + tcp + octets)) + tcp[18:]
         if a.version == 4:
             ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + n, 0, 0x4000, 64, 6, 0, a.packed, b.packed)

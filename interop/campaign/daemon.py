@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Our side of a campaign: x400d with a configuration and a spool of its own in a temporary folder, on loopback behind
 the relay, and the command x400. Ends only the processes that it started."""
+import ctypes
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,6 +15,7 @@ from . import control
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 INSIDE = "127.0.0.1"  # where the daemon and the relay meet
 PEER = "peer"
+PR_SET_PDEATHSIG = 1
 WAIT = float(os.environ.get("E2E_SLOW", "1"))  # every wait of ours is so many times longer: for sanitizers
 
 
@@ -30,6 +33,11 @@ def program(name):
     if found is None:
         raise Trouble(f"there is no {name}; run make, or set BUILD to the folder in which it was built")
     return found
+
+
+def end_with_us():
+    """In the daemon's process, before it is one: it ends when the campaign does, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Unconfigurable(Trouble):
@@ -66,7 +74,7 @@ class Daemon:
 
     def text(self, variant):
         s = self.settings
-        domain = f'country "{s.us["country"]}" admd "{s.us["admd"]}"' + (f' prmd "{s.us["prmd"]}"' if s.us["prmd"] else "")
+        domain = " ".join(f'{k} "{s.us[k]}"' for k in ("country", "admd", "prmd") if s.us[k])
         def selectors(one):
             return " ".join(f"{k} {v.conf}" for k, v in one.items() if not v.any)
         ours = {k: s.us[k] for k in ("tsel", "ssel", "psel")}
@@ -98,12 +106,13 @@ class Daemon:
 
     def refusal(self, variant):
         """Why our daemon cannot be configured so, or None."""
-        done = subprocess.run([self.x400d, "-n", "-f", self.write(variant, "check.conf")], capture_output=True, text=True,
+        done = subprocess.run([self.x400d, "-n", "-f", self.write(variant, "check.conf")], capture_output=True,
+                              text=True,
                               errors="replace", timeout=20)
         if done.returncode == 0:
             return None
-        lines = [x for x in done.stderr.splitlines() if "error:" in x] or done.stderr.splitlines() or ["no reason given"]
-        return lines[0].split("error: ", 1)[-1]
+        lines = done.stderr.splitlines() or ["no reason given"]
+        return next((x for x in lines if "error:" in x), lines[0]).split("error: ", 1)[-1]
 
     def refuse(self, variant):
         why = self.refusal(variant)
@@ -120,8 +129,8 @@ class Daemon:
         self.refuse(variant)
         conf = self.write(variant)
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.x400d, "-f", conf, "-d"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            cwd=self.folder, start_new_session=True)
+            self.process = subprocess.Popen([self.x400d, "-f", conf, "-d"], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, cwd=self.folder, start_new_session=True, preexec_fn=end_with_us)
         self.running, end = variant.key(), time.monotonic() + 20 * WAIT
         while True:
             if self.process.poll() is not None:
@@ -187,7 +196,8 @@ class Daemon:
 
     def submit(self, to, content, content_type=22, **fields):
         """A message of given octets through the submit socket; its identifier."""
-        request = dict(kind="message", originator=self.settings.originator, recipients=[dict(address=to, report="delivery")],
+        request = dict(kind="message", originator=self.settings.originator,
+                       recipients=[dict(address=to, report="delivery")],
                        content_type=content_type, **fields)
         with tempfile.TemporaryFile(dir=self.folder) as f:
             f.write(content)

@@ -10,7 +10,8 @@ class Evidence:
     """connections: the Flow of each connection; `first`: the frame with which the line began."""
 
     def __init__(self, events, frames, connections, first, status, said):
-        self.events, self.connections, self.line_first, self.status, self.said = events, connections, first, status, said
+        self.events, self.connections, self.line_first = events, connections, first
+        self.status, self.said = status, said
         for e in events:
             k = e.get("frame", 0)
             e["frame"] = frames[k - 1] if 0 < k <= len(frames) else 0
@@ -19,8 +20,8 @@ class Evidence:
         return self.connections[event["connection"] - 1]
 
     def pdus(self, name, side=None, connection=None, after=0, outgoing=None, opened_here=False):
-        """Those whose name begins so. outgoing: of connections that we (True) or the peer (False) opened; opened_here: of
-        those that this line saw begin."""
+        """Those whose name begins so. outgoing: of connections that we (True) or the peer (False) opened; opened_here:
+        of those that this line saw begin."""
         return [e for e in self.events if e["kind"] == "pdu" and e["name"].startswith(name) and e["frame"] > after
                 and (side is None or e["from"] == side) and (connection is None or e["connection"] == connection)
                 and (outgoing is None or self.flow(e).outgoing == outgoing)
@@ -64,14 +65,15 @@ def agreed(evidence):
         return None
 
     def said(pdu):  # absent: the defaults of RTSE
-        return f"checkpoint {field(pdu, 'checkpoint_size', default='0 K')}, window {field(pdu, 'window_size', default='3')}"
+        checkpoint, window = field(pdu, "checkpoint_size", default="0 K"), field(pdu, "window_size", default="3")
+        return f"checkpoint {checkpoint}, window {window}"
 
     return said(ask[-1]), said(answer[-1]), answer[-1]["frame"]
 
 
 def resumption(evidence, outgoing):
-    """What became of a transfer that was cut, of connections that we (outgoing) or the peer opened: a text or None, whether
-    it was resumed, and the frame."""
+    """What became of a transfer that was cut, of connections that we (outgoing) or the peer opened: a text or None,
+    whether it was resumed, and the frame."""
     resume = evidence.first("ACTIVITY RESUME", outgoing=outgoing, after=evidence.line_first)
     recover = next((e for e in evidence.pdus("RTORQ", outgoing=outgoing, opened_here=True)
                     if field(e, "connection_data") == "recover"), None)
@@ -79,7 +81,8 @@ def resumption(evidence, outgoing):
         refused = evidence.first("RTORJ", connection=recover["connection"])
         if refused is not None:
             why = field(refused, "refuse_reason", "reason")
-            return f"association recovery was asked for (frame {recover['frame']}) and refused: RTORJ {why}", False, refused["frame"]
+            text = f"association recovery was asked for (frame {recover['frame']}) and refused: RTORJ {why}"
+            return text, False, refused["frame"]
     if resume is None:
         return None, False, None
     answers = [e for e in evidence.pdus("", connection=resume["connection"], after=resume["frame"] - 1)
@@ -88,6 +91,8 @@ def resumption(evidence, outgoing):
     refused = next((e for e in answers if e["name"].startswith(("EXCEPTION", "ABORT"))), None)
     point = field(resume, "serial")
     if confirmed is None or (refused is not None and refused["frame"] < confirmed["frame"]):
-        what = "no confirmation came" if refused is None else f"{refused['name']} {field(refused, 'reason', default='')}".strip()
+        what = "no confirmation came"
+        if refused is not None:
+            what = f"{refused['name']} {field(refused, 'reason', default='')}".strip()
         return f"ACTIVITY RESUME at checkpoint {point} was refused: {what}", False, (refused or resume)["frame"]
     return f"resumed behind checkpoint {point}", True, resume["frame"]

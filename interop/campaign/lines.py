@@ -9,10 +9,12 @@ from .ber import ipm_of_size
 from .outcome import failed, passed, unsupported, untried
 
 CHECKPOINTS, WINDOWS = ("none", "1K", "30K", "64K"), (1, 5, 16)
-SIZES = (("0", 0), ("1", 1), ("1 K", 1 << 10), ("32 K", 32 << 10), ("33 K", 33 << 10), ("1 MB", 1 << 20), ("10 MB", 10 << 20))
+SIZES = (("0", 0), ("1", 1), ("1 K", 1 << 10), ("32 K", 32 << 10), ("33 K", 33 << 10), ("1 MB", 1 << 20),
+         ("10 MB", 10 << 20))
 CROSSING = 200 << 10  # octets of the content that tries a checkpoint and window
 SUBJECT = "x400d interoperability campaign"
-TOO_LONG, NOT_THIS_CONTENT = "content-too-long", ("content-type-not-supported", "content-syntax-error", "encoded-information-types-unsupported")
+TOO_LONG, NOT_THIS_CONTENT = "content-too-long", ("content-type-not-supported", "content-syntax-error",
+                                                  "encoded-information-types-unsupported")
 
 
 def text_of_size(octets):
@@ -106,7 +108,8 @@ def sent_and_reported(m, sent, what):
         if m.campaign.reports[m.name]:
             return failed(f"the peer took responsibility after {sent.seconds:.2f} s, but no report came within "
                           f"{m.settings.report_wait} s", taken_s=round(sent.seconds, 3))
-        return passed(f"the peer took responsibility after {sent.seconds:.2f} s; whether {what} arrived is not known, since "
+        return passed(f"the peer took responsibility after {sent.seconds:.2f} s; whether {what} arrived is not known, "
+                      f"since "
                       "no report came", taken_s=round(sent.seconds, 3))
     r = sent.report["recipients"][0]
     figures = dict(taken_s=round(sent.seconds, 3), report_s=round(sent.report_seconds, 3))
@@ -131,7 +134,8 @@ def checkpoint(size, window):
         answer = evidence.agreed(said) if said else None
         if answer is None:
             return failed(sent.trouble or "the bind is not in the capture") if not sent.taken else \
-                passed(f"{text_of_size(octets)} crossed in {sent.seconds:.2f} s; without a capture the answer is not known")
+                passed(f"{text_of_size(octets)} crossed in {sent.seconds:.2f} s; without a capture the answer is not "
+                       f"known")
         proposed, got, frame = answer
         confirmed = len(said.pdus("MINOR SYNC ACK", side="called", outgoing=True, opened_here=True))
         figures = dict(proposed=proposed, answered=got, confirmed=confirmed, frame=frame)
@@ -141,7 +145,8 @@ def checkpoint(size, window):
             return failed(f"{text}: a window larger than proposed", **figures)
         if not sent.taken:
             return failed(f"{text}; {sent.trouble}", **figures)
-        return passed(f"{text}; {text_of_size(octets)} crossed in {sent.seconds:.2f} s, {confirmed} checkpoints confirmed",
+        return passed(f"{text}; {text_of_size(octets)} crossed in {sent.seconds:.2f} s, {confirmed} checkpoints "
+                      f"confirmed",
                       taken_s=round(sent.seconds, 3), **figures)
     return line
 
@@ -189,15 +194,16 @@ def report(kind, positive):
         m.note_call()
         r = sent.report["recipients"][0]
         delivered = r["result"] == "delivered"
+        why = f"{name_of(r.get('reason'))}, {name_of(r.get('diagnostic'))}"
         who = sent.report.get("reporting_mta") or sent.report.get("reporting_domain") or "the peer"
         if delivered != positive:
-            return failed(f"the report says {'delivered' if delivered else 'not delivered: ' + name_of(r.get('reason')) + ', ' + name_of(r.get('diagnostic'))}, "
-                          "which the address of FILE should not be", **figures)
-        text = "says delivered" if positive and kind == "send" else "says it could be delivered" if positive else \
-            f"says {name_of(r.get('reason'))}, {name_of(r.get('diagnostic'))}"
+            says = "delivered" if delivered else f"not delivered: {why}"
+            return failed(f"the report says {says}, which the address of FILE should not be", **figures)
+        text = f"says {why}" if not positive else "says delivered" if kind == "send" else "says it could be delivered"
         if len(sent.reports) > 1:
             return failed(f"{len(sent.reports)} reports came on one {what}", **figures)
-        return passed(f"taken after {sent.seconds:.2f} s; the report came after {sent.report_seconds:.2f} s, of {who}, and {text}", **figures)
+        return passed(f"taken after {sent.seconds:.2f} s; the report came after {sent.report_seconds:.2f} s, of {who}, "
+                      f"and {text}", **figures)
     return line
 
 
@@ -210,7 +216,8 @@ def peer_calls(m):
     if m.called is None:
         failures = [text for _, text in m.inward.failures]
         return failed("the peer did not call" + (f"; {failures[-1]}" if failures else
-                                                 f": nothing reached {m.settings.us['address']} port {m.settings.us['port']}"))
+                                                 f": nothing reached {m.settings.us['address']} port "
+                                                 f"{m.settings.us['port']}"))
     text, figures, frames = m.called
     outcome = passed(text, **figures)
     outcome.frames = frames

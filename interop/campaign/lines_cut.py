@@ -64,8 +64,9 @@ def cut_transfer(m):
         return failed(f"{where}; then transferred, and reported as not delivered", **figures)
     if len(sent.reports) > 1:
         return failed(f"{where}; then {len(sent.reports)} reports came: the message arrived more than once", **figures)
-    how = "one delivery report came" if sent.report is not None else "whether it arrived once is not known, since no report came"
-    return passed(f"{where}; {again >> 10} K went after that, the peer took responsibility after {sent.seconds:.2f} s, {how}", **figures)
+    how = "one delivery report came" if sent.report is not None else "no report came to say that it arrived once"
+    return passed(f"{where}; {again >> 10} K went after that, the peer took responsibility after {sent.seconds:.2f} s, "
+                  f"{how}", **figures)
 
 
 def cut_resumed(m):
@@ -115,10 +116,12 @@ def cut_report(m):
         text = evidence.resumption(seen, False)[0]
         how = f"; {text}" if text else "; it began anew"
     if sent.report is None:
-        return failed(f"the peer's report was cut before its end was confirmed, and did not come again within {m.settings.report_wait} s{how}")
+        return failed(f"the peer's report was cut before its end was confirmed, and did not come again within "
+                      f"{m.settings.report_wait} s{how}")
     if len(sent.reports) > 1:
         return failed(f"the report was delivered {len(sent.reports)} times{how}")
-    return passed(f"cut before its end was confirmed; the report came again after {sent.report_seconds:.2f} s, and was delivered once{how}",
+    return passed(f"cut before its end was confirmed; the report came again after {sent.report_seconds:.2f} s, and was "
+                  f"delivered once{how}",
                   report_s=round(sent.report_seconds, 3))
 
 
@@ -153,7 +156,8 @@ def several(m):
     seconds = time.monotonic() - begun
     taken = sum(1 for x in sent if x.taken)
     figures = dict(together=most[0], taken=taken, seconds=round(seconds, 3))
-    text = f"{taken} of {TOGETHER} messages of {text_of_size(octets)} taken in {seconds:.2f} s, {most[0]} transfers at a time at most"
+    text = (f"{taken} of {TOGETHER} messages of {text_of_size(octets)} taken in {seconds:.2f} s, "
+            f"{most[0]} transfers at a time at most")
     if taken < TOGETHER:
         return failed(f"{text}; {next(x.trouble for x in sent if not x.taken)}", **figures)
     if most[0] >= 2:
@@ -163,7 +167,8 @@ def several(m):
                         or seen.first("DR TPDU", side="called", outgoing=True)))
     if refused:
         reason = evidence.field(refused, "refuse_reason", "reason")
-        return unsupported(f"{text}; another association was refused: {refused['name']} {reason} (frame {refused['frame']})", **figures)
+        return unsupported(f"{text}; another association was refused: {refused['name']} {reason} (frame "
+                           f"{refused['frame']})", **figures)
     return unsupported(f"{text}; no second association was seen to be used", **figures)
 
 
@@ -176,8 +181,10 @@ def reads_well(m):
         return failed(f"our own side: x400 dump ended with status {seen.status}: {seen.said[:200]}")
     bad = seen.malformed()
     if bad:
-        return failed(f"{len(bad)} PDUs are malformed, the first in frame {bad[0]['frame']}, from the {bad[0].get('from')}: "
-                      f"{bad[0].get('name', bad[0]['kind'])}: {bad[0]['fault'].get('text', '')[:200]}", malformed=len(bad))
+        return failed(f"{len(bad)} PDUs are malformed, the first in frame {bad[0]['frame']}, from the "
+                      f"{bad[0].get('from')}: "
+                      f"{bad[0].get('name', bad[0]['kind'])}: {bad[0]['fault'].get('text', '')[:200]}",
+                      malformed=len(bad))
     n = sum(1 for e in seen.events if e["kind"] == "pdu")
     return passed(f"x400 dump reads all {n} PDUs of {len(seen.connections)} connections", pdus=n)
 
@@ -187,10 +194,13 @@ def tshark(m):
     if m.capture is None:
         return untried("there is no capture")
     try:
-        bad, frames = oracle.malformed(m.capture.path, sorted({m.settings.of_mode(m.name, "port"), m.settings.us["port"]}))
+        bad, frames = oracle.malformed(m.capture.path,
+                                       sorted({m.settings.of_mode(m.name, "port"), m.settings.us["port"]}))
     except oracle.Missing as e:
         return untried(str(e))
-    known, aside = set(m.meaningless), ["contents of less than 100 octets, which are no messages"] if m.meaningless else []
+    known, aside = set(m.meaningless), []
+    if known:
+        aside.append("contents of less than 100 octets, which are no messages")
     seen = m.evidence(whole=True)
     if m.name != "normal":  # tshark takes what is transferred in X.410 mode for something else
         aside.append("transferred data, which it does not know in X.410 mode")
@@ -202,5 +212,6 @@ def tshark(m):
     bad = [n for n in bad if n not in known]
     but = f"; aside: {', '.join(aside)}" if aside else ""
     if bad:
-        return failed(f"{len(bad)} frames are malformed or against a protocol: {', '.join(map(str, bad[:10]))}{but}", bad=len(bad))
+        return failed(f"{len(bad)} frames are malformed or against a protocol: {', '.join(map(str, bad[:10]))}{but}",
+                      bad=len(bad))
     return passed(f"nothing malformed or against a protocol in {frames} frames{but}", read=frames)

@@ -32,5 +32,6 @@ class Result:
 
     def __init__(self, mode, line, title, outcome, seconds=0.0, octets=0, capture=None):
         self.mode, self.line, self.title = mode, line, title
-        self.status, self.reason, self.figures, self.frames = outcome.status, outcome.reason, outcome.figures, outcome.frames
+        self.status, self.reason = outcome.status, outcome.reason
+        self.figures, self.frames = outcome.figures, outcome.frames
         self.seconds, self.octets, self.capture = seconds, octets, capture

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A TCP relay between two MTAs that sees every TPKT before it passes: it may swallow it, cut the connection, and write a
-capture. It never changes an octet, and passes on as it is what is no TPKT."""
+"""A TCP relay between two MTAs that sees every TPKT before it passes: it may swallow it, cut the connection, and write
+a capture. It never changes an octet, and passes on as it is what is no TPKT."""
 import socket
 import struct
 import threading
@@ -79,7 +79,8 @@ class Relay:
             except OSError:
                 return
             if self.allow is not None and address[0] not in self.allow:
-                self.failures.append((time.monotonic(), f"a call from {address[0]} was not let in: it is not the peer's"))
+                self.failures.append((time.monotonic(),
+                                      f"a call from {address[0]} was not let in: it is not the peer's"))
                 near.close()
                 continue
             threading.Thread(target=self.serve, args=(near,), daemon=True).start()
@@ -107,8 +108,10 @@ class Relay:
         flow = None
         if self.capture is not None:
             try:
-                ends = (far.getsockname(), far.getpeername()) if self.outgoing else (near.getpeername(), near.getsockname())
-                flow = self.capture.flow(*ends, self.outgoing)
+                caller, called = far.getsockname(), far.getpeername()
+                if not self.outgoing:
+                    caller, called = near.getpeername(), near.getsockname()
+                flow = self.capture.flow(caller, called, self.outgoing)
             except OSError:
                 pass
         link = Link(len(self.links) + 1, near, far, flow, self.outgoing)

@@ -15,7 +15,8 @@ NAME_MAX, PASSWORD_MAX = 32, 62
 SIZE_MAX, MINUTES_MAX, MESSAGES_MAX = 100 << 20, 24 * 60, 1000
 
 PEER_KEYS = {"host", "port", "tsel", "ssel", "psel", "mta name", "password file", "calls us", "calls from", "name"}
-US_KEYS = {"mta name", "password file", "password form", "address", "port", "tsel", "ssel", "psel", "country", "admd", "prmd"}
+US_KEYS = {"mta name", "password file", "password form", "address", "port", "tsel", "ssel", "psel", "country", "admd",
+           "prmd"}
 SECTIONS = {
     "peer": PEER_KEYS,
     "us": US_KEYS,
@@ -25,8 +26,10 @@ SECTIONS = {
     "capture": {"take", "folder"},
 }
 MODE_KEYS = {"port", "tsel", "ssel", "psel", "password form"}  # of [mode NAME]: what differs in this mode
-REQUIRED = (("peer", "host"), ("peer", "mta name"), ("peer", "password file"), ("us", "mta name"), ("us", "password file"),
-            ("us", "address"), ("us", "country"), ("us", "admd"), ("addresses", "originator"), ("addresses", "delivers"))
+REQUIRED = (("peer", "host"), ("peer", "mta name"), ("peer", "password file"), ("us", "mta name"),
+            ("us", "password file"),
+            ("us", "address"), ("us", "country"), ("us", "admd"), ("addresses", "originator"),
+            ("addresses", "delivers"))
 
 
 class Mistakes(Exception):
@@ -98,7 +101,8 @@ class Reader:
             with open(self.path, encoding="utf-8") as f:
                 text = f.read()
         except (OSError, UnicodeDecodeError) as e:
-            raise Mistakes(f"{self.path}: {getattr(e, 'strerror', None) or 'not UTF-8'}; give the campaign's FILE, such as "
+            raise Mistakes(f"{self.path}: {getattr(e, 'strerror', None) or 'not UTF-8'}; give the campaign's FILE, "
+                           f"such as "
                            "interop/pp/campaign.ini") from None
         section = None
         for n, line in enumerate(text.splitlines(), 1):
@@ -110,7 +114,7 @@ class Reader:
         try:
             self.ini.read_string(text)
         except configparser.DuplicateSectionError as e:
-            raise Mistakes(f"{self.path}:{e.lineno}: section [{e.section}] is there twice; write its lines into one") from None
+            raise Mistakes(f"{self.path}:{e.lineno}: section [{e.section}] is there twice; make one of both") from None
         except configparser.DuplicateOptionError as e:
             raise Mistakes(f'{self.path}:{e.lineno}: "{e.option}" is there twice in [{e.section}]; keep one') from None
         except configparser.MissingSectionHeaderError as e:
@@ -193,10 +197,12 @@ class Reader:
         elif (m := re.fullmatch(r"0x([0-9A-Fa-f]*)", text)) and len(m[1]) % 2 == 0:
             octets = bytes.fromhex(m[1])
         if octets is None:
-            self.mistake(section, key, f"{text} is no {layer} selector", 'write "text" in quotes, 0x and hexadecimal digits, '
+            self.mistake(section, key, f"{text} is no {layer} selector",
+                         'write "text" in quotes, 0x and hexadecimal digits, '
                          "none for an absent one, or any when the peer takes whatever is called")
         elif len(octets) > most:
-            self.mistake(section, key, f"a {layer} selector has at most {most} octets, this one {len(octets)}", "shorten it")
+            self.mistake(section, key, f"a {layer} selector has at most {most} octets, this one {len(octets)}",
+                         "shorten it")
         return Selector(octets)
 
     def mta_name(self, section):
@@ -216,12 +222,14 @@ class Reader:
             with open(path, "rb") as f:
                 n = len(f.readline(PASSWORD_MAX + 3).rstrip(b"\r\n"))
             if not 1 <= n <= PASSWORD_MAX:
-                self.mistake(section, "password file", f"the first line of {path} is no password of 1 to {PASSWORD_MAX} "
+                self.mistake(section, "password file", f"the first line of {path} is no password of 1 to "
+                                                       f"{PASSWORD_MAX} "
                              "characters", "write the password into it, and nothing else")
             elif os.stat(path).st_mode & 0o077:
                 self.mistake(section, "password file", f"other users may open {path}", f"chmod 600 {path}")
         except OSError as e:
-            self.mistake(section, "password file", f"{path}: {e.strerror}", "write the password into it and chmod 600 it")
+            self.mistake(section, "password file", f"{path}: {e.strerror}",
+                         "write the password into it and chmod 600 it")
         return path
 
     def password_form(self, section):
@@ -237,7 +245,8 @@ class Reader:
             return str(ipaddress.ip_address(text))
         except ValueError:
             if text is not None:
-                self.mistake(section, key, f'"{text}" is no IP address', "write one of this machine's addresses, as `ip addr` shows")
+                self.mistake(section, key, f'"{text}" is no IP address',
+                             "write one of this machine's addresses, as `ip addr` shows")
             return text
 
     def callers(self):
@@ -250,7 +259,8 @@ class Reader:
             except (OSError, UnicodeError) as e:
                 key = "calls from" if self.text("peer", "calls from") else "host"
                 why = getattr(e, "strerror", "no host name")
-                self.mistake("peer", key, f'"{word}" cannot be resolved: {why}', "write its IP address, or mend /etc/hosts")
+                self.mistake("peer", key, f'"{word}" cannot be resolved: {why}',
+                             "write its IP address, or mend /etc/hosts")
         return sorted(set(found))
 
     def or_address(self, key, ours, domain):
@@ -261,12 +271,14 @@ class Reader:
         pairs = dict(p.split("=", 1) for p in re.split("[/;]", text) if "=" in p)
         have = {k.upper(): v.strip() for k, v in pairs.items()}
         if "C" not in have or '"' in text or "\n" in text:
-            self.mistake("addresses", key, f"{text} is no O/R address", "write /C=GB/A=DEMO/P=BETA/S=Smith/ or C=GB;A=DEMO;P=BETA;S=Smith")
+            self.mistake("addresses", key, f"{text} is no O/R address",
+                         "write /C=GB/A=DEMO/P=BETA/S=Smith/ or C=GB;A=DEMO;P=BETA;S=Smith")
             return text
         where = tuple((have.get(a) or have.get(b) or "").upper() for a, b in (("C", "C"), ("A", "ADMD"), ("P", "PRMD")))
         inside = where == tuple((v or "").upper() for v in domain)
         if ours and not inside:
-            self.mistake("addresses", key, "the originator is not in the domain of [us], so its reports would not come here",
+            self.mistake("addresses", key, "the originator is not in the domain of [us], so its reports would not come "
+                                           "here",
                          "give it the country, admd and prmd of [us]")
         if not ours and inside:
             self.mistake("addresses", key, "this recipient is in the domain of [us], so nothing would go to the peer",
@@ -281,7 +293,8 @@ def parse(path):
     r.check_words()
     s.path = path
     domain = tuple(r.text("us", k) for k in ("country", "admd", "prmd"))
-    s.peer = {"host": r.text("peer", "host"), "port": r.number("peer", "port", 102, 1, 65535), "mta": r.mta_name("peer"),
+    s.peer = {"host": r.text("peer", "host"), "port": r.number("peer", "port", 102, 1, 65535),
+              "mta": r.mta_name("peer"),
               "password": r.password_file("peer"), **{k: r.selector("peer", k) for k in SELECTORS}}
     s.peer["name"] = r.text("peer", "name", s.peer["mta"])
     s.calls_us = r.yes("peer", "calls us", True)

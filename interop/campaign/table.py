@@ -20,7 +20,9 @@ def clean(text):
 
 
 def size(octets):
-    return f"{octets / (1 << 20):.1f} MB" if octets >= 1 << 20 else f"{octets / 1024:.1f} K" if octets >= 1024 else f"{octets}"
+    if octets >= 1 << 20:
+        return f"{octets / (1 << 20):.1f} MB"
+    return f"{octets / 1024:.1f} K" if octets >= 1024 else f"{octets}" if octets else ""
 
 
 def place(r):
@@ -59,7 +61,8 @@ class Terminal:
             self.out.write(f"\nMode {r.mode}\n{'':15}{'line':<50}{'time':>8} {'octets':>9}  frames\n")
         width = shutil.get_terminal_size((120, 24)).columns if self.live else 120
         times = f"{r.seconds:.2f} s" if r.seconds else ""
-        head = f"{self.paint(f'{MARKS[r.status]:<15}', r.status)}{r.title:<50}{times:>8} {size(r.octets) if r.octets else '':>9}  {place(r)}"
+        mark = self.paint(f"{MARKS[r.status]:<15}", r.status)
+        head = f"{mark}{r.title:<50}{times:>8} {size(r.octets):>9}  {place(r)}"
         self.out.write(head.rstrip() + "\n")
         same, self.same = self.same, (r.mode, r.status, r.reason)
         if r.status == UNTRIED and same == self.same:
@@ -107,16 +110,21 @@ def as_json(settings, results, begun, seconds, interrupted):
 def as_junit(settings, results, begun, seconds):
     """A suite a mode. What the peer does not support, and what was not tried, counts as skipped, with the reason."""
     n = counts(results)
-    top = ElementTree.Element("testsuites", name=f"x400d interop with {clean(settings.peer['name'])}", tests=str(len(results)),
+    top = ElementTree.Element("testsuites", name=f"x400d interop with {clean(settings.peer['name'])}",
+                              tests=str(len(results)),
                               failures=str(n[FAILED]), skipped=str(n[UNSUPPORTED] + n[UNTRIED]), time=f"{seconds:.3f}")
     for mode in dict.fromkeys(r.mode for r in results):
         own = [r for r in results if r.mode == mode]
         m = counts(own)
-        suite = ElementTree.SubElement(top, "testsuite", name=mode, tests=str(len(own)), failures=str(m[FAILED]), errors="0",
-                                       skipped=str(m[UNSUPPORTED] + m[UNTRIED]), time=f"{sum(r.seconds for r in own):.3f}",
-                                       timestamp=datetime.fromtimestamp(begun, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"))
+        suite = ElementTree.SubElement(top, "testsuite", name=mode, tests=str(len(own)), failures=str(m[FAILED]),
+                                       errors="0",
+                                       skipped=str(m[UNSUPPORTED] + m[UNTRIED]),
+                                       time=f"{sum(r.seconds for r in own):.3f}",
+                                       timestamp=datetime.fromtimestamp(begun,
+                                                                        timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"))
         for r in own:
-            case = ElementTree.SubElement(suite, "testcase", classname=f"interop.{mode}", name=r.line, time=f"{r.seconds:.3f}")
+            case = ElementTree.SubElement(suite, "testcase", classname=f"interop.{mode}", name=r.line,
+                                          time=f"{r.seconds:.3f}")
             reason = clean(r.reason) + (f" [{place(r)}]" if place(r) else "")
             if r.status == FAILED:
                 ElementTree.SubElement(case, "failure", message=reason).text = f"{r.title}: {reason}"

@@ -25,8 +25,10 @@ STATUSES = {"passed", "failed", "not supported by the peer", "not tried"}
 def campaign(w, path, *options):
     """(exit status, what it printed, its JSON)"""
     result = os.path.join(w.dir, "result.json")
-    done = subprocess.run([*RUN, path, "--json", result, "--junit", result[:-4] + "xml", "--keep", os.path.join(w.dir, "captures"), *options],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300 * SLOW, env=environment(w))
+    done = subprocess.run([*RUN, path, "--json", result, "--junit", result[:-4] + "xml", "--keep",
+                           os.path.join(w.dir, "captures"), *options],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300 * SLOW,
+                          env=environment(w))
     said = None
     if os.path.exists(result):
         with open(result) as f:
@@ -36,6 +38,24 @@ def campaign(w, path, *options):
 
 def only(*lines):
     return [word for line in lines for word in ("--only", line)]
+
+
+def daemons_of(w):
+    """Processes that run with a configuration of this test's folder for what is temporary."""
+    found, folder = [], os.path.join(w.dir, "t", "").encode()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if folder in f.read():
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
+def names(events, first, last, layer):
+    """Of the PDUs of a layer in these frames."""
+    return [e["name"] for e in events if e["kind"] == "pdu" and first <= e["frame"] <= last and e["layer"] == layer]
 
 
 def line_of(said, name):
@@ -66,13 +86,17 @@ def test_mistakes_in_the_file(w):
         ("host = ", "hosst = ", n["host"], 'unknown word "hosst" in [peer]; did you mean "host"?'),
         ("[limits]", "[limit]", n["[limits]"], 'unknown section [limit]; did you mean "limits"?'),
         ('tsel = "NORMAL"', "tsel = NORMAL", n["ssel"] - 1, 'NORMAL is no transport selector; write "text" in quotes'),
-        ('ssel = "S1"', 'ssel = "12345678901234567"', n["ssel"], "a session selector has at most 16 octets, this one 17"),
+        ('ssel = "S1"', 'ssel = "12345678901234567"', n["ssel"],
+         "a session selector has at most 16 octets, this one 17"),
         ("speaks = normal", "speaks = x410", n["speaks"], '"x410" is not known here; did you mean "x410-1988"?'),
         ("minutes = 10", "minutes = soon", n["minutes"], '"soon" is no number from 1 to 1440'),
-        ("password file = a.password", "password file = none.password", None, "none.password: No such file or directory; write the password"),
+        ("password file = a.password", "password file = none.password", None,
+         "none.password: No such file or directory; write the password"),
         ("password file = a.password", f"password file = {loose}", None, f"other users may open {loose}; chmod 600"),
-        ("originator = /C=GB/A=DEMO/P=ALPHA", "originator = /C=GB/A=DEMO/P=OTHER", n["originator"], "the originator is not in the domain of [us]"),
-        ("delivers = /C=GB/A=DEMO/P=BETA", "delivers = /C=GB/A=DEMO/P=ALPHA", n["delivers"], "nothing would go to the peer"),
+        ("originator = /C=GB/A=DEMO/P=ALPHA", "originator = /C=GB/A=DEMO/P=OTHER", n["originator"],
+         "the originator is not in the domain of [us]"),
+        ("delivers = /C=GB/A=DEMO/P=BETA", "delivers = /C=GB/A=DEMO/P=ALPHA", n["delivers"],
+         "nothing would go to the peer"),
         ("delivers = /C=GB", "delivers = Smith", n["delivers"], "is no O/R address; write /C=GB"),
         ("mta name = MTA-B\n", "", n["[peer]"], '[peer] has no "mta name"; add a line'),
         (f"address = {US}", "address = here", n["address"], '"here" is no IP address; write one of this machine\'s'),
@@ -92,8 +116,10 @@ def test_mistakes_in_the_file(w):
         check("Traceback" not in done.stderr and "secret" not in done.stderr.replace(loose, ""), done.stderr)
     with open(path, "w") as f:
         f.write(good.replace("host = ", "hosst = ").replace("minutes = 10", "minutes = 0"))
-    equal(len(subprocess.run([*RUN, path], capture_output=True, text=True).stderr.splitlines()), 3, "mistakes told at once")
-    for words in (["--check", os.path.join(w.dir, "nothing.ini")], [], ["--only", "nothing", path], ["--mode", "x", path]):
+    equal(len(subprocess.run([*RUN, path], capture_output=True, text=True).stderr.splitlines()), 3,
+          "mistakes told at once")
+    for words in (["--check", os.path.join(w.dir, "nothing.ini")], [], ["--only", "nothing", path],
+                  ["--mode", "x", path]):
         equal(subprocess.run([*RUN, *words], capture_output=True).returncode, 2, f"the exit status of {words}")
     return f"{len(cases)} mistakes"
 
@@ -106,7 +132,8 @@ def test_examples(w):
         for name in ("peer.us", "peer.them"):
             with open(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
                 f.write("password\n")
-        done = subprocess.run([os.path.join(BUILD, "x400d"), "-n", "-f", os.path.join(folder, "x400d.conf")], capture_output=True, text=True)
+        done = subprocess.run([os.path.join(BUILD, "x400d"), "-n", "-f", os.path.join(folder, "x400d.conf")],
+                              capture_output=True, text=True)
         equal((done.returncode, "warning" in done.stderr), (0, False), f"x400d.conf of {family}: {done.stderr}")
         done = subprocess.run([*RUN, "--check", os.path.join(folder, "campaign.ini")], capture_output=True, text=True)
         equal(done.returncode, 0, f"campaign.ini of {family}: {done.stderr}")
@@ -132,38 +159,47 @@ def table_entries(text):
 def test_table_json_junit_capture(w):
     port = free_port([US])
     b = peer_of(w, port=port)
-    status, text, said = campaign(w, campaign_file(w, b, port), *only("password-wrong", "psel-wrong", "delivery-report", "peer-calls",
+    status, text, said = campaign(w, campaign_file(w, b, port),
+                                  *only("password-wrong", "psel-wrong", "delivery-report", "peer-calls",
                                                                        "dialogue-two-way-alternate", "reads-well"))
     equal(status, 0, text)
     equal({k: type(v).__name__ for k, v in said.items()},
-          dict(version="int", peer="dict", us="dict", begun="str", seconds="float", interrupted="bool", summary="dict", lines="list"), "the JSON")
-    equal((said["version"], said["peer"], said["interrupted"]), (1, {"name": "self-normal", "host": PEER, "port": b.port, "mta": "MTA-B"}, False), "its head")
+          dict(version="int", peer="dict", us="dict", begun="str", seconds="float", interrupted="bool", summary="dict",
+               lines="list"), "the JSON")
+    equal((said["version"], said["peer"], said["interrupted"]),
+          (1, {"name": "self-normal", "host": PEER, "port": b.port, "mta": "MTA-B"}, False), "its head")
     for x in said["lines"]:
         equal({k: type(v).__name__ for k, v in x.items() if k not in ("capture", "frames")},
-              dict(mode="str", line="str", title="str", status="str", reason="str", seconds="float", octets="int", figures="dict"), x["line"])
+              dict(mode="str", line="str", title="str", status="str", reason="str", seconds="float", octets="int",
+                   figures="dict"), x["line"])
         check(x["status"] in STATUSES and x["reason"], f"{x['line']}: {x['status']}, {x['reason']!r}")
         check((x["frames"] is None) == (x["capture"] is None), f"{x['line']}: frames and capture")
     equal([x["line"] for x in said["lines"]],
-          ["bind", "psel-wrong", "password-wrong", "delivery-report", "peer-calls", "dialogue-two-way-alternate", "reads-well"], "the lines")
+          ["bind", "psel-wrong", "password-wrong", "delivery-report", "peer-calls", "dialogue-two-way-alternate",
+           "reads-well"], "the lines")
     equal(said["summary"], dict(passed=6, failed=0, not_supported=0, not_tried=1), "the summary")
     equal(len(table_entries(text)), 7, f"lines of the table: {text}")
     equal(text.splitlines()[-1], "6 passed, 0 failed", "the last line")
     suites = ElementTree.parse(os.path.join(w.dir, "result.xml")).getroot()
-    equal((suites.tag, suites.get("tests"), suites.get("failures"), suites.get("skipped")), ("testsuites", "7", "0", "1"), "JUnit")
+    equal((suites.tag, suites.get("tests"), suites.get("failures"), suites.get("skipped")),
+          ("testsuites", "7", "0", "1"), "JUnit")
     cases = suites.findall("testsuite/testcase")
     equal([c.get("name") for c in cases], [x["line"] for x in said["lines"]], "JUnit's cases")
-    equal([c.get("name") for c in cases if c.find("skipped") is not None], ["dialogue-two-way-alternate"], "what JUnit says was skipped")
+    equal([c.get("name") for c in cases if c.find("skipped") is not None], ["dialogue-two-way-alternate"],
+          "what JUnit says was skipped")
     # The places in the capture are the right ones.
     capture = os.path.join(w.dir, "captures", "normal.pcap")
     equal(os.stat(capture).st_mode & 0o777, 0o600, "the mode of the capture, which holds passwords")
-    done = subprocess.run([os.path.join(BUILD, "bin", "x400"), "dump", "--json", capture], capture_output=True, text=True)
+    done = subprocess.run([os.path.join(BUILD, "bin", "x400"), "dump", "--json", capture], capture_output=True,
+                          text=True)
     events = json.loads(done.stdout)
     first, last = line_of(said, "psel-wrong")["frames"]
-    equal([e["name"] for e in events if e["kind"] == "pdu" and first <= e["frame"] <= last and e["layer"] == "presentation"], ["CP", "CPR"], "its frames")
+    equal(names(events, first, last, "presentation"), ["CP", "CPR"], "its frames")
     first, last = line_of(said, "password-wrong")["frames"]
-    equal([e["name"] for e in events if e["kind"] == "pdu" and first <= e["frame"] <= last and e["layer"] == "rtse"], ["RTORQ", "RTORJ"], "its frames")
+    equal(names(events, first, last, "rtse"), ["RTORQ", "RTORJ"], "its frames")
     equal(line_of(said, "password-wrong")["figures"], {"layer": "bind", "code": 2}, "what was refused, and why")
-    check(line_of(said, "peer-calls")["reason"].startswith("the peer called in normal mode"), line_of(said, "peer-calls")["reason"])
+    check(line_of(said, "peer-calls")["reason"].startswith("the peer called in normal mode"),
+          line_of(said, "peer-calls")["reason"])
     for secret in ("password-of-a", "password-of-b"):
         check(secret not in text + json.dumps(said), "a password is told")
     # Nobody but the recipient was written to, once.
@@ -179,9 +215,12 @@ def test_capture_by_tshark(w):
     status, text, _ = campaign(w, campaign_file(w, b, port), *only("delivery-report", "content-33K", "tshark"))
     equal(status, 0, text)
     capture = os.path.join(w.dir, "captures", "normal.pcap")
-    rows = subprocess.run(["tshark", "-r", capture, "-d", f"tcp.port=={b.port},tpkt", "-d", f"tcp.port=={port},tpkt", "-o", "tcp.check_checksum:TRUE",
-                           "-o", "ip.check_checksum:TRUE", "-T", "fields", "-e", "tcp.checksum.status", "-e", "ip.checksum.status", "-e",
-                           "tcp.analysis.flags", "-e", "p1.MTS_APDU", "-e", "tcp.flags.syn"], capture_output=True, text=True).stdout.split("\n")
+    rows = subprocess.run(["tshark", "-r", capture, "-d", f"tcp.port=={b.port},tpkt", "-d", f"tcp.port=={port},tpkt",
+                           "-o", "tcp.check_checksum:TRUE",
+                           "-o", "ip.check_checksum:TRUE", "-T", "fields", "-e", "tcp.checksum.status", "-e",
+                           "ip.checksum.status", "-e",
+                           "tcp.analysis.flags", "-e", "p1.MTS_APDU", "-e", "tcp.flags.syn"], capture_output=True,
+                          text=True).stdout.split("\n")
     rows = [r.split("\t") for r in rows if r]
     equal({tuple(r[:3]) for r in rows}, {("1", "1", "")}, "checksums, and what tshark finds odd in TCP")
     equal([r[3] for r in rows if r[3]], ["0", "1", "0", "1"], "messages and reports")
@@ -197,7 +236,8 @@ def test_peer_that_lets_everybody_in(w):
     b.extra = b.extra.replace(f"    accept from {US}\n", f"    accept from {US}\n    accept without credentials\n")
     b.start()
     status, text, said = campaign(w, campaign_file(w, b, port), *only("credentials-none", "password-wrong"))
-    equal((status, line_of(said, "credentials-none")["status"], line_of(said, "password-wrong")["status"]), (1, "failed", "passed"), text)
+    equal((status, line_of(said, "credentials-none")["status"], line_of(said, "password-wrong")["status"]),
+          (1, "failed", "passed"), text)
     check("accepted: the peer does not check who calls" in line_of(said, "credentials-none")["reason"], text)
 
 
@@ -243,10 +283,13 @@ def test_limits(w):
     port = free_port([US])
     b = peer_of(w, port=port)
     path = campaign_file(w, b, port, limits="messages = 2\nsize = 1K\nwrong credentials = no\n")
-    status, text, said = campaign(w, path, *only("password-wrong", "content-1K", "content-32K", "delivery-report", "priority-normal", "probe"))
+    status, text, said = campaign(w, path,
+                                  *only("password-wrong", "content-1K", "content-32K", "delivery-report",
+                                        "priority-normal", "probe"))
     equal(status, 0, text)
     equal({x["line"]: x["status"] for x in said["lines"]},
-          {"bind": "passed", "password-wrong": "not tried", "delivery-report": "passed", "probe": "passed", "content-1K": "not tried",
+          {"bind": "passed", "password-wrong": "not tried", "delivery-report": "passed", "probe": "passed",
+           "content-1K": "not tried",
            "content-32K": "not tried", "priority-normal": "not tried"}, "the lines")
     equal(line_of(said, "content-1K")["reason"], "the limit of 2 messages is reached", "a reason")
     equal(line_of(said, "content-32K")["reason"], "FILE limits contents to 1 K", "another")
@@ -257,15 +300,21 @@ def test_interrupt(w):
     port = free_port([US])
     b = peer_of(w, port=port)
     path, result = campaign_file(w, b, port), os.path.join(w.dir, "result.json")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        p = subprocess.Popen([*RUN, path, "--json", result, "--keep", os.path.join(w.dir, "captures")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             stdin=subprocess.DEVNULL, text=True, start_new_session=True, env=environment(w))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        p = subprocess.Popen([*RUN, path, "--json", result, "--keep", os.path.join(w.dir, "captures")],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+                             start_new_session=True, env=environment(w))
         seen = ""
         while "a message is delivered" not in seen:
             line = p.stdout.readline()
             check(line, f"the campaign ended: {seen}")
             seen += line
+        check(len(daemons_of(w)) >= 1, "a daemon of the campaign runs")
         p.send_signal(number)
+        if number == signal.SIGKILL:  # even then nobody goes on sending
+            p.communicate()
+            wait_for("the daemon of the campaign is gone", 20, lambda: not daemons_of(w))
+            break
         begun = time.monotonic()
         seen += p.communicate(timeout=30 * SLOW)[0]
         check(time.monotonic() - begun < 10 * SLOW, "it ended soon")
@@ -273,10 +322,11 @@ def test_interrupt(w):
         check("Traceback" not in seen, seen)
         with open(result) as f:
             said = json.load(f)
-        equal((said["interrupted"], line_of(said, "bind")["status"], line_of(said, "tshark")["reason"]), (True, "passed", "the campaign was interrupted"), "the JSON")
+        equal((said["interrupted"], line_of(said, "bind")["status"], line_of(said, "tshark")["reason"]),
+              (True, "passed", "the campaign was interrupted"), "the JSON")
         check(re.search(r"^\d+ passed, 0 failed$", seen.splitlines()[-1]), seen)
         equal(leftovers(w), [], "folders left")
-        wait_for("the daemon of the campaign is gone", 5, lambda: not subprocess.run(["pgrep", "-g", str(p.pid)], capture_output=True).stdout)
+        equal(daemons_of(w), [], "daemons of the campaign")
 
 
 def test_port_that_is_taken(w):
@@ -286,7 +336,8 @@ def test_port_that_is_taken(w):
         s.listen(1)
         status, text, said = campaign(w, campaign_file(w, b, s.getsockname()[1]))
     equal(status, 1, text)
-    check("the peer's calls cannot be taken" in said["lines"][0]["reason"] and "stop what listens there" in said["lines"][0]["reason"], said["lines"][0]["reason"])
+    reason = said["lines"][0]["reason"]
+    check("the peer's calls cannot be taken" in reason and "stop what listens there" in reason, reason)
 
 
 # ---- the oracles ----
@@ -305,13 +356,15 @@ def test_oracles(w):
         done = subprocess.run([os.path.join(INTEROP, words[0]), *words[1:]], capture_output=True, text=True)
         return done.returncode, (done.stdout + done.stderr).strip().splitlines()
     status, lines = run("captures/read", good)
-    equal((status, lines[-1]), (0, "29 PDUs of 1 connections, 0 malformed, 0 times octets are missing"), "a good capture")
+    equal((status, lines[-1]), (0, "29 PDUs of 1 connections, 0 malformed, 0 times octets are missing"),
+          "a good capture")
     status, lines = run("captures/read", damaged)
     equal(status, 1, lines[-1])
     check(any("is malformed" in x for x in lines), "\n".join(lines[-3:]))
     equal(run("captures/read", os.path.join(INTEROP, "README.md"))[0], 2, "no capture")
     if shutil.which("tshark"):
-        equal(run("tshark/check", good), (0, ["20 frames, port 10102 as TPKT: 0 malformed or against a protocol"]), "tshark on a good capture")
+        equal(run("tshark/check", good), (0, ["20 frames, port 10102 as TPKT: 0 malformed or against a protocol"]),
+              "tshark on a good capture")
         status, lines = run("tshark/check", damaged)
         equal(status, 1, lines)
         check(lines[0].startswith("frame "), lines)
