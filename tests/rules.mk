@@ -90,7 +90,8 @@ e2e: all
 interop: all
 	BUILD=$(BUILD) interop/self $(if $(MODE),--mode $(MODE))
 
-# make bench [MB=100] [MESSAGES=1000]: a table of speeds, each beside what the machine gives a plain program.
+# make bench [MB=100] [MESSAGES=1000]: one content of so many MB in each mode, with and without checkpoints, and bind and
+# release; so many small messages. Each beside what the machine gives a plain program in the same run. 0: not that part.
 .PHONY: bench
 bench: all
 	@BUILD=$(BUILD) python3 tests/bench/run.py --mb $(or $(MB),100) --messages $(or $(MESSAGES),1000)
