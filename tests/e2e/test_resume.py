@@ -565,3 +565,52 @@ def test_by_turns(w):
     once(b, a, id, octets)
     equal((len(b.events(RESUMED)), len(a.events(RESUMED))), (1, 1), "resumed")
     equal(a.events(REFUSED) + b.events(NOT_RESUMED), [], "what could not be resumed")
+
+
+def one_trouble(rng, mtas, proxies):
+    x = rng.random()
+    if x < 0.8:
+        rng.choice(proxies).cut()
+        return
+    m = rng.choice(mtas)
+    if x < 0.9:
+        m.kill()
+    else:
+        m.process.terminate()
+        for p in proxies:
+            p.cut()
+        m.stop(asked=True)
+    m.start()
+
+
+def test_crash_and_cut_at_random(w):
+    """Both sides send while connections are cut and daemons are killed and stopped: everything arrives, once."""
+    seed = random.randrange(1 << 32)
+    rng = random.Random(seed)
+    a, b = w.pair()
+    options = [f"checkpoint {rng.choice((4, 30))}K window {rng.choice((1, 3, 10))} sync {rng.choice(('never', 'window'))}",
+               f"dialogue {rng.choice(('monologue', 'two-way-alternate'))}",
+               f"mode {rng.choice(('normal', 'x410-1988'))}"]
+    proxies = []
+    for m, other in ((a, b), (b, a)):
+        p = m.peers[other.name.lower()]
+        p.lines.update((line.split()[0], line) for line in options)
+        proxies.append(Proxy(w, other.host, (other.host, w.port), m.host))
+        p.host, p.port = proxies[-1].address
+    start(w, a, b)
+    note = f"seed {seed}: {', '.join(options)}"
+    sent = {a: {}, b: {}}
+    for _ in range(10):
+        for m, to in ((a, "BETA"), (b, "ALPHA")):
+            octets = a_content(rng.choice((1000, 40_000, 300_000, 2_000_000)))
+            sent[m][m.submit(user("Receiver", to), octets)] = octets
+    for _ in range(10 * w.count):
+        time.sleep(rng.random() / 5)
+        one_trouble(rng, (a, b), proxies)
+    a.wait_empty(60), b.wait_empty(60)
+    for m, other in ((a, b), (b, a)):
+        wait_for(f"all of {m.name} ({note})", 20, lambda: len(other.items()) >= len(sent[m]))
+        got = [(envelope(i)["id"], content(i)) for i in other.items()]
+        equal(len(got), len(sent[m]), f"what {other.name} delivered ({note})")
+        check(dict(got) == sent[m], f"all contents are equal to the octet ({note})")
+    return f"{note}; resumed {len(a.events(RESUMED)) + len(b.events(RESUMED))} times, seen from both sides"
