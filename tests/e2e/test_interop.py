@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The campaign of interop/ itself: mistakes in FILE, what it writes, peers that hang, refuse or let everybody in, an
 interrupt, its limits; the examples of the folders, and the oracles."""
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
 import json
 import os
 import re
@@ -239,6 +243,52 @@ def test_peer_that_lets_everybody_in(w):
     equal((status, line_of(said, "credentials-none")["status"], line_of(said, "password-wrong")["status"]),
           (1, "failed", "passed"), text)
     check("accepted: the peer does not check who calls" in line_of(said, "credentials-none")["reason"], text)
+
+
+def test_peer_that_does_not_recover(w):
+    """As an old one: the cut transfer arrives all the same, and the line says who refused what."""
+    port = free_port([US])
+    b = peer_of(w, port=port, start=False)
+    b.extra = b.extra.replace("    dialogue monologue\n",
+                              "    dialogue monologue\n    checkpoint 30K window 5 recovery none\n")
+    b.start()
+    status, text, said = campaign(w, campaign_file(w, b, port), *only("cut", "cut-resumed"))
+    equal((status, line_of(said, "cut")["status"]), (0, "passed"), text)
+    resumed = line_of(said, "cut-resumed")
+    equal(resumed["status"], "not supported by the peer", text)
+    asked = r"association recovery was asked for \(frame \d+\) and refused: RTORJ 1 \(cannot recover\)"
+    check(re.search(asked, resumed["reason"]), resumed["reason"])
+    equal(len(b.events(20203, kind="message")), 1, "deliveries at the peer")
+    return resumed["reason"]
+
+
+def test_peer_that_refuses_everybody(w):
+    b = peer_of(w)
+    path = campaign_file(w, b, free_port([US]))
+    with open(path) as f:
+        text = f.read()
+    with open(path, "w") as f:
+        f.write(text.replace('tsel = "NORMAL"', 'tsel = "OTHER"'))
+    status, text, said = campaign(w, path)
+    equal((status, line_of(said, "bind")["status"], said["summary"]["passed"]), (1, "failed", 0), text)
+    check("DR, reason 'address unknown' (3)" in line_of(said, "bind")["reason"], text)
+
+
+def test_expectations(w):
+    """interop/self: a line that must pass and does not is a failure, one that need not is told when it does."""
+    loader = importlib.machinery.SourceFileLoader("interop_self", os.path.join(INTEROP, "self"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("interop_self", loader))
+    loader.exec_module(module)
+
+    def judged(section, line, status):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return module.judged(section, [dict(line="bind", status="passed", reason=""),
+                                           dict(line=line, status=status, reason="")])
+    good, bad = (2, 0), (1, 1)
+    for status in STATUSES:
+        equal(judged("normal monologue", "cut-resumed", status), good if status == "passed" else bad, status)
+        equal(judged("normal two-way-alternate", "peer-calls", status),
+              good if status in ("passed", "not tried") else bad, f"one that need not pass: {status}")
 
 
 class Sink:
