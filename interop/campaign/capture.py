@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 
-SYN, FIN, RST, PUSH, ACK = 2, 1, 4, 8, 16
+SYN, FIN, PUSH, ACK = 2, 1, 8, 16
 SEGMENT = 32768  # octets of a packet: below what an IPv4 packet may hold
 
 
@@ -59,12 +59,12 @@ class Flow:
             for k in range(0, len(octets), SEGMENT):
                 self.packet(direction, PUSH | ACK, octets[k:k + SEGMENT])
 
-    def end(self, direction, reset=False):
-        """Who sends in this direction closes, once; a reset ends both."""
+    def end(self, direction):
+        """Who sends in this direction closes, once."""
         with self.capture.lock:
             if direction not in self.ended:
-                self.packet(direction, RST | ACK if reset else FIN | ACK)
-                self.ended.update(("up", "down") if reset else (direction,))
+                self.packet(direction, FIN | ACK)
+                self.ended.add(direction)
 
 
 class Capture:

@@ -47,8 +47,8 @@ class Unconfigurable(Trouble):
 class Variant:
     """What differs from line to line: a mode, and statements of the peer's block."""
 
-    def __init__(self, mode, dialogue="monologue", checkpoint="30K", window=5, associations="at most 4", called=None):
-        self.mode, self.called = mode, called
+    def __init__(self, mode, dialogue="monologue", checkpoint="30K", window=5, associations="at most 4"):
+        self.mode = mode
         self.statements = [f"mode {mode}", f"dialogue {dialogue}", f"checkpoint {checkpoint} window {window}",
                            f"associations {associations} lifetime 5m idle 60s"]
 

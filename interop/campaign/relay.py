@@ -2,7 +2,6 @@
 """A TCP relay between two MTAs that sees every TPKT before it passes: it may swallow it, cut the connection, and write
 a capture. It never changes an octet, and passes on as it is what is no TPKT."""
 import socket
-import struct
 import threading
 import time
 
@@ -10,18 +9,15 @@ PATIENCE = 0.05
 
 
 class Link:
-    """One connection that is carried. `octets`: what passed in each direction; `marks` is for who watches."""
+    """One connection that is carried. `octets`: how many passed in each direction."""
 
     def __init__(self, number, near, far, flow, outgoing):
         self.number, self.near, self.far, self.flow, self.outgoing = number, near, far, flow, outgoing
-        self.octets = {"up": 0, "down": 0}
-        self.begun, self.alive, self.marks = time.monotonic(), True, {}
+        self.octets, self.alive = {"up": 0, "down": 0}, True
 
-    def cut(self, reset=False):
+    def cut(self):
         for s in (self.near, self.far):
             try:
-                if reset:
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 s.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
