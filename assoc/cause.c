@@ -308,7 +308,7 @@ void assoc_explain(const struct assoc *a, struct assoc_failure *f) {
         r = protocol_broken(a, f, text);
     if (r == NULL)
         return;
-    snprintf(f->cause, sizeof f->cause, "%s%s", text,
+    snprintf(f->cause, sizeof f->cause, "%.250s%s", text,
              r->words & OTHER_MODE ? "; or it speaks another mode: `x400 ping --try-modes` finds out" : "");
     words(&t, a, r->words);
 }
