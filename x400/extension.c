@@ -214,20 +214,6 @@ int p1_extension_set(struct arena *a, struct p1_extensions *x, int type, struct 
     return 0;
 }
 
-int p1_extension_remove(struct arena *a, struct p1_extensions *x, int type) {
-    if (p1_extension_find(x, type) == NULL)
-        return 0;
-    struct p1_extension *item = arena_array(a, x->n, sizeof *item);
-    size_t n = 0;
-    if (item == NULL)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < x->n; i++)
-        if (x->item[i].type != type)
-            item[n++] = x->item[i];
-    *x = (struct p1_extensions){item, n};
-    return 0;
-}
-
 const struct p1_extension *p1_extension_unsupported(const struct p1_extensions *x, uint32_t stage) {
     for (size_t i = 0; i < x->n; i++) {
         const struct p1_extension_info *info = p1_extension_info(x->item[i].type);

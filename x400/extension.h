@@ -71,7 +71,6 @@ int p1_extensions_encode(struct buf *b, const struct p1_extensions *x); // the m
 const struct p1_extension *p1_extension_find(const struct p1_extensions *x, int type);
 // Replaces or adds a standard extension with its recommended criticality; value is copied.
 int p1_extension_set(struct arena *a, struct p1_extensions *x, int type, struct bytes value);
-int p1_extension_remove(struct arena *a, struct p1_extensions *x, int type); // 0, also when it is not there
 // The first one that is critical for `stage` (one of P1_FOR_*) and not understood for it; NULL: none.
 const struct p1_extension *p1_extension_unsupported(const struct p1_extensions *x, uint32_t stage);
 int p1_extension_name(struct buf *b, const struct p1_extension *e); // "latest-delivery-time", "standard 99", "1.2.3"
@@ -100,8 +99,7 @@ struct p1_history {
     size_t n;
 };
 int p1_history(struct arena *a, const struct p1_extensions *x, int type, struct p1_history *out);
-// The whole list, or one entry more. ERR_LIMIT: longer than X.411 allows.
+// ERR_LIMIT: longer than X.411 allows.
 int p1_history_set(struct arena *a, struct p1_extensions *x, int type, const struct p1_history *h);
-int p1_history_add(struct arena *a, struct p1_extensions *x, int type, const struct p1_history_entry *e);
 
 #endif

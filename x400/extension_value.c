@@ -193,17 +193,3 @@ int p1_history_set(struct arena *a, struct p1_extensions *x, int type, const str
         err = put_entry(&b, type, &h->entry[i]);
     return set_list(a, x, type, &b, err);
 }
-
-int p1_history_add(struct arena *a, struct p1_extensions *x, int type, const struct p1_history_entry *e) {
-    struct p1_history h = {NULL, 0};
-    int err = p1_history(a, x, type, &h);
-    if (err < 0 && err != ERR_ABSENT)
-        return err;
-    struct p1_history_entry *entry = arena_array(a, h.n + 1, sizeof *entry);
-    if (entry == NULL)
-        return ERR_NOMEM;
-    if (h.n > 0)
-        memcpy(entry, h.entry, h.n * sizeof *entry);
-    entry[h.n] = *e;
-    return p1_history_set(a, x, type, &(struct p1_history){entry, h.n + 1});
-}

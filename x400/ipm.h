@@ -105,12 +105,10 @@ int ipm_heading_encode(const struct ipm_heading *h, struct buf *out);
 // value: the members of the IPN SET.
 int ipm_notification_decode(struct arena *a, struct bytes value, struct ipm_notification *n);
 
-// Readable lines appended, "Name: value\n" each; control characters of the peer never reach the reader raw.
-int ipm_heading_print(const struct ipm_heading *h, struct buf *out);
-int ipm_notification_print(const struct ipm_notification *n, struct buf *out);
-int ipm_descriptor_print(const struct ipm_descriptor *d, struct buf *out); // without newline
-int ipm_id_print(const struct ipm_id *id, struct buf *out);                // without newline
-int ipm_time_print(int64_t t, struct buf *out);                            // 2026-11-20T10:34:36Z
+// Readable text appended, without newline; control characters of the peer never reach the reader raw.
+int ipm_descriptor_print(const struct ipm_descriptor *d, struct buf *out);
+int ipm_id_print(const struct ipm_id *id, struct buf *out);
+int ipm_time_print(int64_t t, struct buf *out); // 2026-11-20T10:34:36Z
 
 // ---- file names ----
 enum { IPM_FILENAME_MAX = 200 }; // octets

@@ -211,10 +211,6 @@ bool mts_domain_equal(const struct mts_domain *a, const struct mts_domain *b) {
     return or_address_equal(&x.address, &y.address);
 }
 
-bool mts_id_equal(const struct mts_id *a, const struct mts_id *b) {
-    return strcmp(a->local, b->local) == 0 && mts_domain_equal(&a->domain, &b->domain);
-}
-
 // ---- text ----
 
 static int put_local(struct buf *out, const char *local) {
@@ -269,97 +265,6 @@ char *mts_id_print(struct arena *arena, const struct mts_id *id) {
     if (r == 0)
         r = put_local(&out, id->local);
     return finish(arena, &out, r != 0 ? r : buf_append_u8(&out, ']'));
-}
-
-char *mts_id_key(struct arena *arena, const struct mts_id *id) {
-    struct domain_address d;
-    struct buf out = {0};
-    as_address(&id->domain, &d);
-    char *domain = or_address_canonical(arena, &d.address);
-    int r = domain == NULL ? ERR_NOMEM : buf_append_str(&out, domain);
-    return finish(arena, &out, r != 0 ? r : put_local(&out, id->local));
-}
-
-static int wrong(struct or_error *error, size_t column, const char *what) {
-    if (error != NULL) {
-        error->column = column;
-        snprintf(error->what, sizeof error->what, "%s", what);
-    }
-    return ERR_SYNTAX;
-}
-
-static int domain_from(const struct or_address *a, struct mts_domain *d, struct or_error *error, size_t column) {
-    const char *country = or_address_get(a, OR_COUNTRY), *admd = or_address_get(a, OR_ADMD);
-    for (size_t i = 0; i < a->n_values; i++)
-        if (a->values[i].attr > OR_PRMD)
-            return wrong(error, column, "a domain has only a country, an ADMD and a PRMD");
-    if (country == NULL || a->n_extensions > 0)
-        return wrong(error, column, "a country (C=), ADMD and PRMD were expected");
-    int r = mts_domain_set(d, country, admd == NULL ? "" : admd, or_address_get(a, OR_PRMD));
-    return r == 0 ? 0 : wrong(error, column, "a country (C=), ADMD and PRMD were expected");
-}
-
-int mts_domain_parse(const char *text, struct mts_domain *d, struct or_error *error) {
-    struct arena scratch;
-    struct or_address a;
-    arena_init(&scratch, 0);
-    int r = or_pattern_parse(&scratch, text, &a, error);
-    if (r == 0)
-        r = domain_from(&a, d, error, 1);
-    arena_free(&scratch);
-    return r;
-}
-
-static int read_local(const char *p, size_t offset, char *local, struct or_error *error) {
-    const char *start = p;
-    size_t n = 0;
-    while (*p != ']') {
-        uint8_t c = (uint8_t)*p;
-        size_t column = offset + (size_t)(p - start) + 1;
-        unsigned octet;
-        int used = 0;
-        if (c < 0x20 || c >= 0x7F)
-            return wrong(error, column, c == 0 ? "\"]\" was expected at the end" : "an IA5 character was expected");
-        if (n == MTSID_LOCAL_MAX)
-            return wrong(error, column, "the local identifier is too long");
-        if (c != '{') {
-            local[n++] = *p++;
-            continue;
-        }
-        if (sscanf(p, "{%3u}%n", &octet, &used) != 1 || used != 5 || octet == 0 || octet > 127)
-            return wrong(error, column, "three decimal digits (001 to 127) were expected between { and }");
-        local[n++] = (char)octet;
-        p += used;
-    }
-    local[n] = '\0';
-    if (n == 0 || p[1] != '\0')
-        return wrong(error, offset + (size_t)(p - start) + 1,
-                     n == 0 ? "a local identifier was expected" : "nothing was expected after \"]\"");
-    return 0;
-}
-
-int mts_id_parse(const char *text, struct mts_id *id, struct or_error *error) {
-    struct mts_id out = {0};
-    struct arena scratch;
-    size_t n = 1;
-    if (text[0] != '[' || text[1] != '/')
-        return wrong(error, 1, "an MTS identifier such as [/PRMD=ACME/ADMD=GOLD 400/C=GB/;local] was expected");
-    for (; text[n] != '\0' && text[n] != ';'; n++)
-        if (text[n] == '$' && text[n + 1] != '\0')
-            n++;
-    if (text[n] == '\0')
-        return wrong(error, n + 1, "\";\" and a local identifier were expected after the domain");
-    arena_init(&scratch, 0);
-    char *domain = arena_strndup(&scratch, text + 1, n - 1);
-    int r = domain == NULL ? ERR_NOMEM : mts_domain_parse(domain, &out.domain, error);
-    arena_free(&scratch);
-    if (r == ERR_SYNTAX && error != NULL)
-        error->column++;
-    if (r == 0)
-        r = read_local(text + n + 1, n + 1, out.local, error);
-    if (r == 0)
-        *id = out;
-    return r;
 }
 
 // ---- making ----

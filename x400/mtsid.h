@@ -39,19 +39,13 @@ int mts_id_check(const struct mts_id *id, char *why);
 int mts_domain_encode(const struct mts_domain *d, struct buf *out);
 int mts_id_encode(const struct mts_id *id, struct buf *out);
 
-// Domains compare as O/R addresses do (case, blanks, numeric country, blank or absent names); local identifiers by
-// their octets. mts_id_key: the same text for equal identifiers, for maps and file names' hashes.
+// Domains compare as O/R addresses do: case, blanks, numeric country, blank or absent names.
 bool mts_domain_equal(const struct mts_domain *a, const struct mts_domain *b);
-bool mts_id_equal(const struct mts_id *a, const struct mts_id *b);
-char *mts_id_key(struct arena *arena, const struct mts_id *id); // NULL: memory is short
 
 // `/PRMD=ACME/ADMD=GOLD 400/C=GB/` and `[/PRMD=ACME/ADMD=GOLD 400/C=GB/;local]` (RFC 2156). Octets of the local
-// identifier outside printable ASCII are written {ddd}, as are `{`, `}` and `]`. Parsing takes what printing gives: 0,
-// ERR_SYNTAX, ERR_NOMEM.
+// identifier outside printable ASCII are written {ddd}, as are `{`, `}` and `]`. NULL: memory is short.
 char *mts_domain_print(struct arena *arena, const struct mts_domain *d);
 char *mts_id_print(struct arena *arena, const struct mts_id *id);
-int mts_domain_parse(const char *text, struct mts_domain *d, struct or_error *error);
-int mts_id_parse(const char *text, struct mts_id *id, struct or_error *error);
 
 // From the words of a configuration; prmd NULL: none. The forms are chosen by the characters (three digits: a numeric
 // country; domain names are always printable). ERR_SYNTAX, ERR_LIMIT: by the bounds of X.411.

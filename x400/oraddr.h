@@ -115,7 +115,6 @@ const char *or_address_check(const struct or_address *a);
 
 bool or_attr_has_form(enum or_attr attr, enum or_form form);
 unsigned or_attr_bound(enum or_attr attr, enum or_form form); // in characters
-const char *or_attr_keyword(enum or_attr attr);               // of the slash form, "" for domain-defined attributes
 
 // ---- text ----
 // OR_SLASH: `/G=John/S=Smith/O=ACME/P=PRMD/A=ADMD/C=GB/`, ASCII only. `$` before a character takes away its meaning.
@@ -158,18 +157,12 @@ const char *or_country_alpha2(const char *dcc);
 bool or_country_equal(const char *a, const char *b); // letters or digits, case does not count
 
 // ---- encoding (X.411) ----
-// Decoding takes one whole element, keeps it as raw (copied) and is lenient: what breaks X.411 but can be understood
-// is noted in a->deviation. Results: 0, ERR_SYNTAX or ERR_SHORT with *why (constant text, may be NULL), ERR_NOMEM.
-enum or_tag {
-    OR_TAG_NAME,    // [APPLICATION 0], 60: ORName in P1 and in ORDescriptor
-    OR_TAG_CONTEXT, // [0] IMPLICIT, A0: actual-recipient-name of reports, and alike
-    OR_TAG_ADDRESS  // SEQUENCE, 30: a bare ORAddress
-};
+// An ORName ([APPLICATION 0], 60). Decoding takes one whole element, keeps it as raw (copied) and is lenient: what
+// breaks X.411 but can be understood is noted in a->deviation. Results: 0, ERR_SYNTAX or ERR_SHORT with *why (constant
+// text, may be NULL), ERR_NOMEM.
 int or_name_decode(struct arena *arena, struct bytes in, struct or_address *a, const char **why);
-int or_name_decode_as(struct arena *arena, enum or_tag tag, struct bytes in, struct or_address *a, const char **why);
-// Appends. raw if it is there (under the asked tag, contents untouched), else DER; then ERR_SYNTAX when the address
+// Appends. raw if it is there, untouched, else DER; then ERR_SYNTAX when the address
 // is not fit to be sent (or_address_check), ERR_LIMIT when a value breaks its bound. On failure out is as before.
 int or_name_encode(const struct or_address *a, struct buf *out);
-int or_name_encode_as(const struct or_address *a, enum or_tag tag, struct buf *out);
 
 #endif

@@ -11,7 +11,7 @@
 #include "x400/charset.h"
 #include "x400/oraddr_internal.h"
 
-enum { TEXT_MAX = 2048, ADDRESS_MAX = 65536 };
+enum { TEXT_MAX = 2048, ADDRESS_MAX = 65536, TAG_OR_NAME = 0x60 };
 
 struct reader {
     struct arena *arena;
@@ -342,7 +342,7 @@ static int read_name(struct reader *rd, struct bytes in) {
     return r;
 }
 
-static int decode(struct arena *arena, uint8_t tag, struct bytes in, struct or_address *a, const char **why) {
+int or_name_decode(struct arena *arena, struct bytes in, struct or_address *a, const char **why) {
     struct or_address out = {0};
     struct reader rd = {.arena = arena, .a = &out};
     struct tlv t;
@@ -353,7 +353,7 @@ static int decode(struct arena *arena, uint8_t tag, struct bytes in, struct or_a
         r = fails(&rd, r == ERR_SHORT   ? "the O/R address is cut off"
                        : r == ERR_LIMIT ? "the O/R address is larger than 64 KB or nested too deep"
                                         : "the encoding of the O/R address is not BER");
-    else if (in.p[0] != tag)
+    else if (in.p[0] != TAG_OR_NAME)
         r = fails(&rd, "this is not an O/R address: another tag was expected");
     else if ((out.raw = arena_bytes(arena, in)).p == NULL)
         r = ERR_NOMEM;
@@ -371,12 +371,4 @@ static int decode(struct arena *arena, uint8_t tag, struct bytes in, struct or_a
     if (r == 0)
         *a = out;
     return r == 0 || r == ERR_NOMEM ? r : ERR_SYNTAX;
-}
-
-int or_name_decode_as(struct arena *arena, enum or_tag tag, struct bytes in, struct or_address *a, const char **why) {
-    return decode(arena, or_tag_octets[tag], in, a, why);
-}
-
-int or_name_decode(struct arena *arena, struct bytes in, struct or_address *a, const char **why) {
-    return decode(arena, or_tag_octets[OR_TAG_NAME], in, a, why);
 }

@@ -48,7 +48,6 @@ const struct or_layout or_layouts[OR_LAYOUTS] = {
     [39] = {OR_PD_UNIQUE, OR_UNIVERSAL, OR_SHAPE_TEXT},
     [40] = {OR_PD_LOCAL, OR_UNIVERSAL, OR_SHAPE_TEXT},
 };
-const uint8_t or_tag_octets[] = {[OR_TAG_NAME] = 0x60, [OR_TAG_CONTEXT] = 0xA0, [OR_TAG_ADDRESS] = 0x30};
 
 // An identifier: cls and tag of the element.
 struct id {
@@ -263,14 +262,10 @@ static int put_name(struct buf *b, const struct or_address *a) {
     return a->directory_name.p == NULL ? 0 : tlv_put(b, TLV_CONTEXT, true, 0, a->directory_name);
 }
 
-int or_name_encode_as(const struct or_address *a, enum or_tag tag, struct buf *out) {
+int or_name_encode(const struct or_address *a, struct buf *out) {
     size_t before = out->len;
-    if (a->raw.p != NULL) {
-        int r = buf_append(out, a->raw.p, a->raw.n);
-        if (r == 0) // all three identifiers are one octet
-            out->mem[out->off + before] = or_tag_octets[tag];
-        return r;
-    }
+    if (a->raw.p != NULL)
+        return buf_append(out, a->raw.p, a->raw.n);
     if (or_address_check(a) != NULL)
         return ERR_SYNTAX;
     for (size_t i = 0; i < a->n_values; i++) {
@@ -279,17 +274,10 @@ int or_name_encode_as(const struct or_address *a, enum or_tag tag, struct buf *o
         if (r != 0)
             return r;
     }
-    static const struct id ids[] = {[OR_TAG_NAME] = {TLV_APPLICATION, 0},
-                                    [OR_TAG_CONTEXT] = {TLV_CONTEXT, 0},
-                                    [OR_TAG_ADDRESS] = {TLV_UNIVERSAL, TLV_SEQUENCE}};
     int r = put_name(out, a);
     if (r == 0)
-        r = wrap(out, before, ids[tag]);
+        r = wrap(out, before, (struct id){TLV_APPLICATION, 0});
     if (r != 0)
         out->len = before;
     return r;
-}
-
-int or_name_encode(const struct or_address *a, struct buf *out) {
-    return or_name_encode_as(a, OR_TAG_NAME, out);
 }

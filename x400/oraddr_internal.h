@@ -62,6 +62,5 @@ struct or_layout {
     uint8_t attr, form, shape; // the attribute, or the first of them
 };
 extern const struct or_layout or_layouts[OR_LAYOUTS]; // by number
-extern const uint8_t or_tag_octets[];                 // by enum or_tag
 
 #endif

@@ -124,9 +124,10 @@ static int remake_history(struct recoder *r, const struct p1_extensions *x, int 
     for (size_t i = 0; err == 0 && i < history.n; i++) {
         struct p1_history_entry *e = &history.entry[i];
         e->raw = e->time.text = none;
-        if ((err = remake_name(r, &e->name)) == 0)
-            err = p1_history_add(&r->a, &made, type, e);
+        err = remake_name(r, &e->name);
     }
+    if (err == 0)
+        err = p1_history_set(&r->a, &made, type, &history);
     if (err == 0)
         *value = made.item[0].value;
     return err;

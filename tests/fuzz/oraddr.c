@@ -62,14 +62,14 @@ static void from_text(struct arena *a, const char *text, bool pattern) {
     require(or_address_match(&x, &x) >= 0 || x.n_values == 0);
 }
 
-static void from_octets(struct arena *a, struct bytes in, enum or_tag tag) {
+static void from_octets(struct arena *a, struct bytes in) {
     struct or_address x;
     struct buf b = {0};
     const char *why = NULL;
-    int err = or_name_decode_as(a, tag, in, &x, &why);
+    int err = or_name_decode(a, in, &x, &why);
     require(err == ERR_OK || (why != NULL && why[0] != '\0'));
     if (err == ERR_OK) {
-        require(or_name_encode_as(&x, tag, &b) == ERR_OK && bytes_equal(buf_bytes(&b), in)); // relayed to the octet
+        require(or_name_encode(&x, &b) == ERR_OK && bytes_equal(buf_bytes(&b), in)); // relayed to the octet
         require(or_address_print(a, &x, OR_SLASH) != NULL && or_address_print(a, &x, OR_SEMICOLON) != NULL);
         octets_again(a, &x);
     }
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size) {
     uint8_t how = take(&in);
     struct arena a = {.limit = 4 << 20};
     if (how & 1)
-        from_octets(&a, in, (enum or_tag)((how >> 1) % 3));
+        from_octets(&a, in);
     else
         from_text(&a, arena_strndup(&a, in.p, strnlen((const char *)in.p, in.n)), how & 2);
     arena_free(&a);

@@ -104,11 +104,11 @@ static void test_every_field(void **state) {
     assert_true(bytes_equal(buf_bytes(&b), buf_bytes(&again)));
 
     struct buf printed = {0};
-    assert_int_equal(ipm_heading_print(&d, &printed), 0);
+    print_heading(&printed, &d);
     seen_assert_line(&printed, "Subject: Grüße\n");
     seen_assert_line(&printed, "Expires: 2027-01-15T08:00:00Z\n");
     seen_assert_line(&printed, "Importance: high\n");
-    seen_assert_line(&printed, " (receipt notification wanted) (non-receipt notification wanted) (reply wanted)\n");
+    seen_assert_line(&printed, " RN NRN reply\n");
     seen_assert_line(&printed, "Cc: Nobody\n");
     buf_free(&printed);
     buf_free(&again);
@@ -243,7 +243,7 @@ static void test_notifications(void **state) {
     hex_append(&b, "a124 6b06 1304 6964 2031 a01a a118 800d 323631313230313033343336 5a 810101 8204 74657374");
     assert_int_equal(seen_read(&s, buf_bytes(&b), 1, NULL), 0);
     assert_int_equal(s.n_notifications, 1);
-    assert_string_equal(buf_cstr(&s.notification), "Receipt: acknowledged automatically\n"
+    assert_string_equal(buf_cstr(&s.notification), "Notification: automatic\n"
                                                    "Receipt-time: 2026-11-20T10:34:36Z\n"
                                                    "Supplementary-information: test\n"
                                                    "Subject-message: id 1\n");
@@ -251,8 +251,7 @@ static void test_notifications(void **state) {
     buf_clear(&b);
     hex_append(&b, "a118 6b06 1304 6964 2031 a00e a00c 800100 810101 8204 6d6f7665");
     assert_int_equal(seen_read(&s, buf_bytes(&b), 0, NULL), 0);
-    assert_string_equal(buf_cstr(&s.notification), "Non-receipt: the message was discarded\n"
-                                                   "Discarded-because: it was obsoleted\n"
+    assert_string_equal(buf_cstr(&s.notification), "Non-receipt: 0, discarded: 1\n"
                                                    "Comment: move\n"
                                                    "Subject-message: id 1\n");
     seen_free(&s);
@@ -266,12 +265,13 @@ static void test_notifications(void **state) {
 // A peer's control characters do not reach the terminal of whoever reads a print.
 static void test_print_is_clean(void **state) {
     (void)state;
-    struct ipm_heading h = {.this_ipm = {.local = "1"},
-                            .importance = IPM_IMPORTANCE_NORMAL,
-                            .subject = "a\nFrom: forged\x1B[2J\xC2\x9B end"};
+    struct ipm_descriptor d = {.free_form_name = "a\nFrom: forged\x1B[2J\xC2\x9B end", .telephone_number = "\x07"};
     struct buf printed = {0};
-    assert_int_equal(ipm_heading_print(&h, &printed), 0);
-    assert_string_equal(buf_cstr(&printed), "Subject: a From: forged [2J   end\nMessage-id: 1\n");
+    assert_int_equal(ipm_descriptor_print(&d, &printed), 0);
+    assert_string_equal(buf_cstr(&printed), "a From: forged [2J   end, tel.  ");
+    buf_clear(&printed);
+    assert_int_equal(ipm_id_print(&(struct ipm_id){.local = "1\n2"}, &printed), 0);
+    assert_string_equal(buf_cstr(&printed), "1 2");
     buf_free(&printed);
 }
 

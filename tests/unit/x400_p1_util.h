@@ -85,6 +85,15 @@ static inline struct p1_envelope *decoded(struct arena *a, struct bytes apdu) {
     return e;
 }
 
+// Takes away an extension, in place.
+static inline void without(struct p1_extensions *x, int type) {
+    size_t n = 0;
+    for (size_t i = 0; i < x->n; i++)
+        if (x->item[i].type != type)
+            x->item[n++] = x->item[i];
+    x->n = n;
+}
+
 // A message or probe from jones to smith and a second recipient, with one trace element; report bits as given.
 static inline struct p1_envelope *sample(struct arena *a, enum p1_type type, uint32_t indicators) {
     struct p1_envelope *e = p1_envelope_new(a, type);

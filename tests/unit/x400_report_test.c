@@ -173,8 +173,11 @@ static void redirection_and_lists_lead_back(void **state) {
     struct p1_envelope *m = sample(&a, P1_MESSAGE, P1_RESPONSIBILITY | P1_MTA_NON_DELIVERY_REPORT);
     struct p1_history_entry intended = {.name = hex(&a, JONES), .time = p1_time_of(ARRIVAL)};
     struct p1_history_entry list = {.name = hex(&a, SMITH), .time = p1_time_of(ARRIVAL)};
-    assert_int_equal(p1_history_add(&a, &m->recipient[0].extensions, P1_EXT_REDIRECTION_HISTORY, &intended), 0);
-    assert_int_equal(p1_history_add(&a, &m->extensions, P1_EXT_DL_EXPANSION_HISTORY, &list), 0);
+    assert_int_equal(
+        p1_history_set(&a, &m->recipient[0].extensions, P1_EXT_REDIRECTION_HISTORY, &(struct p1_history){&intended, 1}),
+        0);
+    assert_int_equal(p1_history_set(&a, &m->extensions, P1_EXT_DL_EXPANSION_HISTORY, &(struct p1_history){&list, 1}),
+                     0);
     struct report_item item = {.recipient = 0, .fate = failure};
     struct p1_envelope *r = made(&a, m, &item, 1);
     assert_bytes(r->originator, hex(&a, SMITH));
