@@ -2,6 +2,7 @@
 // `x400 dump` of a capture: its TCP connections are found (capture_tcp.c), those that speak TPKT are watched
 // (rfc1006/pdu.h), and every PDU is shown when it was complete, with its frame; the bind and the MTS-APDUs with what
 // x400 dump shows of them alone. Everything is printed as it comes, so that the size of the capture does not matter.
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -493,7 +494,8 @@ static int result(struct dump_state *s, const struct capture *cap, unsigned unre
     const struct cli *c = s->d->c;
     if (s->form == DUMP_JSON)
         fputs(s->listed ? "\n]\n" : "[]\n", c->out);
-    fflush(c->out);
+    if (fflush(c->out) != 0 || ferror(c->out))
+        return errno == EPIPE ? CLI_FAILED : cli_fail(c, "standard output: %s", strerror(errno));
     if (s->err == ERR_NOMEM)
         return cli_fail(c, "memory is short");
     if (unread > 0)
@@ -524,7 +526,7 @@ int dump_capture(const struct dump *d, enum dump_form form, size_t (*read)(void 
     s.flows = flows_new(&user, &s);
     if (err == ERR_NOMEM || s.flows == NULL)
         s.err = ERR_NOMEM;
-    while (err == ERR_OK && s.err == ERR_OK && capture_next(&cap, &p)) {
+    while (err == ERR_OK && s.err == ERR_OK && !ferror(d->c->out) && capture_next(&cap, &p)) {
         s.frame = p.frame;
         s.now_us = p.time_us;
         if (s.first_us == 0)

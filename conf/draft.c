@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/mem.h"
@@ -286,12 +287,18 @@ void draft_selector(struct draft *d, struct lex_loc loc, const char *word, struc
 }
 
 void draft_selectors(struct draft *d, struct lex_loc loc, struct conf_selectors *to, struct conf_selectors from) {
-    if (from.tsel_given)
-        draft_selector(d, loc, "tsel", &to->tsel, &to->tsel_given, from.tsel);
-    if (from.ssel_given)
-        draft_selector(d, loc, "ssel", &to->ssel, &to->ssel_given, from.ssel);
-    if (from.psel_given)
-        draft_selector(d, loc, "psel", &to->psel, &to->psel_given, from.psel);
+    static const char *const words[] = {"tsel", "ssel", "psel"};
+    const struct bytes values[] = {from.tsel, from.ssel, from.psel};
+    const bool news[] = {from.tsel_given, from.ssel_given, from.psel_given};
+    struct bytes *const into[] = {&to->tsel, &to->ssel, &to->psel};
+    bool *const given[] = {&to->tsel_given, &to->ssel_given, &to->psel_given};
+    for (size_t i = 0; i < 3; i++)
+        if (news[i]) { // its length was looked at
+            if (*given[i])
+                draft_error(d, loc, NULL, "%s is given twice", words[i]);
+            *into[i] = values[i];
+            *given[i] = true;
+        }
 }
 
 void draft_connect(struct draft *d, struct conf_endpoint endpoint) {
@@ -376,6 +383,11 @@ void draft_credentials(struct draft *d, struct lex_loc loc, int item, const char
     }
     if (password[0] == '\0')
         draft_warning(d, password_loc, NULL, "the password is empty");
+    else if ((d->file->mode & (S_IRWXG | S_IRWXO)) != 0 && !d->without_secrets && !d->file->mode_told) {
+        d->file->mode_told = true;
+        draft_warning(d, password_loc, "put it into a file: password file \"...\", of mode 600",
+                      "a password stands in this file, which other users may open (mode %03o)", d->file->mode & 0777U);
+    }
     draft_password(d, password_loc, password, strlen(password), to);
 }
 

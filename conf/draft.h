@@ -100,6 +100,8 @@ struct draft_file {
     const char *dir;  // absolute; relative paths start here
     dev_t device;
     ino_t inode;
+    mode_t mode;
+    bool mode_told; // it was warned that others may read the passwords in it
     unsigned depth;
     char *text;
     size_t text_n;
@@ -158,6 +160,7 @@ bool draft_mta_begin(struct draft *d, struct lex_loc loc, const char *name, stru
 bool draft_stack_begin(struct draft *d, struct lex_loc loc, const char *name, struct lex_loc name_loc);
 bool draft_peer_begin(struct draft *d, struct lex_loc loc, const char *name, struct lex_loc name_loc);
 void draft_block_end(struct draft *d);
+void draft_peer_end(struct draft *d); // sense.c: that of a peer, with warnings of words that have no effect together
 
 // Statements. What is out of bounds is said, and a default stays.
 void draft_domain(struct draft *d, struct lex_loc loc, struct conf_domain *to, const struct draft_attribute *list);

@@ -84,7 +84,7 @@ include: INCLUDE STRING { draft_read(d, @2, $2); };
 
 mta: MTA STRING { if (!draft_mta_begin(d, @1, $2, @2)) YYNOMEM; } OPEN mta_items CLOSE { draft_block_end(d); };
 stack: STACK STRING { if (!draft_stack_begin(d, @1, $2, @2)) YYNOMEM; } OPEN stack_items CLOSE { draft_block_end(d); };
-peer: PEER STRING { if (!draft_peer_begin(d, @1, $2, @2)) YYNOMEM; } OPEN peer_items CLOSE { draft_block_end(d); };
+peer: PEER STRING { if (!draft_peer_begin(d, @1, $2, @2)) YYNOMEM; } OPEN peer_items CLOSE { draft_peer_end(d); };
 
 mta_items: mta_item | mta_items NEWLINE mta_item;
 stack_items: stack_item | stack_items NEWLINE stack_item;
@@ -149,9 +149,9 @@ listen_on: ADDRESS port { $$ = draft_endpoint(d, @1, $1, @2, $2); }
 host: WORD | STRING;
 port: %empty { $$ = CONF_PORT; } | PORT NUMBER { $$ = $2; @$ = @2; };
 
-selectors: TSEL selector { $$ = (struct conf_selectors){.tsel = $2, .tsel_given = true}; }
-    | SSEL selector { $$ = (struct conf_selectors){.ssel = $2, .ssel_given = true}; }
-    | PSEL selector { $$ = (struct conf_selectors){.psel = $2, .psel_given = true}; }
+selectors: TSEL selector { $$ = (struct conf_selectors){0}; draft_selector(d, @1, "tsel", &$$.tsel, &$$.tsel_given, $2); }
+    | SSEL selector { $$ = (struct conf_selectors){0}; draft_selector(d, @1, "ssel", &$$.ssel, &$$.ssel_given, $2); }
+    | PSEL selector { $$ = (struct conf_selectors){0}; draft_selector(d, @1, "psel", &$$.psel, &$$.psel_given, $2); }
     | selectors TSEL selector { $$ = $1; draft_selector(d, @2, "tsel", &$$.tsel, &$$.tsel_given, $3); }
     | selectors SSEL selector { $$ = $1; draft_selector(d, @2, "ssel", &$$.ssel, &$$.ssel_given, $3); }
     | selectors PSEL selector { $$ = $1; draft_selector(d, @2, "psel", &$$.psel, &$$.psel_given, $3); }

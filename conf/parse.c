@@ -233,6 +233,7 @@ void draft_read(struct draft *d, struct lex_loc loc, const char *path) {
     } else if (check_include(d, loc, f, &st)) {
         f->device = st.st_dev;
         f->inode = st.st_ino;
+        f->mode = st.st_mode;
         f->text = read_all(fd, (size_t)st.st_size, &f->text_n);
         if (f->text == NULL)
             draft_error(d, loc, NULL, "cannot read \"%s\": %s", name, strerror(errno));

@@ -191,8 +191,9 @@ static void peer_values(void **state) {
              "K urgent 5s\n"
              " associations at most 1\n associations another per 7 messages lifetime 9s\n"
              " mode x410-1984 relay admd \"A\" country \"DE\"\n dialogue monologue\n"
-             " checkpoint sync window recovery none\n transfer timeout no progress 90s\n}\n"
-             "peer \"q\" {\n via \"s\"\n mode x410-1984 strict\n dialogue two-way-alternate\n" NAMES "}\n");
+             " checkpoint sync window recovery 1h\n transfer timeout no progress 90s\n}\n"
+             "peer \"q\" {\n via \"s\"\n mode x410-1984 strict\n dialogue two-way-alternate\n"
+             " checkpoint recovery none\n" NAMES "}\n");
     const struct conf_peer *p = &c->peers[0];
     assert_int_equal(c->stacks[0].listen.family, AF_INET6);
     assert_int_equal(c->stacks[0].listen.port, 65535);
@@ -233,7 +234,8 @@ static void peer_values(void **state) {
     assert_string_equal(or_address_get(p->downgrade_relay, OR_ADMD), "A");
     assert_int_equal(p->dialogue, CONF_MONOLOGUE);
     assert_int_equal(p->sync, CONF_SYNC_WINDOW);
-    assert_int_equal(p->recovery_ms, 0);
+    assert_int_equal(p->recovery_ms, 3600000);
+    assert_int_equal(p[1].recovery_ms, 0);
     assert_int_equal(p->no_progress_ms, 90000);
     assert_int_equal(p->open_timeout_ms, 7000);
     assert_int_equal(p[1].dialogue, CONF_TWO_WAY_ALTERNATE);
@@ -368,6 +370,24 @@ static void password_warnings(void **state) {
     }
 }
 
+// A configuration with passwords in it is warned of once a file; clients that have no use for them are not.
+static void passwords_in_an_open_file(void **state) {
+    (void)state;
+    struct conf_errors errors;
+    write_file("c.conf", HEAD STACK "peer \"p\" {\n" NAMES "}\n", 0644);
+    struct conf *c = conf_load(in_folder("c.conf"), &errors);
+    assert_non_null(c);
+    assert_int_equal(errors.n_warnings, 1);
+    assert_string_equal(errors.first->text, "a password stands in this file, which other users may open (mode 644)");
+    assert_null(strstr(errors.first->source, "ours"));
+    conf_errors_free(&errors);
+    conf_free(c);
+    c = conf_load_public(in_folder("c.conf"), &errors);
+    assert_int_equal(errors.n_warnings, 0);
+    conf_errors_free(&errors);
+    conf_free(c);
+}
+
 static void whole_files(void **state) {
     (void)state;
     struct conf_errors errors;
@@ -467,11 +487,13 @@ static void short_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),        cmocka_unit_test(mta_values),        cmocka_unit_test(selectors),
-        cmocka_unit_test(peer_values),     cmocka_unit_test(accepts),           cmocka_unit_test(routes),
-        cmocka_unit_test(password_files),  cmocka_unit_test(password_warnings), cmocka_unit_test(whole_files),
-        cmocka_unit_test(include),         cmocka_unit_test(same_twice),        cmocka_unit_test(short_of_memory),
-        cmocka_unit_test(a_nul_in_a_line),
+        cmocka_unit_test(defaults),        cmocka_unit_test(mta_values),
+        cmocka_unit_test(selectors),       cmocka_unit_test(peer_values),
+        cmocka_unit_test(accepts),         cmocka_unit_test(routes),
+        cmocka_unit_test(password_files),  cmocka_unit_test(password_warnings),
+        cmocka_unit_test(whole_files),     cmocka_unit_test(passwords_in_an_open_file),
+        cmocka_unit_test(include),         cmocka_unit_test(same_twice),
+        cmocka_unit_test(short_of_memory), cmocka_unit_test(a_nul_in_a_line),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
