@@ -33,8 +33,8 @@ static void read_all(struct draft *d, const char *path) {
     draft_files_free(d);
 }
 
-// With `any`, also what was read of a configuration with errors, once its mta block has begun.
-static struct conf *load(const char *path, bool without_secrets, bool any, struct conf_errors *errors) {
+// `sockets`: without secrets, and also what was read of a configuration with errors, once its mta block has begun.
+static struct conf *load(const char *path, bool sockets, struct conf_errors *errors) {
     conf_errors_init(errors);
     struct conf *c = mem_calloc(1, sizeof *c);
     struct draft *d = mem_calloc(1, sizeof *d); // what it points to lies in the configuration's arena
@@ -46,26 +46,22 @@ static struct conf *load(const char *path, bool without_secrets, bool any, struc
         mta_defaults(&c->mta);
         d->conf = c;
         d->errors = errors;
-        d->without_secrets = without_secrets;
+        d->without_secrets = sockets;
         read_all(d, path);
     }
     mem_free(d);
-    if (errors->n_errors == 0 || (any && c != NULL && c->mta.name != NULL))
+    if (errors->n_errors == 0 || (sockets && c != NULL && c->mta.name != NULL))
         return c;
     conf_free(c);
     return NULL;
 }
 
 struct conf *conf_load(const char *path, struct conf_errors *errors) {
-    return load(path, false, false, errors);
-}
-
-struct conf *conf_load_public(const char *path, struct conf_errors *errors) {
-    return load(path, true, false, errors);
+    return load(path, false, errors);
 }
 
 struct conf *conf_load_sockets(const char *path, struct conf_errors *errors) {
-    return load(path, true, true, errors);
+    return load(path, true, errors);
 }
 
 void conf_free(struct conf *c) {

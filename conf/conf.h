@@ -134,7 +134,7 @@ struct conf_peer {
     uint64_t recovery_ms;                  // a transfer that was cut may go on for so long; 0: never
     enum conf_sync sync;
     uint64_t open_timeout_ms; // of a call: from its TCP connection to the answer of its bind
-    uint64_t no_progress_ms; // without an octet or a confirmation in a transfer: the association is aborted
+    uint64_t no_progress_ms;  // without an octet or a confirmation in a transfer: the association is aborted
     struct conf_retry open_retry, transfer_retry;
     uint64_t lifetime_ms;              // an association is closed when it is older and idle or between messages
     uint64_t idle_ms;                  // an association without traffic is closed
@@ -175,10 +175,9 @@ struct conf {
 // Reads and checks the file and what it includes. NULL when there was an error. In either case *errors holds what
 // there is to say, warnings too; it is initialised here, and the caller ends it with conf_errors_free.
 struct conf *conf_load(const char *path, struct conf_errors *errors);
-// The same without opening the password files, which an ordinary user may not: for clients of the daemon.
-struct conf *conf_load_public(const char *path, struct conf_errors *errors);
-// For what only wants the paths of the sockets: other errors do not matter, and nothing else in it may be used. So the
-// daemon can be asked, and told to reload, while its file has an error. NULL when there is no mta block to be seen.
+// For clients of the daemon, which only want the paths of its sockets: without opening the password files, which an
+// ordinary user may not. Other errors do not matter, and nothing else in it may be used; so the daemon can be asked,
+// and told to reload, while its file has an error. NULL when there is no mta block to be seen.
 struct conf *conf_load_sockets(const char *path, struct conf_errors *errors);
 void conf_free(struct conf *c); // overwrites the passwords first; NULL is allowed
 

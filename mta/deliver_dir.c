@@ -165,31 +165,6 @@ int deliver_item_file_close(struct deliver_item *it) {
     return err;
 }
 
-int deliver_item_file(struct deliver_item *it, const char *name, struct bytes b) {
-    int err = deliver_item_file_open(it, name);
-    if (err == ERR_OK)
-        err = deliver_item_file_write(it, b);
-    if (it->file >= 0 && err == ERR_OK)
-        err = deliver_item_file_close(it);
-    return err;
-}
-
-int deliver_item_content(struct deliver_item *it, const char *name, int spool_dirfd, const struct content_ref *ref) {
-    uint8_t piece[16 * 1024];
-    struct content_source c;
-    int err = content_source_open(&c, spool_dirfd, ref);
-    if (err < 0)
-        return err;
-    err = deliver_item_file_open(it, name);
-    ptrdiff_t got = 1;
-    while (err == ERR_OK && (got = content_source_read(&c, piece, sizeof piece)) > 0)
-        err = deliver_item_file_write(it, bytes_of(piece, (size_t)got));
-    content_source_close(&c);
-    if (err == ERR_OK && got < 0)
-        err = (int)got;
-    return err < 0 ? err : deliver_item_file_close(it);
-}
-
 int deliver_item_sync(struct deliver_item *it) {
     if (it->file >= 0 || it->self < 0)
         return ERR_STATE;

@@ -41,10 +41,6 @@ int deliver_item_begin(struct deliver_item *it, const char *dir, const char *nam
 int deliver_item_file_open(struct deliver_item *it, const char *name);
 int deliver_item_file_write(struct deliver_item *it, struct bytes b);
 int deliver_item_file_close(struct deliver_item *it); // synced
-// A whole file at once; and the content itself, its checksum verified (ERR_CORRUPT, ERR_ABSENT: the content is
-// damaged).
-int deliver_item_file(struct deliver_item *it, const char *name, struct bytes b);
-int deliver_item_content(struct deliver_item *it, const char *name, int spool_dirfd, const struct content_ref *ref);
 // The item and tmp/ are synced and closed: next is the intent.
 int deliver_item_sync(struct deliver_item *it);
 void deliver_item_discard(struct deliver_item *it); // removes it; after any failure before the intent

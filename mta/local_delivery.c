@@ -201,6 +201,16 @@ void delivery_publish(struct delivery *d) {
 
 // ---- intents ----
 
+// Goes on when it was the last.
+static void commit_ended(struct delivery *d) {
+    if (--d->commits > 0)
+        return;
+    if (d->commit_err != ERR_OK)
+        wait_for(d, STORE_MS);
+    else
+        delivery_publish(d);
+}
+
 static void on_intent(void *arg, const struct spool_result *r) {
     struct target *t = arg;
     struct delivery *d = t->d;
@@ -213,12 +223,7 @@ static void on_intent(void *arg, const struct spool_result *r) {
         d->commit_err = r->err;
         EVENT_RAISE(d->l->m->events, mta_event(EV_SPOOL_ERROR), {"what", r->text});
     }
-    if (--d->commits > 0)
-        return;
-    if (d->commit_err != ERR_OK)
-        wait_for(d, STORE_MS);
-    else
-        delivery_publish(d);
+    commit_ended(d);
 }
 
 static int intend(struct delivery *d, struct target *t) {
@@ -252,12 +257,7 @@ static void commit_intents(struct delivery *d) {
         else
             d->commit_err = err;
     }
-    if (--d->commits > 0)
-        return;
-    if (d->commit_err != ERR_OK)
-        wait_for(d, STORE_MS);
-    else
-        delivery_publish(d);
+    commit_ended(d);
 }
 
 static void go_on(struct delivery *d) {

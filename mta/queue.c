@@ -467,7 +467,6 @@ static void on_tick(void *arg) {
     LIST_FOREACH(h, &q->hops, link)
     release_due(h, now);
     expire(q, clock_utc_ms());
-    events_tick(q->m->events, now);
     loop_timer_in(q->timer, TICK_MS);
 }
 

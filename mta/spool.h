@@ -124,7 +124,6 @@ struct spool_intent {
     const char *dir, *name;
 };
 int spool_load_intents(struct spool *s, void (*cb)(void *arg, const struct spool_intent *i), void *arg);
-char *spool_load_meta(struct spool *s, const char *key); // NULL: absent; free with mem_free
 
 // A batch is done whole or not at all. Everything given is copied; an addition that fails for want of memory makes
 // spool_commit fail with ERR_NOMEM, so results need checking only there. Many batches share one transaction.
@@ -136,16 +135,12 @@ void spool_batch_free(struct spool_batch *b); // one that is not committed
 void spool_batch_duplicate(struct spool_batch *b, const struct spool_duplicate *d);
 void spool_batch_message(struct spool_batch *b, const struct spool_message *m); // with its recipients
 void spool_batch_recipient(struct spool_batch *b, int64_t message, const struct spool_recipient *r);
-// More recipients for a message that is there (alternate recipients, list members).
-void spool_batch_add_recipient(struct spool_batch *b, int64_t message, const struct spool_recipient *r);
 void spool_batch_hold(struct spool_batch *b, int64_t message, bool held);
 // All recipients are final. Envelope and inline octets are dropped, the row stays for `show`. The content's file is the
 // caller's to remove, after the commit.
 void spool_batch_finish(struct spool_batch *b, int64_t message, int64_t now);
-void spool_batch_delete(struct spool_batch *b, int64_t message);              // every row of it, at once
 void spool_batch_intent(struct spool_batch *b, const struct spool_intent *i); // ERR_EXISTS: the name is taken
 void spool_batch_delivered(struct spool_batch *b, int64_t message, uint32_t number);
-void spool_batch_meta(struct spool_batch *b, const char *key, const char *value);
 // Removes finished messages and duplicate records older than these, at most 500 of each.
 void spool_batch_purge(struct spool_batch *b, int64_t finished_before, int64_t seen_before);
 

@@ -49,18 +49,6 @@ int spool_apply_recipient(struct store *st, const struct spool_op *op, struct sp
     return exactly_one(store_recipient_set(st, op->message, op->recipient));
 }
 
-int spool_apply_add_recipient(struct store *st, const struct spool_op *op, struct spool_result *r) {
-    (void)r;
-    struct bound b = store_sql(st, SQL_MESSAGE_GET);
-    bind_int(&b, op->message);
-    int got = store_step(&b);
-    if (got <= 0)
-        return got < 0 ? got : ERR_ABSENT;
-    store_done(&b);
-    int err = store_recipient_add(st, op->message, op->recipient);
-    return err == ERR_EXISTS ? ERR_STATE : err < 0 ? err : ERR_OK;
-}
-
 int spool_apply_hold(struct store *st, const struct spool_op *op, struct spool_result *r) {
     (void)r;
     struct bound b = store_sql(st, SQL_MESSAGE_HOLD);
@@ -78,17 +66,6 @@ int spool_apply_finish(struct store *st, const struct spool_op *op, struct spool
     if (err == ERR_OK && (err = run_for(st, SQL_BODY_DELETE, op->message)) > 0)
         err = ERR_OK;
     return err;
-}
-
-int spool_apply_delete(struct store *st, const struct spool_op *op, struct spool_result *r) {
-    (void)r;
-    static const enum sql parts[] = {SQL_DELIVERIES_DELETE, SQL_RECIPIENTS_DELETE, SQL_BODY_DELETE};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        int err = run_for(st, parts[i], op->message);
-        if (err < 0)
-            return err;
-    }
-    return exactly_one(run_for(st, SQL_MESSAGE_DELETE, op->message));
 }
 
 int spool_apply_intent(struct store *st, const struct spool_op *op, struct spool_result *r) {
@@ -143,9 +120,15 @@ int spool_apply_transfers_purge(struct store *st, const struct spool_op *op, str
     return removed < 0 ? removed : ERR_OK;
 }
 
-int spool_apply_meta(struct store *st, const struct spool_op *op, struct spool_result *r) {
-    (void)r;
-    return exactly_one(store_meta_set(st, op->key, op->value));
+// Every row of a message.
+static int delete_message(struct store *st, int64_t message) {
+    static const enum sql parts[] = {SQL_DELIVERIES_DELETE, SQL_RECIPIENTS_DELETE, SQL_BODY_DELETE};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        int err = run_for(st, parts[i], message);
+        if (err < 0)
+            return err;
+    }
+    return exactly_one(run_for(st, SQL_MESSAGE_DELETE, message));
 }
 
 int spool_apply_purge(struct store *st, const struct spool_op *op, struct spool_result *r) {
@@ -157,9 +140,9 @@ int spool_apply_purge(struct store *st, const struct spool_op *op, struct spool_
             return got;
         if (got == 0)
             break;
-        struct spool_op old = {.message = sqlite3_column_int64(b.s, 0)};
+        int64_t old = sqlite3_column_int64(b.s, 0);
         store_done(&b);
-        int err = spool_apply_delete(st, &old, r);
+        int err = delete_message(st, old);
         if (err < 0)
             return err;
         r->purged++;

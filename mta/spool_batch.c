@@ -100,23 +100,14 @@ void spool_batch_message(struct spool_batch *b, const struct spool_message *m) {
     op->full = copy;
 }
 
-static void add_recipient(struct spool_batch *b, int64_t message, const struct spool_recipient *r,
-                          int (*apply)(struct store *, const struct spool_op *, struct spool_result *)) {
-    struct spool_op lost, *op = op_new(b, message, &lost, apply);
+void spool_batch_recipient(struct spool_batch *b, int64_t message, const struct spool_recipient *r) {
+    struct spool_op lost, *op = op_new(b, message, &lost, spool_apply_recipient);
     struct spool_recipient *copy = arena_alloc(&b->arena, sizeof *copy);
     b->short_of_memory |= copy == NULL;
     if (copy == NULL)
         return;
     copy_recipient(b, copy, r);
     op->recipient = copy;
-}
-
-void spool_batch_recipient(struct spool_batch *b, int64_t message, const struct spool_recipient *r) {
-    add_recipient(b, message, r, spool_apply_recipient);
-}
-
-void spool_batch_add_recipient(struct spool_batch *b, int64_t message, const struct spool_recipient *r) {
-    add_recipient(b, message, r, spool_apply_add_recipient);
 }
 
 void spool_batch_hold(struct spool_batch *b, int64_t message, bool held) {
@@ -127,11 +118,6 @@ void spool_batch_hold(struct spool_batch *b, int64_t message, bool held) {
 void spool_batch_finish(struct spool_batch *b, int64_t message, int64_t now) {
     struct spool_op lost;
     op_new(b, message, &lost, spool_apply_finish)->time = now;
-}
-
-void spool_batch_delete(struct spool_batch *b, int64_t message) {
-    struct spool_op lost;
-    op_new(b, message, &lost, spool_apply_delete);
 }
 
 void spool_batch_intent(struct spool_batch *b, const struct spool_intent *i) {
@@ -175,12 +161,6 @@ void spool_batch_transfer_over(struct spool_batch *b, enum spool_transfer_kind k
 void spool_batch_transfers_purge(struct spool_batch *b, int64_t before) {
     struct spool_op lost;
     op_new(b, 0, &lost, spool_apply_transfers_purge)->time = before;
-}
-
-void spool_batch_meta(struct spool_batch *b, const char *key, const char *value) {
-    struct spool_op lost, *op = op_new(b, 0, &lost, spool_apply_meta);
-    op->key = copy_required(b, key);
-    op->value = copy_required(b, value);
 }
 
 void spool_batch_purge(struct spool_batch *b, int64_t finished_before, int64_t seen_before) {

@@ -61,16 +61,13 @@ struct spool_batch {
 int spool_apply_duplicate(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_message(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_recipient(struct store *st, const struct spool_op *op, struct spool_result *r);
-int spool_apply_add_recipient(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_hold(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_finish(struct store *st, const struct spool_op *op, struct spool_result *r);
-int spool_apply_delete(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_intent(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_delivered(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_transfer(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_transfer_over(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_transfers_purge(struct store *st, const struct spool_op *op, struct spool_result *r);
-int spool_apply_meta(struct store *st, const struct spool_op *op, struct spool_result *r);
 int spool_apply_purge(struct store *st, const struct spool_op *op, struct spool_result *r);
 
 void *spool_commit_main(void *spool);

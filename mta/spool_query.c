@@ -114,10 +114,6 @@ int spool_load_transfers(struct spool *s, void (*cb)(void *arg, const struct spo
     return got;
 }
 
-char *spool_load_meta(struct spool *s, const char *key) {
-    return s->started ? NULL : store_meta_get(&s->writer, key);
-}
-
 // --- queries ---
 
 struct query {

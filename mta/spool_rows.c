@@ -127,20 +127,25 @@ int store_body(struct store *st, struct arena *a, struct spool_message *m) {
     return ERR_OK;
 }
 
+// The columns that change, as both statements have them last.
+static void bind_fate(struct bound *b, const struct spool_recipient *r) {
+    bind_int(b, r->state);
+    bind_text(b, r->next_hop);
+    bind_int(b, r->reason);
+    bind_int(b, r->diagnostic);
+    bind_int(b, r->attempts);
+    bind_int(b, r->next_attempt);
+    bind_int(b, r->changed);
+    bind_text(b, r->last_error);
+}
+
 int store_recipient_add(struct store *st, int64_t message, const struct spool_recipient *r) {
     struct bound b = store_sql(st, SQL_RECIPIENT_ADD);
     bind_int(&b, message);
     bind_int(&b, r->number);
     bind_text(&b, r->address);
     bind_text(&b, r->key);
-    bind_int(&b, r->state);
-    bind_text(&b, r->next_hop);
-    bind_int(&b, r->reason);
-    bind_int(&b, r->diagnostic);
-    bind_int(&b, r->attempts);
-    bind_int(&b, r->next_attempt);
-    bind_int(&b, r->changed);
-    bind_text(&b, r->last_error);
+    bind_fate(&b, r);
     return store_run(&b);
 }
 
@@ -148,14 +153,7 @@ int store_recipient_set(struct store *st, int64_t message, const struct spool_re
     struct bound b = store_sql(st, SQL_RECIPIENT_SET);
     bind_int(&b, message);
     bind_int(&b, r->number);
-    bind_int(&b, r->state);
-    bind_text(&b, r->next_hop);
-    bind_int(&b, r->reason);
-    bind_int(&b, r->diagnostic);
-    bind_int(&b, r->attempts);
-    bind_int(&b, r->next_attempt);
-    bind_int(&b, r->changed);
-    bind_text(&b, r->last_error);
+    bind_fate(&b, r);
     return store_run(&b);
 }
 

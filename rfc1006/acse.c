@@ -153,14 +153,21 @@ static int unlisted(void *ctx, uint8_t event, void *arg) {
     return ERR_OK;
 }
 
+// What an AARQ or AARE says; in an AARQ result and diagnostic are 0.
+static struct acse_associate associate_of(const struct arg *arg) {
+    return (struct acse_associate){.presentation = *arg->connect,
+                                   .application_context = arg->apdu->application_context,
+                                   .implementation = arg->apdu->implementation,
+                                   .user_context = (int32_t)arg->apdu->user_context,
+                                   .user_information = arg->apdu->user_information,
+                                   .result = arg->apdu->result,
+                                   .source = arg->apdu->source,
+                                   .diagnostic = arg->apdu->diagnostic};
+}
+
 static int indicate_associate(void *ctx, void *v) {
     struct acse *a = ctx;
-    const struct arg *arg = v;
-    struct acse_associate as = {.presentation = *arg->connect,
-                                .application_context = arg->apdu->application_context,
-                                .implementation = arg->apdu->implementation,
-                                .user_context = (int32_t)arg->apdu->user_context,
-                                .user_information = arg->apdu->user_information};
+    struct acse_associate as = associate_of(v);
     a->up->associate_ind(a->user, &as);
     return ERR_OK;
 }
@@ -185,15 +192,7 @@ static int reject_version(void *ctx, void *v) {
 
 static int confirm_associate(void *ctx, void *v) {
     struct acse *a = ctx;
-    const struct arg *arg = v;
-    struct acse_associate as = {.presentation = *arg->connect,
-                                .application_context = arg->apdu->application_context,
-                                .implementation = arg->apdu->implementation,
-                                .user_context = (int32_t)arg->apdu->user_context,
-                                .user_information = arg->apdu->user_information,
-                                .result = arg->apdu->result,
-                                .source = arg->apdu->source,
-                                .diagnostic = arg->apdu->diagnostic};
+    struct acse_associate as = associate_of(v);
     if (as.result != ACSE_ACCEPTED)
         stack_failure_set(&as.failure, STACK_ASSOCIATION, true, as.source * 100 + as.diagnostic,
                           "association: AARE, %s by the peer's %s, diagnostic %d (%s)",

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "rfc1006/acse_codec.h"
 
+#include "rfc1006/presentation_codec.h"
 #include "rfc1006/presentation_pdv.h"
 
 enum { TAG_IMPLEMENTATION = 29, TAG_USER_INFORMATION = 30 };
-
-static int int_of(struct bytes v, int *out) {
-    int64_t i;
-    if (tlv_get_int(v, &i) < 0 || i < 0 || i > INT32_MAX)
-        return ERR_SYNTAX;
-    *out = (int)i;
-    return ERR_OK;
-}
 
 // The one member of an explicitly tagged value.
 static int inner(struct bytes v, enum tlv_class cls, uint32_t tag, struct bytes *out) {
@@ -38,22 +31,17 @@ static int diagnostic(struct bytes choice, struct acse_apdu *out) {
         inner(v, TLV_UNIVERSAL, TLV_INTEGER, &v) < 0)
         return ERR_SYNTAX;
     out->source = (int)t.tag;
-    return int_of(v, &out->diagnostic);
+    return presentation_get_int(v, &out->diagnostic);
 }
 
 static int associate_member(const struct tlv *t, struct bytes v, struct acse_apdu *out) {
-    uint32_t bits;
     switch (t->tag) {
-    case 0:
-        if (t->constructed || tlv_get_bits(v, &bits) < 0)
-            return ERR_SYNTAX;
-        out->version_1 = bits & 1;
-        return ERR_OK;
+    case 0: return presentation_get_version(t, v, &out->version_1);
     case 1: return inner(v, TLV_UNIVERSAL, TLV_OID, &out->application_context);
     case 2:
         if (out->kind != ACSE_AARE)
             return ERR_OK; // called AP title
-        return inner(v, TLV_UNIVERSAL, TLV_INTEGER, &v) < 0 ? ERR_SYNTAX : int_of(v, &out->result);
+        return inner(v, TLV_UNIVERSAL, TLV_INTEGER, &v) < 0 ? ERR_SYNTAX : presentation_get_int(v, &out->result);
     case 3: return out->kind == ACSE_AARE ? diagnostic(v, out) : ERR_OK; // called AE qualifier
     case TAG_IMPLEMENTATION: out->implementation = v; return t->constructed ? ERR_SYNTAX : ERR_OK;
     default: return ERR_OK;
@@ -79,7 +67,7 @@ int acse_apdu_decode(struct bytes in, struct acse_apdu *out) {
         else if (out->kind <= ACSE_AARE)
             err = associate_member(&t, v, out);
         else if (out->kind == ACSE_ABRT && t.tag == 0)
-            err = int_of(v, &out->abort_source);
+            err = presentation_get_int(v, &out->abort_source);
         if (err < 0)
             return ERR_SYNTAX;
     }

@@ -9,12 +9,19 @@ static const uint8_t ber_oid[] = {0x51, 0x01}; // 2.1.1
 
 // ---- decoding ----
 
-static int int_of(struct bytes v, int *out) {
+int presentation_get_int(struct bytes v, int *out) {
     int64_t i;
-    int err = tlv_get_int(v, &i);
-    if (err < 0 || i < 0 || i > INT32_MAX)
+    if (tlv_get_int(v, &i) < 0 || i < 0 || i > INT32_MAX)
         return ERR_SYNTAX;
     *out = (int)i;
+    return ERR_OK;
+}
+
+int presentation_get_version(const struct tlv *t, struct bytes v, bool *version_1) {
+    uint32_t bits;
+    if (t->constructed || tlv_get_bits(v, &bits) < 0)
+        return ERR_SYNTAX;
+    *version_1 = bits & 1;
     return ERR_OK;
 }
 
@@ -23,7 +30,7 @@ static int definition_decode(struct bytes item, struct presentation_context *c) 
     struct tlv t;
     struct bytes id, syntaxes, oid;
     int n;
-    if (tlv_expect(&cur, TLV_UNIVERSAL, TLV_INTEGER, &t, &id) != ERR_OK || int_of(id, &n) < 0 ||
+    if (tlv_expect(&cur, TLV_UNIVERSAL, TLV_INTEGER, &t, &id) != ERR_OK || presentation_get_int(id, &n) < 0 ||
         tlv_expect(&cur, TLV_UNIVERSAL, TLV_OID, &t, &c->abstract_syntax) != ERR_OK ||
         tlv_expect(&cur, TLV_UNIVERSAL, TLV_SEQUENCE, &t, &syntaxes) != ERR_OK)
         return ERR_SYNTAX;
@@ -39,13 +46,14 @@ static int result_decode(struct bytes item, struct presentation_context *c) {
     struct tlv t;
     struct bytes v;
     int n;
-    if (tlv_find(item, TLV_CONTEXT, 0, &t, &v) != ERR_OK || int_of(v, &n) < 0 || n > PRESENTATION_PROVIDER_REJECTION)
+    if (tlv_find(item, TLV_CONTEXT, 0, &t, &v) != ERR_OK || presentation_get_int(v, &n) < 0 ||
+        n > PRESENTATION_PROVIDER_REJECTION)
         return ERR_SYNTAX;
     c->result = (uint8_t)n;
     int err = tlv_find(item, TLV_CONTEXT, 2, &t, &v);
     if (err == ERR_ABSENT)
         return ERR_OK;
-    if (err < 0 || int_of(v, &n) < 0)
+    if (err < 0 || presentation_get_int(v, &n) < 0)
         return ERR_SYNTAX;
     c->reason = (int8_t)(n > 127 ? 0 : n);
     return ERR_OK;
@@ -70,7 +78,6 @@ static int list_decode(struct bytes list, int (*item_decode)(struct bytes, struc
 
 // One member of the normal-mode parameters. v is its value, whole its encoding.
 static int parameter_decode(const struct tlv *t, struct bytes v, struct bytes whole, struct presentation_ppdu *out) {
-    uint32_t bits;
     if (t->cls == TLV_APPLICATION && t->tag <= 1) {
         out->user_data = whole;
         return ERR_OK;
@@ -78,11 +85,7 @@ static int parameter_decode(const struct tlv *t, struct bytes v, struct bytes wh
     if (t->cls != TLV_CONTEXT)
         return ERR_SYNTAX;
     switch (t->tag) {
-    case 0:
-        if (t->constructed || tlv_get_bits(v, &bits) < 0)
-            return ERR_SYNTAX;
-        out->version_1 = bits & 1;
-        return ERR_OK;
+    case 0: return presentation_get_version(t, v, &out->version_1);
     case 1:
     case 2:
     case 3: // responding
@@ -92,7 +95,7 @@ static int parameter_decode(const struct tlv *t, struct bytes v, struct bytes wh
         return ERR_OK;
     case 4: return list_decode(v, definition_decode, out);
     case 5: return list_decode(v, result_decode, out);
-    case 10: return int_of(v, &out->provider_reason);
+    case 10: return presentation_get_int(v, &out->provider_reason);
     default: return ERR_OK;
     }
 }
@@ -117,7 +120,7 @@ static int connect_decode(struct bytes in, struct presentation_ppdu *out) {
     *out = (struct presentation_ppdu){.version_1 = true, .provider_reason = -1, .event = -1};
     if (tlv_check(in, NULL, NULL) < 0 || tlv_expect(&c, TLV_UNIVERSAL, TLV_SET, &t, &set) != ERR_OK || !t.constructed ||
         tlv_find(set, TLV_CONTEXT, 0, &t, &mode) != ERR_OK || tlv_find(mode, TLV_CONTEXT, 0, &t, &value) != ERR_OK ||
-        int_of(value, &n) < 0)
+        presentation_get_int(value, &n) < 0)
         return ERR_SYNTAX;
     if (n > 1 || tlv_find(set, TLV_CONTEXT, n == 1 ? 2 : 1, &t, &parameters) != ERR_OK || !t.constructed)
         return ERR_SYNTAX;
@@ -169,7 +172,7 @@ int presentation_abort_decode(struct bytes in, enum presentation_abort_kind *kin
     c = cursor_of(list);
     while ((err = tlv_next(&c, &t, &whole, &v)) == ERR_OK) {
         if (*kind == PRESENTATION_ARP && t.cls == TLV_CONTEXT && t.tag <= 1) {
-            if (int_of(v, t.tag == 0 ? &out->provider_reason : &out->event) < 0)
+            if (presentation_get_int(v, t.tag == 0 ? &out->provider_reason : &out->event) < 0)
                 return ERR_SYNTAX;
         } else if (*kind == PRESENTATION_ARU && t.cls == TLV_APPLICATION && t.tag <= 1) {
             out->user_data = whole;

@@ -61,6 +61,10 @@ int presentation_arp_encode(struct buf *b, int provider_reason, int event);
 int presentation_x410_connect_encode(struct buf *b);
 int presentation_x410_encode(struct buf *b);
 
+// Members that ACSE's APDUs have in the same form: an INTEGER from 0 to INT32_MAX, and protocol-version.
+int presentation_get_int(struct bytes v, int *out);
+int presentation_get_version(const struct tlv *t, struct bytes v, bool *version_1);
+
 const char *presentation_provider_reason_text(int reason); // of a CPR, never NULL
 const char *presentation_abort_text(int reason);           // of an ARP, never NULL
 const char *presentation_rejection_text(int reason);       // of a context, never NULL

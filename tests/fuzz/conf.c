@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Fuzz target: a configuration file, from the lexer to the checker and the printer. The first octet of an input says
-// which of its readers is asked. Errors have a place and words; what is accepted can be printed, and that is read as
-// the same. Password files are not opened; an include finds nothing that is there.
+// Fuzz target: a configuration file, from the lexer to the checker and the printer. Errors have a place and words; what
+// is accepted can be printed, and that is read as the same. Password files are not opened; an include finds nothing
+// that is there. The first octet of an input is passed over.
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,12 +9,12 @@
 #include "conf/print.h"
 #include "tests/fuzz/fuzz.h"
 
-static struct conf *load(struct bytes text, unsigned how, struct conf_errors *errors) {
+static struct conf *load(struct bytes text, struct conf_errors *errors) {
     char path[64];
     int fd = memfd_create("x400d.conf", 0);
     require(fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    struct conf *c = how == 1 ? conf_load_sockets(path, errors) : conf_load_public(path, errors);
+    struct conf *c = conf_load_sockets(path, errors);
     close(fd);
     return c;
 }
@@ -33,7 +33,7 @@ static void print_again(const struct conf *c) {
     struct conf_errors errors;
     struct buf first = {0}, second = {0}, diff = {0};
     require(conf_print(c, CONF_PRINT_SECRETS, &first, NULL) == ERR_OK);
-    struct conf *same = load(buf_bytes(&first), 0, &errors);
+    struct conf *same = load(buf_bytes(&first), &errors);
     if (same == NULL)
         conf_errors_print(&errors, stderr);
     require(same != NULL);
@@ -49,9 +49,9 @@ static void print_again(const struct conf *c) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size) {
     struct bytes in = bytes_of(octets, size);
-    uint8_t how = take(&in) & 1;
+    (void)take(&in);
     struct conf_errors errors;
-    struct conf *c = load(in, how, &errors);
+    struct conf *c = load(in, &errors);
     require(c != NULL || errors.n_errors > 0);
     shown(&errors);
     if (c != NULL && errors.n_errors == 0)

@@ -340,9 +340,10 @@ static void password_files(void **state) {
     assert_fails(PEER_FILES, text);
     struct conf_errors errors;
     write_file("c.conf", PEER_FILES, 0600);
-    c = conf_load_public(in_folder("c.conf"), &errors); // a client of the daemon needs no password
+    c = conf_load_sockets(in_folder("c.conf"), &errors); // a client of the daemon needs no password
     assert_non_null(c);
     assert_int_equal(c->peers[0].local.n_passwords, 0);
+    assert_int_equal(errors.n_errors, 0);
     conf_errors_free(&errors);
     conf_free(c);
     assert_int_equal(mkdir(in_folder("them"), 0700), 0);

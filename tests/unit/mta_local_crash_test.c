@@ -20,7 +20,9 @@ static void make_item(const struct world *w, const char *name, enum left left) {
     if (left == NOTHING)
         return;
     assert_int_equal(deliver_item_begin(&it, dir, name), ERR_OK);
-    assert_int_equal(deliver_item_file(&it, "mark", bytes_str("of the earlier run")), ERR_OK);
+    assert_int_equal(deliver_item_file_open(&it, "mark"), ERR_OK);
+    assert_int_equal(deliver_item_file_write(&it, bytes_str("of the earlier run")), ERR_OK);
+    assert_int_equal(deliver_item_file_close(&it), ERR_OK);
     assert_int_equal(deliver_item_sync(&it), ERR_OK);
     if (left == IN_TMP)
         return;

@@ -113,7 +113,6 @@ static void test_group(void **state) {
         assert_int_equal(spool_commit(sample_batch(s, &id), outcome_note, &o), ERR_OK);
     }
     assert_int_equal(spool_start(s), ERR_OK);
-    assert_null(spool_load_meta(s, "clean")); // only before the start
     place_finish(&p, s);
     assert_int_equal(o.calls, N);
     assert_int_equal(o.err, ERR_OK);
@@ -198,10 +197,6 @@ static void test_life(void **state) {
                                 .last_error = "refused: busy"};
     spool_batch_recipient(b, id, &r);
     spool_batch_hold(b, id, true);
-    r.number = 4;
-    r.address = "/S=New/C=DE/";
-    spool_batch_add_recipient(b, id, &r);
-    spool_batch_meta(b, "k", "v");
     assert_int_equal(place_commit(&p, s, b), ERR_OK);
 
     // A batch with one impossible change does none of them.
@@ -212,22 +207,19 @@ static void test_life(void **state) {
     r.number = 9;
     spool_batch_recipient(b, id, &r);
     assert_int_equal(place_commit(&p, s, b), ERR_ABSENT);
-    b = spool_batch_new(s); // a recipient's number that is taken is no duplicate
-    r.number = 2;
-    spool_batch_add_recipient(b, id, &r);
-    assert_int_equal(place_commit(&p, s, b), ERR_STATE);
-    struct sample x;
+    struct sample x; // an id that is taken is no duplicate
     sample_fill(&x, id);
     b = spool_batch_new(s);
     spool_batch_message(b, &x.m);
     assert_int_equal(place_commit(&p, s, b), ERR_STATE);
 
     b = spool_batch_new(s);
-    spool_batch_delete(b, gone);
+    spool_batch_finish(b, gone, 500);
+    spool_batch_purge(b, 501, 0);
     assert_int_equal(place_commit(&p, s, b), ERR_OK);
     assert_int_equal(fetch(&p, s, gone).err, ERR_ABSENT);
     b = spool_batch_new(s);
-    spool_batch_delete(b, gone);
+    spool_batch_finish(b, gone, 500);
     assert_int_equal(place_commit(&p, s, b), ERR_ABSENT);
     spool_close(s);
 
@@ -235,15 +227,11 @@ static void test_life(void **state) {
     struct loaded *l = load(s, 10);
     assert_int_equal(l->n, 1);
     assert_true(l->first.held);
-    assert_int_equal(l->first.n_recipients, 4);
+    assert_int_equal(l->first.n_recipients, 3);
     assert_int_equal(l->recipient.state, SPOOL_RCPT_WAITING); // no transfer survives its process
     assert_int_equal(l->recipient.attempts, 3);
     assert_int_equal(l->recipient.next_attempt, 77);
     free(l);
-    char *v = spool_load_meta(s, "k");
-    assert_string_equal(v, "v");
-    mem_free(v);
-    assert_null(spool_load_meta(s, "absent"));
     assert_true(spool_new_id(s) > gone); // a deleted message's id is not given again
     assert_int_equal(spool_start(s), ERR_OK);
 
@@ -532,7 +520,7 @@ static void test_damage(void **state) {
         assert_int_equal(fetch(&p, s, 2).err, ERR_CORRUPT);
         assert_true(fetch(&p, s, 3).good);
         struct spool_batch *b = spool_batch_new(s); // the way out
-        spool_batch_delete(b, 2);
+        spool_batch_finish(b, 2, 500);
         assert_int_equal(place_commit(&p, s, b), ERR_OK);
         spool_close(s);
         place_remove(&p);
