@@ -6,7 +6,6 @@ other MTAs too; there the PDUs are taken apart here: they are those of the recor
 same mode, in the same order, with the same parameters and the same structure of what they carry.
 Captures on a loopback interface, so it needs root. Prints "N passed, N failed"; exit status 77: skipped."""
 import concurrent.futures
-import importlib.util
 import os
 import re
 import shutil
@@ -14,32 +13,13 @@ import subprocess
 import sys
 import tempfile
 
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-os.chdir(TOP)
-sys.path.insert(0, os.path.join(TOP, "tests", "e2e"))
-spec = importlib.util.spec_from_file_location("demo", os.path.join(TOP, "tests", "demo-tshark.py"))
-demo = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(demo)
-from harness import World, ipm, user  # noqa: E402
-from test_resume import Wire  # noqa: E402
+from tshark import BAD, TOP, X400, Capture, check, ended, fields, local, need, own_network
+from harness import World, ipm, user
+from test_resume import Wire
 
+os.chdir(TOP)
 MODES = {"normal": "p1-88-normal", "x410-1988": "p1-88-x410mode", "x410-1984": "p1-84"}
 DIALOGUES = ("monologue", "two-way-alternate")
-X400 = os.path.join(os.environ.get("BUILD", "build"), "bin", "x400")
-BAD = "_ws.expert.group == 0x07000000 || _ws.expert.group == 0x09000000"
-check = demo.check
-
-
-def tshark(path, *fields, only=None, port=10102):
-    command = ["tshark", "-r", path, "-d", f"tcp.port=={port},tpkt", "-T", "fields", "-E", "separator=|", "-E",
-               "aggregator=;"]
-    for f in fields:
-        command += ["-e", f]
-    if only:
-        command += ["-Y", only]
-    out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
-                         env=dict(os.environ, LC_ALL="C.UTF-8")).stdout
-    return [[v.split(";") if v else [] for v in line.split("|")] for line in out.splitlines()]
 
 
 # ---- PDUs taken apart ----
@@ -97,7 +77,7 @@ def spdus(tsdu):
 def associations(path, port):
     """For each TCP connection the PDUs of both directions: lists of CR, CC, DR and of TSDUs taken apart."""
     streams = {}
-    for stream, to, seq, payload in tshark(path, "tcp.stream", "tcp.dstport", "tcp.seq", "tcp.payload", port=port,
+    for stream, to, seq, payload in fields(path, [port], "tcp.stream", "tcp.dstport", "tcp.seq", "tcp.payload",
                                            only=f"tcp.len > 0 and tcp.port == {port}"):
         way = "up" if int(to[0]) == port else "down"
         ways = streams.setdefault(int(stream[0]), {"up": b"", "down": b""})
@@ -188,7 +168,7 @@ def traffic(mode, dialogue, path):
         for m in (a, b):
             for p in m.peers.values():
                 p.lines.update(mode=f"mode {mode}", checkpoint="checkpoint 1K window 3", dialogue=f"dialogue {dialogue}")
-        capture = demo.Capture(path, f"tcp port {w.port}")
+        capture = Capture(path, w.port)
         try:
             a.start(), b.start()
             sent = [a.submit(user("Receiver", "BETA"), ipm("A subject", "A text", octets), report="delivery")
@@ -215,7 +195,7 @@ def resumed(mode, path):
             for p in m.peers.values():
                 p.lines.update(mode=f"mode {mode}", checkpoint="checkpoint 4K window 3", dialogue="dialogue monologue")
         Wire(w, a, b, at=(3,))
-        capture = demo.Capture(path, f"tcp port {w.port}")
+        capture = Capture(path, w.port)
         try:
             a.start(), b.start()
             sent = a.submit(user("Receiver", "BETA"), ipm("A subject", "A text", os.urandom(60000)), report="none")
@@ -233,7 +213,7 @@ def resumed(mode, path):
 def check_resumed(mode, path):
     what = f"{mode}, a transfer that is cut off"
     capture, port, sent = resumed(mode, path)
-    frames = tshark(capture.path, "frame.number", "ses.type", only=BAD, port=port)
+    frames = fields(capture.path, [port], "frame.number", "ses.type", only=BAD)
     # tshark does not join what came on two connections: at its end the rest of the APDU is malformed to it.
     frames = [f for f in frames if (f[1][-1:] != ["41"] if mode == "normal" else "1;1" not in ";".join(f[1]))]
     check(f"{what}: frames malformed or against a protocol", frames, [])
@@ -249,17 +229,17 @@ def check_resumed(mode, path):
 
 def check_mode(mode, dialogue, path, port, sent, recorded):
     what = f"{mode}, {dialogue}"
-    frames = tshark(path, "frame.number", "ses.type", "_ws.expert.message", only=f"tcp.port == {port} and ({BAD})", port=port)
-    names = [row[0][0] for row in tshark(path, "_ws.col.Info", only=f"tcp.port == {port} and p1", port=port) if row[0]]
+    frames = fields(path, [port], "frame.number", "ses.type", "_ws.expert.message", only=f"tcp.port == {port} and ({BAD})")
+    names = [row[0][0] for row in fields(path, [port], "_ws.col.Info", only=f"tcp.port == {port} and p1") if row[0]]
     binds = [n for n in names if n.startswith("Bind-")]
     check(f"{what}: binds that tshark reads", sorted(set(binds)) != [] and all("MTA-A" in n or "MTA-B" in n for n in binds), True)
     if mode == "normal":
         check(f"{what}: frames malformed or against a protocol", frames, [])
-        apdus = tshark(path, "p1.MTS_APDU", "p1.local_identifier", only=f"tcp.port == {port} and p1.MTS_APDU", port=port)
+        apdus = fields(path, [port], "p1.MTS_APDU", "p1.local_identifier", only=f"tcp.port == {port} and p1.MTS_APDU")
         kinds = [k for row in apdus for k in row[0]]
         check(f"{what}: messages and reports", (kinds.count("0"), kinds.count("1")), (2, 2))
         ids = {i for row in apdus for i in row[1]}
-        check(f"{what}: identifiers that are missing", [i for i in map(demo.local, sent) if i not in ids], [])
+        check(f"{what}: identifiers that are missing", [i for i in map(local, sent) if i not in ids], [])
     else:
         other = [f for f in frames if "1;1" not in ";".join(f[1])]
         check(f"{what}: frames without a transfer that are malformed or against a protocol", other, [])
@@ -286,22 +266,15 @@ def check_everything(mode, folder):
 
 
 def main():
-    for tool in ("tshark", "dumpcap"):
-        if shutil.which(tool) is None:
-            print(f"skipped: there is no {tool}")
-            return 77
-    if os.geteuid() != 0:
-        print("skipped: capturing needs root")
-        return 77
-    demo.own_network()
+    need("tshark", "dumpcap", root=True)
+    own_network()
     folder = tempfile.mkdtemp(prefix="x400d-modes-tshark.")
     try:
         with concurrent.futures.ThreadPoolExecutor(len(MODES)) as pool:
             list(pool.map(lambda mode: check_everything(mode, folder), MODES))
     finally:
         shutil.rmtree(folder)
-    print(f"{demo.passed} passed, {demo.failed} failed")
-    return 1 if demo.failed else 0
+    return ended()
 
 
 if __name__ == "__main__":

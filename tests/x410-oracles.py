@@ -6,70 +6,27 @@ as it does in captures of other stacks. Prints `N passed, N failed`; exit status
 import hashlib
 import os
 import shutil
-import struct
 import subprocess
 import sys
-import threading
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e"))
-from harness import TOP, World, der, user, wait_for  # noqa: E402
-from test_mail import wait_report  # noqa: E402
-from wire import Proxy, Recorder  # noqa: E402
+from tshark import BAD, TOP, check, ended, fields, local, need, skip
+from campaign.capture import Capture
+from harness import World, der, user, wait_for
+from test_mail import wait_report
+from wire import Proxy, Recorder
 
-PORT = 10102
 MODULES = "UpperBounds External MTS RTSE MTABind ACSE Presentation MTA IPMS MTA84 IPMS84".split()
-passed = failed = 0
-
-
-def check(what, got, wanted):
-    global passed, failed
-    if got == wanted:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED {what}\n  got    {got!r}\n  wanted {wanted!r}")
-
-
-class Capture:
-    """For the `watch` of a Proxy with one connection: a capture file of what passes, and the APDUs in it."""
-
-    def __init__(self, path):
-        self.path, self.file, self.lock = path, open(path, "wb"), threading.Lock()
-        self.recorder, self.sent = Recorder(), {"up": 1, "down": 1}
-        self.file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
-
-    def __call__(self, direction, tpkt):
-        with self.lock:
-            for at in range(0, len(tpkt), 30000):
-                self.packet(direction, tpkt[at:at + 30000])
-            return self.recorder(direction, tpkt)
-
-    def packet(self, direction, octets):
-        up, other = direction == "up", "down" if direction == "up" else "up"
-        ports = (20000, PORT) if up else (PORT, 20000)
-        tcp = struct.pack(">HHIIBBHHH", *ports, self.sent[direction], self.sent[other], 0x50, 0x18, 65535, 0, 0)
-        hosts = b"\x7f\0\0\1\x7f\0\0\2" if up else b"\x7f\0\0\2\x7f\0\0\1"
-        ip = struct.pack(">BBHHHBBH", 0x45, 0, 40 + len(octets), 0, 0, 64, 6, 0) + hosts + tcp + octets
-        self.file.write(struct.pack("<IIII", 0, 0, len(ip), len(ip)) + ip)
-        self.sent[direction] += len(octets)
-
-    def fields(self, *names, only=None):
-        self.file.flush()
-        command = ["tshark", "-r", self.path, "-d", f"tcp.port=={PORT},tpkt", "-T", "fields", "-E", "separator=\x1f",
-                   *(["-Y", only] if only else [])]
-        for name in names:
-            command += ["-e", name]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return [line.split("\x1f") for line in done.stdout.split("\n") if line]
 
 
 def exchange(w, mode):
-    """A message, one that cannot be delivered, a probe, and the reports on them: what was sent, and two captures."""
+    """A message, one that cannot be delivered, a probe, and the reports on them: what was sent, and of each side's
+    association a capture and the APDUs in it."""
     a, b = w.pair()
-    captures = []
+    passed = []
     for one, other in ((a, b), (b, a)):
-        captures.append(Capture(os.path.join(w.dir, f"{one.name}.pcap")))
-        proxy = Proxy(w, other.host, (other.host, w.port), one.host, captures[-1])
+        capture, recorder = Capture(os.path.join(w.dir, f"{one.name}.pcap")), Recorder()
+        passed.append((capture, recorder.apdus))
+        proxy = Proxy(w, other.host, (other.host, w.port), one.host, recorder, capture)
         peer = one.peers[other.name.lower()]
         peer.host, peer.port = proxy.address
         peer.lines["mode"], peer.lines["life"] = f"mode {mode}", "associations at most 1 urgent 0"
@@ -88,7 +45,9 @@ def exchange(w, mode):
     a.wait_empty(), b.wait_empty()
     for m in (a, b):
         m.stop()
-    return [i.rstrip("]").split(";")[1] for i in ids], octets, captures
+    for capture, _ in passed:
+        capture.close()
+    return [local(i) for i in ids], octets, passed
 
 
 def read_by_erlang(work, year, apdus):
@@ -106,17 +65,19 @@ def read_by_erlang(work, year, apdus):
     return lines
 
 
-def tshark_agrees(year, capture, apdus):
-    bad = capture.fields("ses.type", "_ws.expert.message",
-                         only="_ws.expert.group == 0x07000000 || _ws.expert.group == 0x09000000 || _ws.malformed")
-    check(f"{year}: what tshark complains of, outside of the APDUs", [b for b in bad if not b[0].startswith("1,1")], [])
-    bind = [x[0] for x in capture.fields("_ws.col.Info", only="p1")]
+def tshark_agrees(year, port, capture, apdus):
+    def seen(*names, only):
+        return fields(capture.path, [port], *names, only=only)
+
+    bad = seen("ses.type", "_ws.expert.message", only=f"{BAD} || _ws.malformed")
+    check(f"{year}: what tshark complains of, outside of the APDUs", [b for b in bad if b[0][:2] != ["1", "1"]], [])
+    bind = [x[0][0] for x in seen("_ws.col.Info", only="p1")]
     names = ["MTA-A", "MTA-B"] if capture.path.endswith("MTA-A.pcap") else ["MTA-B", "MTA-A"]
     check(f"{year}: bind argument and result", [b.split(" [")[0] for b in bind][:2],
           [f"Bind-Argument {names[0]} simple", f"Bind-Result {names[1]} simple"])
-    protocol = capture.fields("rtse.applicationProtocol", only="rtse.applicationProtocol")
-    check(f"{year}: application protocol", protocol, [["1" if year == "1984" else "12"]])
-    types = ",".join(x[0] for x in capture.fields("ses.type", only="ses.type")).split(",")
+    protocol = seen("rtse.applicationProtocol", only="rtse.applicationProtocol")
+    check(f"{year}: application protocol", protocol, [[["1" if year == "1984" else "12"]]])
+    types = [t for x in seen("ses.type", only="ses.type") for t in x[0]]
     check(f"{year}: activities begun, ended, and acknowledged", [types.count(t) for t in ("45", "41", "42")],
           [len(apdus)] * 3)
 
@@ -124,10 +85,10 @@ def tshark_agrees(year, capture, apdus):
 def run(work, year):
     w = World()
     try:
-        ids, octets, captures = exchange(w, f"x410-{year}")
-        there, back = (c.recorder.apdus for c in captures)
-        for capture, apdus in zip(captures, (there, back)):
-            tshark_agrees(year, capture, apdus)
+        ids, octets, passed = exchange(w, f"x410-{year}")
+        (_, there), (_, back) = passed
+        for capture, apdus in passed:
+            tshark_agrees(year, w.port, capture, apdus)
         one, none, probe = (read_by_erlang(work, year, there) + [{}] * 3)[:3]
         y84 = year == "1984"
         text, file = ("iA5Text", "bilaterallyDefined") if y84 else ("ia5-text", "bilaterally-defined")
@@ -149,14 +110,10 @@ def run(work, year):
 
 
 def main():
-    for tool in ("tshark", "erl", "erlc"):
-        if shutil.which(tool) is None:
-            print(f"skipped: there is no {tool}")
-            return 77
+    need("tshark", "erl", "erlc")
     if subprocess.run(["erl", "-noshell", "-eval", "case code:which(asn1ct) of non_existing -> halt(1); _ -> halt(0) end."],
                       capture_output=True).returncode:
-        print("skipped: no ASN.1 compiler (package erlang-asn1)")
-        return 77
+        skip("no ASN.1 compiler (package erlang-asn1)")
     w = World()  # its folder is the work place
     try:
         for m in MODULES:
@@ -167,8 +124,7 @@ def main():
             run(w.dir, year)
     finally:
         w.remove()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return ended()
 
 
 sys.exit(main())

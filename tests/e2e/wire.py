@@ -254,8 +254,8 @@ class Proxy(Relay):
     """Between a caller and a called MTA. `watch(direction, tpkt)` sees every TPKT before it passes, direction "up" from
     the caller: returns True to pass it on, False to swallow it, None to cut the connection."""
 
-    def __init__(self, world, host, to, source, watch=None):
-        super().__init__((host, 0), to, source, watch or (lambda direction, octets: True))
+    def __init__(self, world, host, to, source, watch=None, capture=None):
+        super().__init__((host, 0), to, source, watch or (lambda direction, octets: True), capture)
         world.closers.append(self.close)
 
     def verdict(self, link, direction, tpkt):
