@@ -4,7 +4,7 @@
 //   transfer_in, submit, report ─► admit (trace, loop, duplicate, routing; one transaction) ─► queue (a job a next hop)
 //     ─► amgr + transfer_out (a peer) or local (a directory) ─► settle (fates, reports; one transaction)
 //
-// Everything here belongs to the loop's thread; the disk is touched by the spool's and the file thread only.
+// Everything here belongs to the loop's thread; the disk is touched by the spool's and the file threads only.
 #ifndef MTA_MTA_H
 #define MTA_MTA_H
 
