@@ -100,8 +100,10 @@ void on_turn_please(void *ctx, uint32_t priority) {
         l->peer->owed |= l->outgoing;
         return;
     }
+    if (priority > TURN_NON_URGENT) // beyond what is known: the least
+        priority = TURN_NON_URGENT;
     if (priority < l->wanted)
-        l->wanted = priority < TURN_NON_URGENT ? priority : TURN_NON_URGENT;
+        l->wanted = priority;
     peer_pump(l->peer);
 }
 

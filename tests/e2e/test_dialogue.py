@@ -255,3 +255,25 @@ def test_lost_in_the_turn_of_the_called_side(w):
     b.wait_empty()
     equal((len(cut), proxy.connections), (1, 2), "the connections")
     check(down[0] < 5000000, f"{down[0]} octets went: it was resumed")
+
+
+def test_priority_unknown(w):
+    """A turn asked for with a priority beyond those known is given all the same."""
+    a, b = two_way(w)
+    b.peers["mta-a"].calls = False
+    asked = []
+
+    def watch(direction, tpkt):
+        if direction == "down" and tpkt[7] == 2 and tpkt[8] > 0 and tpkt[-3:-1] == b"\2\1":
+            asked.append(tpkt[-1])
+            proxy.links[-1].near.sendall(tpkt[:-1] + b"\x09")
+            return False
+        return True
+    proxy = Proxy(w, b.host, (b.host, w.port), a.host, watch)
+    a.peers["mta-b"].host, a.peers["mta-b"].port = proxy.address
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)
+    b.submit(user("Receiver", "ALPHA"))
+    a.wait_items(1, 10)
+    equal((asked, ups(a)), ([2], ["outgoing"]), "the priorities asked for, and associations")
