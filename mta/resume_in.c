@@ -29,8 +29,6 @@ size_t resume_in_busy(const struct resume_in *r) {
     return r->n_storing;
 }
 
-// ---- parking ----
-
 static void parked_free(struct resume_in *r, struct parked *p) {
     TAILQ_REMOVE(&r->parked, p, link);
     if (p->transfer != NULL)
@@ -59,6 +57,125 @@ static void drop(struct resume_in *r, struct parked *p, const char *why) {
     if (t != NULL)
         transfer_in_free(t);
 }
+
+// ---- identifiers that are not unique ----
+//
+// Old stacks name a session connection by their host and the time in seconds, and count activities from 1 in each, or
+// not at all: two associations called in one second have activities of the same name. To tell the sender of one that
+// it is complete because the other is would lose it, and to go on with one where the other ended would mix them. So
+// none of them can be resumed, as long as the name may be asked for; their senders begin anew.
+
+static void done_free(struct resume_in *r, struct done *d) {
+    TAILQ_REMOVE(&r->done, d, link);
+    r->n_done--;
+    buf_free(&d->key);
+    mem_free(d->peer);
+    mem_free(d);
+}
+
+static struct done *done_add(struct resume_in *r, const char *peer, const char *host, struct bytes key, int64_t since) {
+    struct done *d = r->closing ? NULL : mem_calloc(1, sizeof *d);
+    if (d == NULL || (d->peer = mem_strdup(peer)) == NULL || buf_append(&d->key, key.p, key.n) != ERR_OK) {
+        if (d != NULL)
+            mem_free(d->peer);
+        mem_free(d); // its sender, should it ask, begins anew, and is told of a duplicate
+        return NULL;
+    }
+    snprintf(d->host, sizeof d->host, "%s", host);
+    d->since = since;
+    TAILQ_INSERT_TAIL(&r->done, d, link);
+    if (++r->n_done > DONE_MAX)
+        done_free(r, TAILQ_FIRST(&r->done));
+    tick_soon(r);
+    return d;
+}
+
+static struct done *done_find(const struct resume_in *r, const char *peer, struct bytes key) {
+    struct done *d;
+    TAILQ_FOREACH(d, &r->done, link) {
+        if (strcmp(d->peer, peer) == 0 && bytes_equal(buf_bytes(&d->key), key))
+            break;
+    }
+    return d;
+}
+
+static void done_row_remove(struct resume_in *r, const char *peer, struct bytes key) {
+    struct spool_batch *b = r->closing ? NULL : spool_batch_new(r->m->spool);
+    if (b == NULL)
+        return;
+    spool_batch_transfer_over(b, SPOOL_TRANSFER_DONE, peer, key);
+    spool_commit(b, NULL, NULL);
+}
+
+static void mark_twin(struct resume_in *r, struct transfer_in *t) {
+    uint32_t waiting = resume_in_give_up(t);
+    if (waiting != 0 && t->unconfirmed == 0)
+        t->unconfirmed = waiting; // when its writer is heard of next
+    t->twin = true;
+    resume_in_row_remove(r, t->peer, &t->row);
+}
+
+// Other transfers under way, and interrupted ones.
+static bool twins_among_transfers(struct resume_in *r, const struct transfer_in *t, const struct rtse_recovery *state) {
+    struct rtse_recovery theirs;
+    struct link *l;
+    bool found = false;
+    struct peer *peer = amgr_peer(r->m->amgr, t->peer);
+    for (struct parked *p = TAILQ_FIRST(&r->parked), *next; p != NULL; p = next) {
+        next = TAILQ_NEXT(p, link);
+        if (strcmp(p->peer, t->peer) != 0 || !rtse_same_activity(&p->state, state))
+            continue;
+        found = true;
+        drop(r, p, "another transfer has the same identifiers");
+    }
+    if (peer != NULL)
+        LIST_FOREACH(l, &peer->links, of_peer) {
+            if (l->in == NULL || l->in == t || assoc_recovery(l->assoc, &theirs) != ERR_OK ||
+                !rtse_same_activity(&theirs, state))
+                continue;
+            found = true;
+            mark_twin(r, l->in);
+            buf_free(&l->in->done);
+        }
+    return found;
+}
+
+static void find_twins(struct resume_in *r, struct transfer_in *t, const struct rtse_recovery *state) {
+    struct buf key = {0};
+    char host[NET_ADDRESS_TEXT];
+    if (resume_in_activity_key(&key, state) != ERR_OK) {
+        mark_twin(r, t); // memory is short: better none than the wrong one
+        buf_free(&key);
+        return;
+    }
+    struct done *d = done_find(r, t->peer, buf_bytes(&key));
+    bool again = d != NULL && !d->twin && strcmp(d->association, t->association) == 0; // its sender knows of the end
+    if (again)
+        done_free(r, d);
+    d = again ? NULL : d;
+    if (twins_among_transfers(r, t, state) || d != NULL || t->twin) {
+        mark_twin(r, t);
+        if (d == NULL)
+            d = done_add(r, t->peer, resume_in_host(t->remote, host), buf_bytes(&key), clock_utc_ms());
+        if (d != NULL) {
+            d->twin = true;
+            d->since = clock_utc_ms();
+        }
+        again = true;
+    }
+    if (again)
+        done_row_remove(r, t->peer, buf_bytes(&key));
+    buf_free(&key);
+}
+
+void resume_in_begun(struct transfer_in *t) {
+    struct resume_in *r = t->m->resume_in;
+    struct rtse_recovery state;
+    if (recovery_of(r, t->peer) > 0 && assoc_recovery(t->link->assoc, &state) == ERR_OK)
+        find_twins(r, t, &state);
+}
+
+// ---- parking ----
 
 // The oldest of a peer give way, and the oldest of all when the heads that are held are too many octets.
 static void make_room(struct resume_in *r, const struct parked *fresh) {
@@ -94,6 +211,9 @@ bool resume_in_park(struct transfer_in *t, const char *why) {
     uint64_t recovery = recovery_of(r, t->peer);
     if (recovery == 0 || assoc_recovery(t->link->assoc, &state) != ERR_OK || state.serial == 0 ||
         state.octets_confirmed > t->fed)
+        return false;
+    find_twins(r, t, &state);
+    if (t->twin)
         return false;
     struct parked *p = parked_new(r, t->peer);
     if (p == NULL)
@@ -134,9 +254,12 @@ void resume_in_leave(struct transfer_in *t) {
 // ---- complete ones ----
 
 void resume_in_ended(struct transfer_in *t) {
+    struct resume_in *r = t->m->resume_in;
     struct rtse_recovery state;
-    if (recovery_of(t->m->resume_in, t->peer) > 0 && assoc_recovery(t->link->assoc, &state) == ERR_OK &&
-        state.serial > 0 && resume_in_activity_key(&t->done, &state) != ERR_OK)
+    if (recovery_of(r, t->peer) == 0 || assoc_recovery(t->link->assoc, &state) != ERR_OK || state.serial == 0)
+        return;
+    find_twins(r, t, &state);
+    if (!t->twin && resume_in_activity_key(&t->done, &state) != ERR_OK)
         buf_free(&t->done);
 }
 
@@ -155,35 +278,14 @@ void resume_in_admit(struct transfer_in *t, struct spool_batch *b) {
                                                          .since = clock_utc_ms()});
 }
 
-static void done_free(struct resume_in *r, struct done *d) {
-    TAILQ_REMOVE(&r->done, d, link);
-    r->n_done--;
-    buf_free(&d->key);
-    mem_free(d->peer);
-    mem_free(d);
-}
-
-static void done_add(struct resume_in *r, const char *peer, const char *host, struct bytes key, int64_t since) {
-    struct done *d = r->closing ? NULL : mem_calloc(1, sizeof *d);
-    if (d == NULL || (d->peer = mem_strdup(peer)) == NULL || buf_append(&d->key, key.p, key.n) != ERR_OK) {
-        if (d != NULL)
-            mem_free(d->peer);
-        mem_free(d); // its sender, should it ask, begins anew, and is told of a duplicate
-        return;
-    }
-    snprintf(d->host, sizeof d->host, "%s", host);
-    d->since = since;
-    TAILQ_INSERT_TAIL(&r->done, d, link);
-    if (++r->n_done > DONE_MAX)
-        done_free(r, TAILQ_FIRST(&r->done));
-    tick_soon(r);
-}
-
 void resume_in_admitted(struct transfer_in *t) {
     char host[NET_ADDRESS_TEXT];
     buf_free(&t->row); // removed with the admission
-    if (t->done.len > 0)
-        done_add(t->m->resume_in, t->peer, resume_in_host(t->remote, host), buf_bytes(&t->done), clock_utc_ms());
+    struct done *d = t->done.len == 0 ? NULL
+                                      : done_add(t->m->resume_in, t->peer, resume_in_host(t->remote, host),
+                                                 buf_bytes(&t->done), clock_utc_ms());
+    if (d != NULL)
+        memcpy(d->association, t->association, sizeof d->association);
 }
 
 // ---- a sender that comes back ----
@@ -261,15 +363,11 @@ struct peer *resume_in_whose(struct resume_in *r, const struct rtse_session_id *
 
 static bool is_done(const struct resume_in *r, const char *peer, const struct rtse_recovery *old) {
     struct buf key = {0};
-    const struct done *d;
-    bool found = false;
-    if (resume_in_activity_key(&key, old) == ERR_OK) {
-        TAILQ_FOREACH(d, &r->done, link) {
-            found |= strcmp(d->peer, peer) == 0 && bytes_equal(buf_bytes(&d->key), buf_bytes(&key));
-        }
-    }
+    const struct done *d = NULL;
+    if (resume_in_activity_key(&key, old) == ERR_OK)
+        d = done_find(r, peer, buf_bytes(&key));
     buf_free(&key);
-    return found;
+    return d != NULL && !d->twin;
 }
 
 static struct transfer_in *attach(struct resume_in *r, struct link *l, struct parked *p) {

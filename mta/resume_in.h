@@ -29,6 +29,8 @@ void resume_in_free(struct resume_in *r); // after the spool was closed. NULL is
 int resume_in_keep(struct transfer_in *t, uint32_t serial);
 uint32_t resume_in_give_up(struct transfer_in *t);               // its writer goes: the serial that waits, 0: none
 void resume_in_progress(struct transfer_in *t, uint64_t synced); // its writer did
+// Its activity has started: whoever else has its identifiers is resumed no more, and neither is it.
+void resume_in_begun(struct transfer_in *t);
 // Its association is gone, or it was interrupted. False: it cannot be resumed, and is the caller's still.
 bool resume_in_park(struct transfer_in *t, const char *why);
 void resume_in_leave(struct transfer_in *t); // it is being freed

@@ -23,8 +23,10 @@ struct done {
     TAILQ_ENTRY(done) link;
     char *peer;
     char host[NET_ADDRESS_TEXT];
+    char association[16]; // that it came over, "": not known
     struct buf key;
     int64_t since;
+    bool twin; // not complete: more than one transfer had these identifiers
 };
 
 // One row on its way: content synced, then committed.
@@ -36,6 +38,7 @@ struct storing {
     struct rtse_recovery state;
     struct buf splitter, key;
     bool committing;
+    bool forgets; // a twin's: rows of that name go
 };
 
 struct resume_in {

@@ -95,11 +95,15 @@ static void on_stored(void *arg, const struct spool_result *result) {
         return;
     }
     s->committing = false;
-    if (result->err == ERR_OK) {
+    if (result->err == ERR_OK && s->forgets) {
+        t->forgotten = true;
+    } else if (result->err == ERR_OK) {
         struct buf key = t->row;
         t->row = s->key;
         t->row_fed = s->fed;
         s->key = key;
+        if (t->twin)
+            resume_in_row_remove(s->owner, t->peer, &t->row);
     } else
         EVENT_RAISE(t->m->events, mta_event(EV_SPOOL_ERROR), {"what", result->text});
     storing_end(s, result->err);
@@ -150,10 +154,23 @@ static int row_commit(struct storing *s) {
     return err;
 }
 
+// Were a row of that name left by a crash, the sender of another transfer could go on with it.
+static int forget_commit(struct storing *s) {
+    const char *peer = s->transfer->peer;
+    struct spool_batch *b = spool_batch_new(s->owner->m->spool);
+    if (b == NULL)
+        return ERR_NOMEM;
+    spool_batch_transfer_over(b, SPOOL_TRANSFER_IN, peer, buf_bytes(&s->key));
+    spool_batch_transfer_over(b, SPOOL_TRANSFER_DONE, peer, buf_bytes(&s->key));
+    int err = spool_commit(b, on_stored, s);
+    s->committing = s->forgets = err == ERR_OK;
+    return err;
+}
+
 int resume_in_keep(struct transfer_in *t, uint32_t serial) {
     if (t->storing != NULL)
         return ERR_BUSY;
-    if (t->too_long || t->ended || t->stream == NULL)
+    if (t->ended || t->stream == NULL || (t->twin ? t->forgotten : t->too_long))
         return ERR_ABSENT;
     struct storing *s = mem_calloc(1, sizeof *s);
     if (s == NULL)
@@ -168,6 +185,13 @@ int resume_in_keep(struct transfer_in *t, uint32_t serial) {
         err = assoc_recovery_at(t->link->assoc, serial, &s->state);
     if (err == ERR_OK)
         err = resume_in_activity_key(&s->key, &s->state);
+    if (err == ERR_OK && t->twin) {
+        if ((err = forget_commit(s)) != ERR_OK)
+            storing_free(s);
+        else
+            t->storing = s;
+        return err;
+    }
     if (err == ERR_OK)
         err = p1_stream_save(t->stream, &s->splitter);
     if (err == ERR_OK && (s->splitter.len > HEAD_MAX || (t->opened != NULL && t->opened->arena.used > HEAD_MAX)))

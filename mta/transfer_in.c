@@ -50,7 +50,8 @@ static void confirm(struct transfer_in *t) {
     if (serial == 0 || t->link == NULL || (t->writer != NULL && content_writer_full(t->writer)))
         return;
     const struct conf_peer *c = assoc_peer(t->link->assoc);
-    int err = c->sync == CONF_SYNC_WINDOW && c->recovery_ms > 0 ? resume_in_keep(t, serial) : ERR_ABSENT;
+    bool stored_first = (c->sync == CONF_SYNC_WINDOW && c->recovery_ms > 0) || t->twin;
+    int err = stored_first ? resume_in_keep(t, serial) : ERR_ABSENT;
     if (err == ERR_BUSY)
         return;
     t->unconfirmed = 0;
@@ -213,8 +214,10 @@ void transfer_in_begin(struct link *l) {
     }
     const char *why = l->m->no_space ? "free space is below its reserve" : NULL;
     struct transfer_in *t = why == NULL ? transfer_in_new(l) : NULL;
-    if (t != NULL && (t->stream = p1_stream_new(&transfer_in_stream_user, t, 0)) != NULL)
+    if (t != NULL && (t->stream = p1_stream_new(&transfer_in_stream_user, t, 0)) != NULL) {
+        resume_in_begun(t);
         return;
+    }
     if (t != NULL)
         transfer_in_free(t);
     EVENT_RAISE(l->m->events, mta_event(EV_RECEIVE_REFUSED), {"peer", l->peer->name},
@@ -283,7 +286,7 @@ void transfer_in_end(struct link *l, const struct stack_transfer_end *end) {
         link_received(l);
         return;
     }
-    if (!p1_stream_complete(t->stream) || t->opened == NULL) {
+    if (t->skip > 0 || !p1_stream_complete(t->stream) || t->opened == NULL) {
         refuse(t, RTSE_EXCEPTION_UNRECOVERABLE_PROCEDURE_ERROR, "the transfer ended before its MTS-APDU did");
         return;
     }

@@ -31,6 +31,8 @@ struct transfer_in {
     struct buf row;          // key of its row in the spool, empty: none
     uint64_t row_fed;        // octets that the row knows of
     struct buf done;         // key of the activity once it is complete, empty: nobody can resume it
+    bool twin;               // another had the same identifiers: it is never resumed
+    bool forgotten;          // and the spool knows of none by that name: checkpoints may be confirmed
 };
 
 // A new one on this link, without a splitter. NULL: no memory.

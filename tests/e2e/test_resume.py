@@ -526,12 +526,7 @@ def test_too_many_interrupted(w):
     b.start()
     secret = b.peers["mta-a"].password_in
     for k in range(14):
-        c = Caller(b, "MTA-A", secret, source=a.host).open(checkpoint=1)
-        apdu = message(str(k), bytes(40000))
-        c.send(c.start_octets() + half_octets(apdu[:2000]) + dt(b"\1\0" + spdu(MINOR_SYNC_POINT, spdu(42, b"1"))))
-        while spdu_of(b"\3\0\0\0" + c.receive()) != MINOR_SYNC_ACK:
-            pass
-        c.close()
+        begin_half(b, secret, a.host, b"2611201000%02dZ" % k, message(str(k), bytes(40000))).close()
     b.wait_event(INTERRUPTED)
     wait_for("the oldest gave way", 10, lambda: len(b.events(NOT_RESUMED)) >= 4)
     wait_for("all are gone", 15, lambda: len(b.events(NOT_RESUMED)) == 14)
@@ -614,3 +609,147 @@ def test_crash_and_cut_at_random(w):
         equal(len(got), len(sent[m]), f"what {other.name} delivered ({note})")
         check(dict(got) == sent[m], f"all contents are equal to the octet ({note})")
     return f"{note}; resumed {len(a.events(RESUMED)) + len(b.events(RESUMED))} times, seen from both sides"
+
+
+def begin_half(b, secret, source, when, apdu):
+    """A call whose first transfer is in the middle: one checkpoint of its half is confirmed."""
+    c = Caller(b, "MTA-A", secret, source=source)
+    c.when = when
+    c.open(checkpoint=1)
+    half(c, apdu)
+    return c
+
+
+def half(c, apdu):
+    c.send(c.start_octets() + half_octets(apdu[:2000]) + dt(b"\1\0" + spdu(MINOR_SYNC_POINT, spdu(42, b"1"))))
+    while spdu_of(b"\3\0\0\0" + c.receive()) != MINOR_SYNC_ACK:
+        pass
+
+
+def last_octets(apdu):
+    rest = der(0x61, der(0x30, der(0x02, b"\x03"), der(0xA0, der(0x04, apdu[2000:] + bytes(4)))))
+    return dt(b"\1\0\1\0" + rest) + dt(b"\1\0" + spdu(41, spdu(42, b"2")))
+
+
+def finish(c, apdu):
+    c.send(last_octets(apdu))
+    while spdu_of(b"\3\0\0\0" + c.receive()) != ACTIVITY_END_ACK:
+        pass
+
+
+def resume(b, source, session, when, id=1):
+    """Recovers, and resumes behind the first checkpoint."""
+    c = Recoverer(b, None, None, source=source)
+    c.when = when
+    accepted, _ = c.recover(session)
+    if not accepted:
+        return c, False
+    link = spdu(33, spdu(10, session[:5]), spdu(11, session[5:]), spdu(41, der(0x02, bytes([id]))), spdu(42, b"1"))
+    c.send(dt(b"\1\0" + spdu(29, link, spdu(41, der(0x02, b"\7")))))
+    return c, True
+
+
+def namesakes(w, lines="checkpoint 1K window 2"):
+    a, b = w.pair()
+    b.peers["mta-a"].lines["checkpoint"] = lines
+    b.start()
+    when = b"261120101112Z"
+    return a.host, b, b.peers["mta-a"].password_in, when, der(0x14, b"e2e") + der(0x17, when)
+
+
+def namesake_is_complete(w, how):
+    """Two associations called in the same second have one name, as those of some old stacks do, and so have their first
+    activities. That one is complete does not say so of the other."""
+    host, b, secret, when, session = namesakes(w)
+    one, two = message("1", ipm(octets=b"1" * 40000)), message("2", ipm(octets=b"2" * 40000))
+    how(b, lambda apdu: begin_half(b, secret, host, when, apdu), one, two)
+    b.wait_event(1294)
+    c, accepted = resume(b, host, session, when)
+    if accepted:
+        wait_for("it is refused", 10, lambda: [e for e in b.events(NOT_RESUMED) if "kept of it" in e["text"]])
+    c.close()
+    equal([e["text"] for e in b.events(NOT_RESUMED) if "complete here" in e["text"]], [], "told to be complete")
+    equal(b.events(RESUMED), [], "what was resumed")
+
+
+def test_namesake_complete_before(w):
+    def how(b, begin, one, two):
+        c = begin(one)
+        finish(c, one)
+        c.close()
+        begin(two).close()
+    namesake_is_complete(w, how)
+
+
+def test_namesake_complete_after(w):
+    def how(b, begin, one, two):
+        begin(one).close()
+        b.wait_event(INTERRUPTED)
+        c = begin(two)
+        finish(c, two)
+        c.close()
+    namesake_is_complete(w, how)
+
+
+def test_namesake_complete_meanwhile(w):
+    def how(b, begin, one, two):
+        c, other = begin(one), begin(two)
+        finish(c, one)
+        c.close()
+        other.close()
+    namesake_is_complete(w, how)
+
+
+def namesakes_are_not_mixed(w, restart, lines="checkpoint 1K window 2"):
+    """Both are interrupted: the one does not go on where the other ended."""
+    host, b, secret, when, session = namesakes(w, lines)
+    one, two = message("1", ipm(octets=b"1" * 40000)), message("2", ipm(octets=b"2" * 40000))
+    c, other = begin_half(b, secret, host, when, one), begin_half(b, secret, host, when, two)
+    if restart == "kill":
+        b.kill()
+    c.close()
+    other.close()
+    if restart != "kill":
+        wait_for("both have ended", 10, lambda: len(b.events(1294)) == 2)
+    if restart == "stop":
+        b.stop()
+    if restart:
+        b.start()
+    c, accepted = resume(b, host, session, when)
+    if accepted:
+        c.send(last_octets(two))
+        wait_for("it is refused", 10, lambda: [e for e in b.events(NOT_RESUMED) if "kept of it" in e["text"]])
+    c.close()
+    equal(b.events(RESUMED), [], "what was resumed")
+    equal(b.items(), [], "what was delivered")
+    wait_for("nothing is left half on B", 5, lambda: os.listdir(os.path.join(b.spool, "tmp")) == [])
+
+
+def test_namesakes_are_not_mixed(w):
+    namesakes_are_not_mixed(w, None)
+
+
+def test_namesakes_are_not_mixed_after_a_stop(w):
+    namesakes_are_not_mixed(w, "stop")
+
+
+def test_namesakes_are_not_mixed_after_a_kill(w):
+    namesakes_are_not_mixed(w, "kill", "checkpoint 1K window 2 recovery 60s sync window")
+
+
+def test_activities_of_one_name(w):
+    """A peer that calls all its activities the same: on one association only one can be meant, the last."""
+    host, b, secret, when, session = namesakes(w)
+    one, two = message("1", ipm(octets=b"1" * 40000)), message("2", ipm(octets=b"2" * 40000))
+    c = begin_half(b, secret, host, when, one)
+    finish(c, one)
+    c.activity = 0
+    half(c, two)
+    c.close()
+    b.wait_event(INTERRUPTED)
+    c, accepted = resume(b, host, session, when)
+    check(accepted, "the association is recovered")
+    finish(c, two)
+    equal(len(b.events(RESUMED)), 1, "resumed")
+    b.wait_items(2)
+    c.close()
