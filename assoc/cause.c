@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rfc1006/session.h"
+#include "rfc1006/tp0.h"
+
 enum { // words of the configuration
     TSEL = 1,
     SSEL = 2,
@@ -33,6 +36,7 @@ struct rule {
     const char *text;
 };
 enum { ANY = -2, NONE = -1 };
+enum { PSEL_UNKNOWN = 3 }; // Provider-reason of X.226: called-presentation-address-unknown
 
 #define BUSY "the peer is overloaded: try later"
 #define SPEAKS "the peer did not understand our call: its log, or a capture shown by `x400 dump`, may tell"
@@ -41,6 +45,10 @@ enum { ANY = -2, NONE = -1 };
     "our name or password is not what the peer expects, or it knows us by other calling selectors or another "         \
     "address: "                                                                                                        \
     "compare with its operator, who finds the reason in its log"
+#define ANONYMOUS                                                                                                      \
+    "we bind without name and password, and the peer wants them, or does not know our address: give `local name` "     \
+    "with "                                                                                                            \
+    "its password as the peer's operator has it"
 #define UNSAID "the peer does not say why: it may have no room now, or does not know us; its log may tell"
 #define OTHER_DIALOGUE "the peer wants another dialogue: set the same on both sides, monologue or two-way alternate"
 #define SERVICE "the peer has no MTA transfer service of 1988 in normal mode at this address"
@@ -292,10 +300,35 @@ static const struct rule *protocol_broken(const struct assoc *a, const struct as
     return tpkt ? &network : f->step == ASSOC_TRANSPORT ? &transport : &upper;
 }
 
+// What a caller called that is not here, and what is.
+static void explain_caller(const struct assoc *a, struct assoc_failure *f) {
+    struct text t = {.at = f->configured, .room = sizeof f->configured};
+    if (a->stack_conf == NULL || a->stack == NULL || f->by_peer)
+        return;
+    const struct conf_selectors *ours = &a->stack_conf->selectors;
+    const struct stack_address *called = &stack_negotiated(a->stack)->called;
+    const struct {
+        enum assoc_step step;
+        int unknown; // the layer's reason for it
+        const char *called_name, *name;
+        struct bytes called, ours;
+    } layers[] = {
+        {ASSOC_TRANSPORT, TP0_REASON_ADDRESS_UNKNOWN, "it called tsel", "this stack has", called->tsel, ours->tsel},
+        {ASSOC_SESSION, SESSION_REFUSED_SSEL_UNKNOWN, "it called ssel", "this stack has", called->ssel, ours->ssel},
+        {ASSOC_PRESENTATION, PSEL_UNKNOWN, "it called psel", "this stack has", called->psel, ours->psel}};
+    for (size_t k = 0; k < sizeof layers / sizeof *layers; k++)
+        if (layers[k].step == f->step && layers[k].unknown == f->reason) {
+            selector(&t, layers[k].called_name, layers[k].called);
+            selector(&t, layers[k].name, layers[k].ours);
+        }
+}
+
 void assoc_explain(const struct assoc *a, struct assoc_failure *f) {
     static const struct rule connecting = {.words = CONNECT};
     struct text t = {.at = f->configured, .room = sizeof f->configured};
     char text[ASSOC_TEXT] = "";
+    if (!a->initiator)
+        explain_caller(a, f);
     if (!a->initiator || a->peer == NULL)
         return;
     const struct rule *r = find(f);
@@ -306,6 +339,8 @@ void assoc_explain(const struct assoc *a, struct assoc_failure *f) {
         snprintf(text, sizeof text, "%s", r->text);
     else if (f->how == STACK_BROKEN)
         r = protocol_broken(a, f, text);
+    if (r != NULL && strcmp(text, AUTHENTICATION) == 0 && a->peer->local.name == NULL)
+        snprintf(text, sizeof text, "%s", ANONYMOUS);
     if (r == NULL)
         return;
     snprintf(f->cause, sizeof f->cause, "%.250s%s", text,

@@ -59,7 +59,10 @@ static bool fits_unnamed(const struct conf_peer *p, const struct assoc_bind *b) 
 
 static void identify_unnamed(const struct conf *conf, const struct assoc_bind *b, struct assoc_identity *out) {
     out->verdict = ASSOC_NO_CREDENTIALS;
-    say(out, "the bind has no credentials (%s)", bind_form_name(b->info->form));
+    if (b->info->form == BIND_NONE)
+        say(out, "the bind has no credentials");
+    else
+        say(out, "the bind has no credentials that are known here (%s)", bind_form_name(b->info->form));
     for (size_t k = 0; k < conf->n_peers; k++) {
         const struct conf_peer *p = &conf->peers[k];
         if (b->info->form == BIND_NONE && fits_unnamed(p, b)) {

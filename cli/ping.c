@@ -189,6 +189,11 @@ static bool done(const struct ping *p) {
     return p->open && p->failure.text[0] == 0 && !p->late;
 }
 
+// Something took the TCP connection.
+static bool reached(const struct ping *p) {
+    return p->open || p->failure.step > ASSOC_CONNECT;
+}
+
 // The peer knows this mode, if only to refuse us in it.
 static bool speaks(const struct ping *p) {
     return p->open || p->failure.step >= ASSOC_BIND ||
@@ -199,6 +204,10 @@ static void tell(struct ping *p) {
     const struct cli *c = p->c;
     uint64_t total = clock_mono_ms() - p->begun_ms;
     if (p->steps != NULL) {
+        if (done(p))
+            json_array_append_new(p->steps, json_pack("{s:s, s:b, s:I, s:s, s:{}}", "step", "release", "used", 1, "ms",
+                                                      (json_int_t)(clock_mono_ms() - p->before_ms), "detail",
+                                                      "in order", "negotiated"));
         p->result =
             json_pack("{s:b, s:s, s:I, s:b, s:O, s:O}", "ok", (int)done(p), "mode", ping_modes[p->mode], "ms",
                       (json_int_t)total, "timeout", (int)p->late, "steps", p->steps, "failed_attempts", p->failed);
@@ -257,15 +266,16 @@ static int once(struct cli *c, const struct args *a, const struct ping_peer *pp,
 }
 
 static int try_modes(struct cli *c, const struct args *a, struct ping_peer *pp, int64_t seconds) {
-    bool json = args_has(a, "json"), any = false;
+    bool json = args_has(a, "json"), any = false, there = true;
     const char *configured = ping_modes[pp->copy.mode], *spoken = "";
     json_t *all = json ? json_array() : NULL, *names = json ? json_array() : NULL;
-    for (unsigned mode = 0; ping_modes[mode] != NULL; mode++) {
+    for (unsigned mode = 0; ping_modes[mode] != NULL && there; mode++) {
         struct ping p = {.seconds = seconds};
         pp->copy.mode = (enum conf_protocol)mode;
         if (!json)
             title(c, arena_printf(c->arena, "mode %s", ping_modes[mode]));
         any |= once(c, a, pp, &p) == CLI_DONE;
+        there = reached(&p); // else it is not the mode, and the others would meet the same
         if (speaks(&p) && !json)
             spoken = arena_printf(c->arena, "%s%s%s%s", spoken, spoken[0] != 0 ? ", " : "", ping_modes[mode],
                                   done(&p) ? "" : " (but it refuses us)");
@@ -274,12 +284,14 @@ static int try_modes(struct cli *c, const struct args *a, struct ping_peer *pp, 
         if (json)
             json_array_append_new(all, p.result);
     }
-    if (!json)
+    if (!json && !there)
+        fprintf(c->out, "\nthe peer was not reached: what it speaks is not known\n");
+    else if (!json)
         fprintf(c->out, "\nthe peer speaks: %s\nconfigured: mode %s\n", spoken[0] != 0 ? spoken : "none of them",
                 configured);
     else {
-        json_t *v =
-            json_pack("{s:b, s:s, s:o, s:o}", "ok", (int)any, "configured", configured, "speaks", names, "modes", all);
+        json_t *v = json_pack("{s:b, s:b, s:s, s:o, s:o}", "ok", (int)any, "reached", (int)there, "configured",
+                              configured, "speaks", names, "modes", all);
         cli_print_json(c, v);
         json_decref(v);
     }

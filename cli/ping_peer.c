@@ -10,7 +10,7 @@
 #include "cli/table.h"
 #include "conf/nearest.h"
 
-enum { SELECTOR_MAX = 64, PEERS_NAMED = 64 };
+enum { SELECTOR_MAX = 64, PEERS_NAMED = 64, WINDOW_MAX = 999 };
 
 // ---- values ----
 
@@ -49,13 +49,14 @@ static int selectors(const struct cli *c, const struct args *a, const char *of, 
     static const char *const names[] = {"tsel", "ssel", "psel"};
     struct bytes *const to[] = {&s->tsel, &s->ssel, &s->psel};
     bool *const given[] = {&s->tsel_given, &s->ssel_given, &s->psel_given};
+    static const size_t most[] = {32, 16, SELECTOR_MAX}; // octets, as in the configuration
     for (size_t k = 0; k < 3; k++) {
         char name[32];
         snprintf(name, sizeof name, "%s-%s", of, names[k]);
         const char *text = args_get(a, name);
-        if (text != NULL && !selector(c, text, to[k]))
-            return cli_usage(c, "--%s is a text, 0xHEX with an even number of digits, or none; at most %d octets", name,
-                             SELECTOR_MAX);
+        if (text != NULL && (!selector(c, text, to[k]) || to[k]->n > most[k]))
+            return cli_usage(c, "--%s is a text, 0xHEX with an even number of digits, or none; at most %zu octets",
+                             name, most[k]);
         *given[k] |= text != NULL;
     }
     return CLI_DONE;
@@ -227,7 +228,7 @@ static int apply(struct cli *c, const struct args *a, struct ping_peer *pp) {
     if (status == CLI_DONE)
         status = args_number(c, a, "checkpoint", 0, 1000000, &checkpoint);
     if (status == CLI_DONE)
-        status = args_number(c, a, "window", 1, 1000, &window);
+        status = args_number(c, a, "window", 1, WINDOW_MAX, &window);
     p->checkpoint_k = (unsigned)checkpoint;
     p->window = (unsigned)window;
     if (mode != NULL)

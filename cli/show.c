@@ -146,9 +146,10 @@ int show_peers_run(struct cli *c, const struct args *a) {
 // ---- associations ----
 
 static int print_associations(struct cli *c, const json_t *v) {
-    static const struct column columns[] = {
-        {"ASSOCIATION", 0}, {"PEER", 0}, {"DIRECTION", 0}, {"STACK", 0},      {"LOCAL", 0}, {"REMOTE", 0}, {"SINCE", 0},
-        {"MESSAGES", 1},    {"IN", 1},   {"OUT", 1},       {"CHECKPOINT", 1}, {"TURN", 0},  {"SENDING", 0}};
+    static const struct column columns[] = {{"ASSOCIATION", 0}, {"PEER", 0},   {"DIRECTION", 0}, {"STACK", 0},
+                                            {"LOCAL", 0},       {"REMOTE", 0}, {"SINCE", 0},     {"MODE", 0},
+                                            {"MESSAGES", 1},    {"IN", 1},     {"OUT", 1},       {"CHECKPOINT", 1},
+                                            {"TURN", 0},        {"SENDING", 0}};
     struct table t;
     size_t k;
     json_t *s;
@@ -161,11 +162,15 @@ static int print_associations(struct cli *c, const json_t *v) {
         table_add(&t, PAINT_NONE, json_text(s, "local"));
         table_add(&t, PAINT_NONE, json_text(s, "remote"));
         table_add(&t, PAINT_NONE, text_ago(c, json_number(s, "since")));
+        table_add(&t, PAINT_NONE, json_text(s, "mode"));
         table_addf(&t, PAINT_NONE, "%lld", (long long)json_number(s, "messages"));
         table_add(&t, PAINT_NONE, text_size(c, json_number(s, "octets_in")));
         table_add(&t, PAINT_NONE, text_size(c, json_number(s, "octets_out")));
-        table_addf(&t, PAINT_NONE, "%lldK x %lld", (long long)json_number(s, "checkpoint"),
-                   (long long)json_number(s, "window"));
+        if (json_number(s, "checkpoint") == 0)
+            table_add(&t, PAINT_NONE, "none");
+        else
+            table_addf(&t, PAINT_NONE, "%lldK x %lld", (long long)json_number(s, "checkpoint"),
+                       (long long)json_number(s, "window"));
         bool two_way = strcmp(json_text(s, "dialogue"), "monologue") != 0;
         table_addf(&t, PAINT_NONE, "%s%s", json_text(s, "turn"), two_way ? ", by turns" : "");
         table_add(&t, PAINT_NONE, json_text(s, "sending"));

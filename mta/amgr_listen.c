@@ -144,8 +144,10 @@ static void on_caller_failed(void *ctx, struct assoc *as, const struct assoc_fai
     char *port = strrchr(host, ':');
     if (port != NULL)
         *port = 0; // it differs each time: a repetition is seen as one
+    char what[ASSOC_TEXT + ASSOC_CAUSE + 2];
+    snprintf(what, sizeof what, "%s%s%s", f->text, f->configured[0] != 0 ? ": " : "", f->configured);
     EVENT_RAISE(n->a->m->events, mta_event(EV_CALLER_FAILED), {"stack", n->conf->name}, {"remote", host},
-                {"step", assoc_step_text(f->step)}, {"what", f->text});
+                {"step", assoc_step_text(f->step)}, {"what", what});
 }
 
 static void on_accept_failed(void *ctx, const char *text) {

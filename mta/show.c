@@ -93,14 +93,14 @@ static json_t *show_peers(struct request *r) {
 
 static json_t *show_association(const struct link *l) {
     const struct stack_negotiated *n = assoc_negotiated(l->assoc);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:o, s:s, s:s}", "id", l->id,
-                     "peer", l->peer->name, "direction", l->outgoing ? "outgoing" : "incoming", "stack",
-                     assoc_stack_name(l->assoc), "local", l->local, "remote", l->remote, "since",
-                     (json_int_t)l->opened_utc, "messages", (json_int_t)l->messages, "octets_in",
-                     (json_int_t)assoc_octets_in(l->assoc), "octets_out", (json_int_t)assoc_octets_out(l->assoc),
-                     "tpdu_size", (int)n->transport.tpdu_size, "checkpoint", (int)n->rtse.checkpoint, "window",
-                     (int)n->rtse.window, "sending", reply_text(transfer_out_mts_id(l)), "dialogue",
-                     l->two_way ? "two-way alternate" : "monologue", "turn", assoc_turn(l->assoc) ? "ours" : "theirs");
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:i, s:i, s:i, s:o, s:s, s:s}", "id", l->id, "peer",
+        l->peer->name, "direction", l->outgoing ? "outgoing" : "incoming", "stack", assoc_stack_name(l->assoc), "local",
+        l->local, "remote", l->remote, "since", (json_int_t)l->opened_utc, "messages", (json_int_t)l->messages,
+        "octets_in", (json_int_t)assoc_octets_in(l->assoc), "octets_out", (json_int_t)assoc_octets_out(l->assoc),
+        "mode", amgr_mode_text(l->assoc), "tpdu_size", (int)n->transport.tpdu_size, "checkpoint",
+        (int)n->rtse.checkpoint, "window", (int)n->rtse.window, "sending", reply_text(transfer_out_mts_id(l)),
+        "dialogue", l->two_way ? "two-way alternate" : "monologue", "turn", assoc_turn(l->assoc) ? "ours" : "theirs");
 }
 
 static json_t *show_associations(struct request *r) {

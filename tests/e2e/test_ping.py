@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 
-from harness import BUILD, TOP, check, der, equal
+from harness import BUILD, TOP, check, der, equal, free_port
 from wire import ACSE, BER, MTS_TRANSFER, MTSE, RTSE_SYNTAX, dt, spdu, tpkt
 
 COMMAND = os.path.join(BUILD, "bin", "x400")
@@ -279,7 +279,7 @@ def test_modes(w):
         status, text = ping_of(a, b, "--json", "--checkpoint", "7", "--window", "2", *options)
         equal(status, 0, text)
         v, steps = values(text)
-        equal(list(steps), ["resolve", "connect", "transport", "session", "presentation", "association", "rtse", "bind"],
+        equal(list(steps), ["resolve", "connect", "transport", "session", "presentation", "association", "rtse", "bind", "release"],
               "the steps in order")
         equal((v["ok"], v["mode"], "failure" in v), (True, mode, False), "the result")
         equal(steps["transport"]["negotiated"]["tpdu_size"], 65531, "the TPDU size")
@@ -322,5 +322,51 @@ def test_try_modes(w):
     equal((status, v["ok"], v["configured"], v["speaks"]), (1, False, "normal", ["x410-1988", "x410-1984"]), "what it says")
     equal([(m["mode"], m["failure"]["step"]) for m in v["modes"]],
           [("normal", "session"), ("x410-1988", "bind"), ("x410-1984", "bind")], "where each mode stopped")
+    equal(v["reached"], True, "somebody was there")
     status, text = run(f"127.0.0.1:{r.port}", "--timeout", "5")
     check("x400 ping --try-modes" in text, f"the hint that another mode may do: {text}")
+
+
+def test_try_modes_of_nobody(w):
+    """Where nothing listens the first mode says so, and nothing is claimed of what the peer speaks."""
+    port = free_port(["127.0.0.1"])
+    status, text = run(f"127.0.0.1:{port}", "--try-modes")
+    equal(status, 1, text)
+    equal(text.count("Connection refused"), 1, "one call is enough")
+    check(text.endswith("\nthe peer was not reached: what it speaks is not known\n"), text)
+    status, text = run(f"127.0.0.1:{port}", "--try-modes", "--json")
+    v = json.loads(text)
+    equal((v["ok"], v["reached"], v["speaks"], len(v["modes"])), (False, False, [], 1), "as JSON")
+
+
+def test_selectors_have_a_length(w):
+    """What no call can carry is refused where it is given, and not as a limit in the middle of the call."""
+    for option, octets in (("--called-tsel", 33), ("--called-ssel", 17), ("--calling-psel", 65)):
+        status, text = run("127.0.0.1:1", option, "x" * octets)
+        equal(status, 2, text)
+        check(f"at most {octets - 1} octets" in text, text)
+    status, text = run("127.0.0.1:1", "--window", "1000")
+    equal((status, "from 1 to 999" in text), (2, True), text)
+
+
+def test_no_credentials(w):
+    """Who binds without credentials is not told that its password is wrong."""
+    a, b = pair(w)
+    status, text = ping_of(a, b, "--no-credentials")
+    equal(status, 1, text)
+    check("likely: we bind without name and password, and the peer wants them" in text, text)
+    e = b.wait_event(9301)[0]
+    check("the bind has no credentials; peer" in e["text"], e["text"])
+
+
+def test_wrong_selectors_at_the_called_side(w):
+    """The called side says in its event what was called, and what it has."""
+    a, b = w.pair()
+    b.stack_lines.append('ssel "S" psel 0x00FF')
+    a.write(), b.start()
+    for options, step, words in ((["--called-tsel", "NOT"], "transport", f'it called tsel "NOT", this stack has "{b.tsel}"'),
+                                 (["--called-ssel", "NOT"], "session", 'it called ssel "NOT", this stack has "S"'),
+                                 (["--called-ssel", "S"], "presentation", "it called psel none, this stack has 0x00FF")):
+        ping_of(a, b, *options)
+        e = b.wait_event(20104, step=step)[0]
+        check(words in e["text"], e["text"])
