@@ -8,7 +8,8 @@
 #include "assoc/trace.h"
 #include "base/mem.h"
 
-enum { PATIENCE_MS = 10000 }; // of a close that waits for the turn
+// Of a close that waits for the turn: how long, and for how many transfers.
+enum { PATIENCE_MS = 10000, LATE_MAX = 10 };
 
 const char *assoc_step_text(enum assoc_step s) {
     static const char *const names[] = {"resolve",     "connect", "transport", "session",         "presentation",
@@ -257,6 +258,10 @@ static void on_open_cnf(void *user, const struct stack_open_result *r) {
 static void on_transfer_begin(void *user, int32_t context_id) {
     (void)context_id;
     struct assoc *a = user;
+    if (a->release_next && ++a->n_late > LATE_MAX) {
+        assoc_abort(a, RTSE_ABORT_TEMPORARY_PROBLEM); // the turn does not come
+        return;
+    }
     if (a->user != NULL && a->user->receive_begin != NULL)
         a->user->receive_begin(a->ctx);
 }

@@ -24,6 +24,7 @@ struct assoc {
     bool initiator, open, closing;
     bool recovering;   // it is the recovery of another, without a bind
     bool release_next; // closing, and the turn is asked for
+    unsigned n_late;   // transfers that began meanwhile
     struct tcp *tcp;
     struct stack *stack;
     struct loop_timer *timer;    // of the stack

@@ -277,3 +277,29 @@ def test_priority_unknown(w):
     b.submit(user("Receiver", "ALPHA"))
     a.wait_items(1, 10)
     equal((asked, ups(a)), ([2], ["outgoing"]), "the priorities asked for, and associations")
+
+
+def test_close_that_is_not_heard(w):
+    """Asked for the turn, to release, the peer goes on sending: the association ends all the same."""
+    a, b = two_way(w)
+    b.peers["mta-a"].calls = False
+    swallowed = []
+
+    def watch(direction, tpkt):
+        if direction == "up" and tpkt[7] == 2 and tpkt[8] > 0:
+            swallowed.append(tpkt)
+            return False
+        return True
+    proxy = Proxy(w, b.host, (b.host, w.port), a.host, watch)
+    a.peers["mta-b"].host, a.peers["mta-b"].port = proxy.address
+    a.start(), b.start()
+    n = 60
+    for _ in range(n):
+        b.submit(user("Receiver", "ALPHA"), ipm("Large", "x", bytes(3000000)))
+    a.ask("peer", name="mta-b", action="connect")
+    a.wait_items(2)
+    a.ask("peer", name="mta-b", action="disable")
+    a.wait_event(20102)
+    check(swallowed, "A asked for the turn")
+    taken = len(a.items())
+    check(taken < n - 10, f"it went on: {taken} of {n}")

@@ -372,6 +372,9 @@ def references(tpkt):
 
 class Recoverer(Caller):
     def recover_octets(self, session):
+        if self.protocol is not None:
+            rtorq = der(0xA1, der(0x80, b"\1"), der(0x82, b"\0"), der(0xA3, der(0xA1, session)), der(0x84, self.protocol))
+            return self.connect_octets(der(0x31, der(0xA0, der(0x80, b"\0")), rtorq))
         rtorq = der(0xB0, der(0x80, b"\x1e"), der(0x82, b"\0"), der(0xA3, der(0xA1, session)))
         aarq = der(0x60, der(0xA1, der(0x06, MTS_TRANSFER)),
                    der(0xBE, der(0x28, der(0x06, BER), der(0x02, b"\x03"), der(0xA0, rtorq))))
@@ -637,14 +640,14 @@ def finish(c, apdu):
         pass
 
 
-def resume(b, source, session, when, id=1):
+def resume(b, source, session, when, protocol=None):
     """Recovers, and resumes behind the first checkpoint."""
-    c = Recoverer(b, None, None, source=source)
+    c = Recoverer(b, None, None, source=source, protocol=protocol)
     c.when = when
     accepted, _ = c.recover(session)
     if not accepted:
         return c, False
-    link = spdu(33, spdu(10, session[:5]), spdu(11, session[5:]), spdu(41, der(0x02, bytes([id]))), spdu(42, b"1"))
+    link = spdu(33, spdu(10, session[:5]), spdu(11, session[5:]), spdu(41, der(0x02, b"\1")), spdu(42, b"1"))
     c.send(dt(b"\1\0" + spdu(29, link, spdu(41, der(0x02, b"\7")))))
     return c, True
 
@@ -752,4 +755,26 @@ def test_activities_of_one_name(w):
     finish(c, two)
     equal(len(b.events(RESUMED)), 1, "resumed")
     b.wait_items(2)
+    c.close()
+
+
+def test_resumed_and_ended_early(w):
+    """All came, unconfirmed behind the first checkpoint; the sender goes on there, and ends without what it owes."""
+    host, b, secret, when, session = namesakes(w)
+    apdu = message("1", ipm(octets=b"1" * 3000))
+    c = Caller(b, "MTA-A", secret, source=host, protocol=b"\x0c")
+    c.when = when
+    c.open(checkpoint=1)
+    c.send(c.start_octets() + dt(b"\1\0\1\0" + apdu[:2000]) + dt(b"\1\0" + spdu(MINOR_SYNC_POINT, spdu(42, b"1"))))
+    while spdu_of(b"\3\0\0\0" + c.receive()) != MINOR_SYNC_ACK:
+        pass
+    c.send(c.data_octets(apdu[2000:]))
+    c.close()
+    b.wait_event(INTERRUPTED)
+    c, accepted = resume(b, host, session, when, protocol=b"\x0c")
+    check(accepted, "the association is recovered")
+    c.send(dt(b"\1\0" + spdu(41, spdu(42, b"2"))))
+    b.wait_event(RESUMED)
+    b.wait_event(20105, 5)
+    equal(b.items(), [], "what was delivered")
     c.close()
