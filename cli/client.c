@@ -13,9 +13,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/fdpass.h"
 #include "conf/conf.h"
 
-enum { ANSWER_MAX = 256 << 20, ANSWER_SECONDS = 300, FDS_MAX = 4, SLOW_MS = 2000 };
+enum { ANSWER_MAX = 256 << 20, ANSWER_SECONDS = 300, SLOW_MS = 2000 };
 
 static const char *const options[] = {"status", "submit", "control"};
 static const char *const defaults[] = {"/run/x400/status", "/run/x400/submit", "/run/x400/control"};
@@ -130,26 +131,9 @@ void client_close(struct client *d) {
 
 // ---- one request ----
 
-union one_fd {
-    char space[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr align;
-};
-
 static int send_all(struct client *d, const char *text, size_t n, int fd) {
     while (n > 0) {
-        struct iovec iov = {.iov_base = (void *)text, .iov_len = n};
-        union one_fd control = {.space = {0}};
-        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-        if (fd >= 0) {
-            msg.msg_control = control.space;
-            msg.msg_controllen = sizeof control.space;
-            struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
-            h->cmsg_level = SOL_SOCKET;
-            h->cmsg_type = SCM_RIGHTS;
-            h->cmsg_len = CMSG_LEN(sizeof(int));
-            memcpy(CMSG_DATA(h), &fd, sizeof(int));
-        }
-        ssize_t sent = sendmsg(d->fd, &msg, MSG_NOSIGNAL);
+        ssize_t sent = fd_send(d->fd, bytes_of(text, n), fd);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
@@ -159,22 +143,6 @@ static int send_all(struct client *d, const char *text, size_t n, int fd) {
         n -= (size_t)sent;
     }
     return 0;
-}
-
-// Keeps the first descriptor in *fd_in when one is wanted, closes all others.
-static void take_fds(struct msghdr *msg, int *fd_in) {
-    for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h != NULL; h = CMSG_NXTHDR(msg, h)) {
-        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-            continue;
-        int fds[FDS_MAX];
-        size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(fds, CMSG_DATA(h), n * sizeof(int));
-        for (size_t k = 0; k < n; k++)
-            if (fd_in != NULL && *fd_in < 0)
-                *fd_in = fds[k];
-            else
-                close(fds[k]);
-    }
 }
 
 // Reads up to the end of the line. Octets of the line, or -1 and *why.
@@ -187,18 +155,9 @@ static ssize_t read_line(struct client *d, int *fd_in, const char **why) {
             return end - b.p;
         seen = b.n;
         char piece[65536];
-        struct iovec iov = {.iov_base = piece, .iov_len = sizeof piece};
-        union {
-            char space[CMSG_SPACE(FDS_MAX * sizeof(int))];
-            struct cmsghdr align;
-        } control;
-        struct msghdr msg = {
-            .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
-        ssize_t got = recvmsg(d->fd, &msg, MSG_CMSG_CLOEXEC);
+        ssize_t got = fd_receive(d->fd, piece, sizeof piece, fd_in);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got > 0)
-            take_fds(&msg, fd_in);
         *why = got == 0                                               ? "it closed the connection without an answer"
                : got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? "no answer for 5 minutes"
                : got < 0                                              ? strerror(errno)

@@ -13,10 +13,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/fdpass.h"
 #include "base/mem.h"
 
 // Each socket has its own clients: whoever may use one of them cannot keep the others' users out.
-enum { OUT_MAX = 1 << 20, CLIENTS_MAX = 64, FDS_MAX = 4, ACCEPT_RETRY_MS = 200 };
+enum { OUT_MAX = 1 << 20, CLIENTS_MAX = 64, ACCEPT_RETRY_MS = 200 };
 
 struct control_socket {
     struct control *c;
@@ -102,22 +103,7 @@ static void conn_free(struct control_conn *n) {
 }
 
 static ssize_t send_some(struct control_conn *n) {
-    struct iovec iov = {.iov_base = n->out.mem + n->out.off, .iov_len = n->out.len};
-    union {
-        char space[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {.space = {0}};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (n->fd_out >= 0) {
-        msg.msg_control = control.space;
-        msg.msg_controllen = sizeof control.space;
-        struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
-        h->cmsg_level = SOL_SOCKET;
-        h->cmsg_type = SCM_RIGHTS;
-        h->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(h), &n->fd_out, sizeof(int));
-    }
-    ssize_t sent = sendmsg(n->fd, &msg, MSG_NOSIGNAL);
+    ssize_t sent = fd_send(n->fd, buf_bytes(&n->out), n->fd_out);
     if (sent > 0 && n->fd_out >= 0) {
         close(n->fd_out);
         n->fd_out = -1;
@@ -265,20 +251,6 @@ static size_t line_max(enum control_level level) {
     return level == CONTROL_STATUS ? 64 << 10 : 16 << 20;
 }
 
-static void take_fd(struct control_conn *n, struct msghdr *msg) {
-    for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h != NULL; h = CMSG_NXTHDR(msg, h)) {
-        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-            continue;
-        int fds[FDS_MAX];
-        size_t k = 0, count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(fds, CMSG_DATA(h), count * sizeof(int));
-        if (n->fd_in < 0 && count > 0)
-            n->fd_in = fds[k++];
-        for (; k < count; k++)
-            close(fds[k]);
-    }
-}
-
 static void on_conn(void *arg, bool readable, bool writable) {
     struct control_conn *n = arg;
     if (!readable) {
@@ -287,18 +259,9 @@ static void on_conn(void *arg, bool readable, bool writable) {
         return;
     }
     char piece[65536];
-    struct iovec iov = {.iov_base = piece, .iov_len = sizeof piece};
-    union {
-        char space[CMSG_SPACE(FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct msghdr msg = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
-    ssize_t got = recvmsg(n->fd, &msg, MSG_CMSG_CLOEXEC);
+    ssize_t got = fd_receive(n->fd, piece, sizeof piece, &n->fd_in);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (got > 0)
-        take_fd(n, &msg);
     if (got == 0) {
         n->eof = true;
         if (n->now == NULL)

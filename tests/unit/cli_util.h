@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "base/fdpass.h"
 #include "cli/cli.h"
 
 enum { FAKE_EXCHANGES = 16, FAKE_CONTENT_MAX = 1 << 20, FAKE_NOW_S = 1795170876 }; // 2026-11-20 10:34:36
@@ -75,22 +76,12 @@ static inline char *fake_line(struct fake *f, int fd) {
     size_t cap = 1 << 20, n = 0;
     char *line = malloc(cap);
     while (line != NULL && n + 1 < cap) {
-        struct iovec iov = {line + n, cap - n - 1};
-        union {
-            char space[CMSG_SPACE(sizeof(int))];
-            struct cmsghdr align;
-        } control;
-        struct msghdr msg = {
-            .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
-        ssize_t got = recvmsg(fd, &msg, 0);
+        int in = -1;
+        ssize_t got = fd_receive(fd, line + n, cap - n - 1, &in);
         if (got <= 0)
             break;
-        struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
-        if (h != NULL && h->cmsg_type == SCM_RIGHTS) {
-            int in;
-            memcpy(&in, CMSG_DATA(h), sizeof in);
+        if (in >= 0)
             fake_take_content(f, in);
-        }
         n += (size_t)got;
         if (line[n - 1] == '\n') {
             line[n - 1] = 0;
@@ -102,22 +93,7 @@ static inline char *fake_line(struct fake *f, int fd) {
 }
 
 static inline void fake_answer(int fd, const char *text, int fd_out) {
-    struct iovec iov[2] = {{(void *)text, strlen(text)}, {(void *)"\n", 1}};
-    union {
-        char space[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {.space = {0}};
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
-    if (fd_out >= 0) {
-        msg.msg_control = control.space;
-        msg.msg_controllen = sizeof control.space;
-        struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
-        h->cmsg_level = SOL_SOCKET;
-        h->cmsg_type = SCM_RIGHTS;
-        h->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(h), &fd_out, sizeof(int));
-    }
-    if (sendmsg(fd, &msg, MSG_NOSIGNAL) < 0)
+    if (fd_send(fd, bytes_str(text), fd_out) < 0 || fd_send(fd, bytes_str("\n"), -1) < 0)
         perror("the fake daemon");
 }
 
