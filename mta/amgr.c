@@ -129,10 +129,11 @@ void link_up(struct link *l) {
     l->opened_utc = p->last_up_utc = clock_utc_ms();
     snprintf(l->local, sizeof l->local, "%s", assoc_local(l->assoc));
     snprintf(l->remote, sizeof l->remote, "%s", assoc_remote(l->assoc));
-    char what[100];
-    snprintf(what, sizeof what, "mode %s, TPDU size %u, checkpoint %u K, window %u, %s", amgr_mode_text(l->assoc),
-             n->transport.tpdu_size, n->rtse.checkpoint, n->rtse.window,
-             l->two_way ? "two-way alternate" : "monologue");
+    char what[100], points[48] = "no checkpoints";
+    if (n->rtse.checkpoint != 0)
+        snprintf(points, sizeof points, "checkpoint %u K, window %u", n->rtse.checkpoint, n->rtse.window);
+    snprintf(what, sizeof what, "mode %s, TPDU size %u, %s, %s", amgr_mode_text(l->assoc), n->transport.tpdu_size,
+             points, l->two_way ? "two-way alternate" : "monologue");
     EVENT_RAISE(l->m->events, mta_event(EV_ASSOCIATION_UP), {"peer", p->name}, {"association", l->id},
                 {"direction", l->outgoing ? "outgoing" : "incoming"}, {"local", l->local}, {"remote", l->remote},
                 {"stack", assoc_stack_name(l->assoc)}, {"what", what});

@@ -285,7 +285,10 @@ class Campaign:
         if self.interrupted:
             return untried("the campaign was interrupted")
         if mode.blocked is not None:
-            return mode.blocked
+            reason = mode.blocked
+            if reason.status == "failed":  # said once
+                mode.blocked = untried("our own side could not be started")
+            return reason
         if time.monotonic() > self.end:
             return untried(f"the time of {self.settings.minutes} minutes is used up")
         return None

@@ -205,6 +205,10 @@ def tshark(m):
     if m.name != "normal":  # tshark takes what is transferred in X.410 mode for something else
         aside.append("transferred data, which it does not know in X.410 mode")
         known.update(e["frame"] for name in ("DATA TRANSFER", "RTTR") for e in seen.pdus(name))
+        normal = {e["connection"] for e in seen.pdus("CP")}
+        if normal:  # behind X.410 mode on the same port it takes what RTSE carries here for P1
+            aside.append("binds of the peer's calls in normal mode")
+            known.update(e["frame"] for name in ("RTORQ", "RTOAC") for e in seen.pdus(name) if e["connection"] in normal)
     resumed = {e["connection"] for e in seen.pdus("ACTIVITY RESUME")}
     if resumed:  # it has the second part only, and takes it for a whole
         aside.append("resumed transfers")
