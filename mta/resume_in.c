@@ -298,17 +298,16 @@ static bool session_matches(struct bytes key, const struct rtse_session_id *sess
     return same;
 }
 
-// A lost association may still look alive on this side. NULL: none of that peer, or of any (NULL).
-static struct link *live(const struct resume_in *r, const struct peer *of, const struct rtse_session_id *session) {
+// A lost association may still look alive on this side. NULL: none of that peer.
+static struct link *live(const struct peer *of, const struct rtse_session_id *session) {
     struct rtse_recovery state;
     struct link *l;
-    for (struct peer *p = amgr_peers(r->m->amgr); p != NULL; p = LIST_NEXT(p, link))
-        LIST_FOREACH(l, &p->links, of_peer) {
-            if ((of == NULL || of == p) && l->in != NULL && !l->in->ended &&
-                assoc_recovery(l->assoc, &state) == ERR_OK && rtse_same_session(&state.session, session))
-                return l;
-        }
-    return NULL;
+    LIST_FOREACH(l, &of->links, of_peer) {
+        if (l->in != NULL && !l->in->ended && assoc_recovery(l->assoc, &state) == ERR_OK &&
+            rtse_same_session(&state.session, session))
+            break;
+    }
+    return l;
 }
 
 static void end_live(struct link *l) {
@@ -318,47 +317,42 @@ static void end_live(struct link *l) {
     assoc_abort(l->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
 }
 
-static bool believed(const struct conf_peer *c, const struct net_address *remote, const char *host) {
+// The caller may recover what is kept of that peer; why says when not.
+static bool believed(const struct resume_in *r, const char *peer, const char *host, const struct net_address *remote,
+                     char why[200]) {
     char from[NET_ADDRESS_TEXT];
-    return c != NULL && (strcmp(net_address_host_text(remote, from), host) == 0 ||
-                         (c->n_accept > 0 && conf_peer_accepts(c, &remote->sa)));
+    const struct conf_peer *c = conf_of(r, peer);
+    if (c != NULL && (strcmp(net_address_host_text(remote, from), host) == 0 ||
+                      (c->n_accept > 0 && conf_peer_accepts(c, &remote->sa))))
+        return true;
+    snprintf(why, 200, "it was an association of peer %s from %s, and `accept from` does not list this address", peer,
+             host);
+    return false;
 }
 
+// Associations of several peers may have one identifier: the address decides.
 struct peer *resume_in_whose(struct resume_in *r, const struct rtse_session_id *session,
                              const struct net_address *remote, char why[200]) {
     char host[NET_ADDRESS_TEXT];
-    const char *peer = NULL;
     struct parked *p;
     struct done *d;
-    struct link *l = live(r, NULL, session);
+    snprintf(why, 200, "nothing is kept of an association with that identifier");
+    for (struct peer *of = amgr_peers(r->m->amgr); of != NULL; of = LIST_NEXT(of, link)) {
+        struct link *l = live(of, session);
+        if (l == NULL || !believed(r, of->name, resume_in_host(l->remote, host), remote, why))
+            continue;
+        end_live(l);
+        return of;
+    }
     TAILQ_FOREACH(p, &r->parked, link) {
-        if (rtse_same_session(&p->state.session, session)) {
-            peer = p->peer;
-            memcpy(host, p->host, sizeof host);
-        }
+        if (rtse_same_session(&p->state.session, session) && believed(r, p->peer, p->host, remote, why))
+            return amgr_peer(r->m->amgr, p->peer);
     }
     TAILQ_FOREACH(d, &r->done, link) {
-        if (peer == NULL && session_matches(buf_bytes(&d->key), session)) {
-            peer = d->peer;
-            memcpy(host, d->host, sizeof host);
-        }
+        if (session_matches(buf_bytes(&d->key), session) && believed(r, d->peer, d->host, remote, why))
+            return amgr_peer(r->m->amgr, d->peer);
     }
-    if (l != NULL) {
-        peer = l->peer->name;
-        resume_in_host(l->remote, host);
-    }
-    if (peer == NULL) {
-        snprintf(why, 200, "nothing is kept of an association with that identifier");
-        return NULL;
-    }
-    if (!believed(conf_of(r, peer), remote, host)) {
-        snprintf(why, 200, "it was an association of peer %s from %s, and `accept from` does not list this address",
-                 peer, host);
-        return NULL;
-    }
-    if (l != NULL)
-        end_live(l);
-    return amgr_peer(r->m->amgr, peer);
+    return NULL;
 }
 
 static bool is_done(const struct resume_in *r, const char *peer, const struct rtse_recovery *old) {
@@ -397,7 +391,7 @@ struct transfer_in *resume_in_take(struct link *l, const struct rtse_recovery *o
     *completed = is_done(r, l->peer->name, old);
     if (*completed)
         return NULL;
-    struct link *before = live(r, l->peer, &old->session);
+    struct link *before = live(l->peer, &old->session);
     if (before != NULL && before != l)
         end_live(before);
     TAILQ_FOREACH(p, &r->parked, link) {

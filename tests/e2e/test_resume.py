@@ -614,9 +614,9 @@ def test_crash_and_cut_at_random(w):
     return f"{note}; resumed {len(a.events(RESUMED)) + len(b.events(RESUMED))} times, seen from both sides"
 
 
-def begin_half(b, secret, source, when, apdu):
+def begin_half(b, secret, source, when, apdu, name="MTA-A"):
     """A call whose first transfer is in the middle: one checkpoint of its half is confirmed."""
-    c = Caller(b, "MTA-A", secret, source=source)
+    c = Caller(b, name, secret, source=source)
     c.when = when
     c.open(checkpoint=1)
     half(c, apdu)
@@ -778,3 +778,23 @@ def test_resumed_and_ended_early(w):
     b.wait_event(20105, 5)
     equal(b.items(), [], "what was delivered")
     c.close()
+
+
+def test_namesake_of_another_peer(w):
+    """Another peer's association has the same name, by chance or on purpose: the address tells them apart."""
+    host, b, secret, when, session = namesakes(w)
+    c = w.mta("MTA-C")
+    w.link(b, c)
+    b.write()
+    b.ask("reload")
+    one, two = message("1", ipm(octets=b"1" * 40000)), message("2", ipm(octets=b"2" * 40000))
+    begin_half(b, secret, host, when, one).close()
+    wait_for("the first is kept", 10, lambda: len(b.events(INTERRUPTED)) == 1)
+    alive = begin_half(b, b.peers["mta-c"].password_in, c.host, when, two, "MTA-C")
+    caller, accepted = resume(b, host, session, when)
+    check(accepted, "the association is recovered")
+    finish(caller, one)
+    finish(alive, two)
+    b.wait_items(2)
+    equal([(e["peer"]) for e in b.events(RESUMED)], ["mta-a"], "resumed")
+    alive.close(), caller.close()
