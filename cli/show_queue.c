@@ -14,11 +14,14 @@ static void print_failures(const struct cli *c, const json_t *hops) {
     json_array_foreach((json_t *)hops, k, h) {
         const char *why = json_text(h, "last_failure");
         int64_t next = json_number(h, "next_attempt");
+        const char *name = text_clean(c->arena, json_text(h, "next_hop"));
+        if (strcmp(json_text(h, "state"), "disabled") == 0)
+            fprintf(c->out, "%s%s%s: the peer is disabled; what waits for it goes after: x400 peer %s enable\n\n",
+                    paint_on(c, PAINT_BAD), name, paint_off(c, PAINT_BAD), name);
         if (next == 0 || *why == 0)
             continue;
-        fprintf(c->out, "%s%s%s: next attempt %s; last failure: %s\n\n", paint_on(c, PAINT_BAD),
-                text_clean(c->arena, json_text(h, "next_hop")), paint_off(c, PAINT_BAD), text_ago(c, next),
-                text_clean(c->arena, why));
+        fprintf(c->out, "%s%s%s: next attempt %s; last failure: %s\n\n", paint_on(c, PAINT_BAD), name,
+                paint_off(c, PAINT_BAD), text_ago(c, next), text_clean(c->arena, why));
     }
 }
 

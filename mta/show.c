@@ -147,7 +147,8 @@ static json_t *show_hops(struct mta *m) {
     for (struct hop *h = queue_hops(m->queue); h != NULL; h = LIST_NEXT(h, link)) {
         const struct peer *p = peer_of(m, h);
         bool retrying = p != NULL && p->retrying;
-        json_array_append_new(hops, json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:o, s:I}", "next_hop", h->name, "urgent",
+        json_array_append_new(hops, json_pack("{s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:o, s:I}", "next_hop", h->name,
+                                              "state", reply_text(p == NULL ? NULL : peer_state(p)), "urgent",
                                               (int)h->n_ready[P1_URGENT], "normal", (int)h->n_ready[P1_NORMAL],
                                               "non_urgent", (int)h->n_ready[P1_NON_URGENT], "later", (int)h->n_waiting,
                                               "running", (int)h->n_running, "last_failure",

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What an operator does over the sockets, and who may."""
 import os
+import subprocess
 import time
 
-from harness import Refused, Skip, check, equal, ipm, user, wait_for
+from harness import BUILD, Refused, Skip, check, equal, ipm, user, wait_for
 from test_mail import non_delivery, wait_report
 
 
@@ -123,6 +124,9 @@ def test_peer_disable_and_enable(w):
     equal(a.peer_status("mta-b")["state"], "disabled", "the state")
     a.submit(user("Receiver", "BETA"))
     b.submit(user("Receiver", "ALPHA"))
+    text = subprocess.run([os.path.join(BUILD, "bin", "x400"), "show", "queue", "-f", a.conf], capture_output=True,
+                          text=True, timeout=20).stdout
+    check("mta-b: the peer is disabled; what waits for it goes after: x400 peer mta-b enable\n" in text, text)
     b.wait_event(9318, step="bind")  # its calls are refused as busy
     check(not a.events(57), "that is not the limit")
     time.sleep(1)
