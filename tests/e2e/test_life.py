@@ -260,14 +260,20 @@ def test_reload_moves_a_listener(w):
 
 # ---- stopping ----
 
-def test_stop_with_a_stalled_peer(w):
-    """A transfer is under way and its peer says nothing: SIGTERM ends within 30 s, and nothing is lost."""
+def stalling_pair(w):
+    """A and B, whose acknowledgements never arrive; the list is not empty once one was held back."""
     a, b = w.pair()
     stalled = []
     proxy = Proxy(w, b.host, (b.host, w.port), a.host,
                   lambda direction, octets: not (is_acknowledgement(octets) and not stalled.append(1)))
     a.peers["mta-b"].host, a.peers["mta-b"].port = proxy.address
     a.start(), b.start()
+    return a, b, proxy, stalled
+
+
+def test_stop_with_a_stalled_peer(w):
+    """A transfer is under way and its peer says nothing: SIGTERM ends within 30 s, and nothing is lost."""
+    a, b, proxy, stalled = stalling_pair(w)
     ids = [a.submit(user("Receiver", "BETA"), report="delivery") for _ in range(3)]
     wait_for("the stall", 10, lambda: stalled)
     seconds = a.stop(30)
@@ -313,12 +319,7 @@ def test_stop_at_once_when_idle(w):
 
 def test_interrupted_twice(w):
     """SIGTERM twice: it hurries, but still closes its spool."""
-    a, b = w.pair()
-    stalled = []
-    proxy = Proxy(w, b.host, (b.host, w.port), a.host,
-                  lambda direction, octets: not (is_acknowledgement(octets) and not stalled.append(1)))
-    a.peers["mta-b"].host, a.peers["mta-b"].port = proxy.address
-    a.start(), b.start()
+    a, _, _, stalled = stalling_pair(w)
     a.submit(user("Receiver", "BETA"))
     wait_for("the stall", 10, lambda: stalled)
     a.process.terminate()

@@ -29,6 +29,10 @@ class Wire:
         p = a.peers[b.name.lower()]
         p.host, p.port = self.proxy.address
 
+    def sever(self):
+        """As `do`: cuts, and so every call that comes after it."""
+        self.refuse = True
+
     def watch(self, direction, tpkt):
         kind = spdu_of(tpkt)
         if self.refuse:
@@ -233,10 +237,7 @@ def test_crash_at_checkpoints_without_sync(w):
 def test_recovery_time_over(w):
     a, b, wire = pair(w, [20], line="checkpoint 30K window 3 recovery 2s")
     start(w, a, b)
-
-    def cut():
-        wire.refuse = True
-    wire.do = cut
+    wire.do = wire.sever
     octets = a_content(MB)
     id = a.submit(user("Receiver", "BETA"), octets)
     a.wait_event(INTERRUPTED)
@@ -343,10 +344,7 @@ def test_abort_on_resumption(w):
 def test_mode_changed_meanwhile(w):
     """What was interrupted in one mode cannot go on in another."""
     a, b, wire = pair(w, [20])
-
-    def cut():
-        wire.refuse = True
-    wire.do = cut
+    wire.do = wire.sever
     start(w, a, b)
     octets = a_content(MB)
     id = a.submit(user("Receiver", "BETA"), octets)
@@ -402,10 +400,7 @@ def test_somebody_else_recovers(w):
             seen.append(references(tpkt))
         return wire.watch(direction, tpkt)
     wire.proxy.watch = watch
-
-    def cut():
-        wire.refuse = True
-    wire.do = cut
+    wire.do = wire.sever
     start(w, a, b)
     octets = a_content(MB)
     id = a.submit(user("Receiver", "BETA"), octets)
@@ -472,10 +467,7 @@ def test_alive_and_recovered(w):
 def test_operator_and_interrupted(w):
     """What waits to be resumed can be held and deleted."""
     a, b, wire = pair(w, [20, 50])
-
-    def cut():
-        wire.refuse = True
-    wire.do = cut
+    wire.do = wire.sever
     start(w, a, b)
     first = a.submit(user("Receiver", "BETA"), a_content(MB))
     a.wait_event(INTERRUPTED)

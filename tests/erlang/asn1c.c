@@ -6,6 +6,7 @@
 
 #include "asn1/asn1c_util.h"
 #include "base/mem.h"
+#include "tests/erlang/hex.h"
 
 extern asn_TYPE_descriptor_t *const asn1_all_types[];
 
@@ -15,17 +16,6 @@ static asn_TYPE_descriptor_t *type_named(const char *name) {
             return asn1_all_types[i];
     }
     return NULL;
-}
-
-static int hex_decode(const char *hex, struct buf *out) {
-    for (; hex[0] != '\0' && hex[0] != '\n'; hex += 2) {
-        unsigned v;
-        if (hex[1] == '\0' || sscanf(hex, "%2x", &v) != 1)
-            return ERR_SYNTAX;
-        if (buf_append_u8(out, (uint8_t)v) < 0)
-            return ERR_NOMEM;
-    }
-    return ERR_OK;
 }
 
 static int recode(asn_TYPE_descriptor_t *type, struct bytes in, struct buf *out) {
@@ -54,8 +44,8 @@ int main(void) {
             err = recode(type, buf_bytes(&in), &out);
         if (err < 0)
             printf("error %s", err_text(err));
-        for (size_t i = 0; err == ERR_OK && i < out.len; i++)
-            printf("%02X", buf_bytes(&out).p[i]);
+        else
+            hex_print(&out);
         putchar('\n');
         buf_free(&in);
         buf_free(&out);

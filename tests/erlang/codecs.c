@@ -10,6 +10,7 @@
 #include "rfc1006/acse_codec.h"
 #include "rfc1006/presentation_codec.h"
 #include "rfc1006/rtse_codec.h"
+#include "tests/erlang/hex.h"
 #include "x400/bind.h"
 #include "x400/ipm.h"
 #include "x400/mtsid.h"
@@ -342,17 +343,6 @@ static const struct {
     {"Heading", recode_heading},
 };
 
-static int hex_decode(const char *hex, struct buf *out) {
-    for (; hex[0] != '\0' && hex[0] != '\n'; hex += 2) {
-        unsigned v;
-        if (hex[1] == '\0' || sscanf(hex, "%2x", &v) != 1)
-            return ERR_SYNTAX;
-        if (buf_append_u8(out, (uint8_t)v) < 0)
-            return ERR_NOMEM;
-    }
-    return ERR_OK;
-}
-
 static int recode(struct recoder *r, const char *type, const char *hex) {
     struct buf in = {0};
     int err = hex_decode(hex, &in);
@@ -378,8 +368,8 @@ int main(void) {
         int err = recode(&r, name, line + at);
         if (err < 0)
             printf("error %s: %s", err_text(err), r.fault.text);
-        for (size_t i = 0; err == ERR_OK && i < r.out.len; i++)
-            printf("%02X", buf_bytes(&r.out).p[i]);
+        else
+            hex_print(&r.out);
         putchar('\n');
         buf_free(&r.out);
         arena_free(&r.a);

@@ -244,25 +244,31 @@ static void test_refused_by_acceptor(void **state) {
     stop(&f);
 }
 
+enum { FULL = 16 * 1024 * 1024 };
+
+// A client with so many octets to send, the server not reading.
+static void start_full(struct fixture *f) {
+    start(f, "127.0.0.1");
+    dial(f, &(struct tcp_params){.high = 1024 * 1024, .low = 64 * 1024});
+    UNTIL(f, f->client.connected && f->server.t != NULL);
+    tcp_read_pause(f->server.t, true);
+    assert_int_equal(buf_reserve(tcp_output(f->client.t), FULL), 0);
+    memset(tcp_output(f->client.t)->mem, 'x', FULL);
+    tcp_output(f->client.t)->len = FULL;
+    tcp_flush(f->client.t);
+}
+
 // A reader that pauses holds the writer back: its output stays above the high mark until the reader goes on.
 static void test_water_marks(void **state) {
     (void)state;
     struct fixture f;
-    static const size_t total = 16 * 1024 * 1024;
-    start(&f, "127.0.0.1");
-    dial(&f, &(struct tcp_params){.high = 1024 * 1024, .low = 64 * 1024});
-    UNTIL(&f, f.client.connected && f.server.t != NULL);
-    tcp_read_pause(f.server.t, true);
-    assert_int_equal(buf_reserve(tcp_output(f.client.t), total), 0);
-    memset(tcp_output(f.client.t)->mem, 'x', total);
-    tcp_output(f.client.t)->len = total;
-    tcp_flush(f.client.t);
+    start_full(&f);
     loop_run_for(f.loop, 50);
     assert_int_equal(f.server.in.len, 0);
     assert_true(tcp_above_high(f.client.t));
     assert_int_equal(f.client.writable, 0);
     tcp_read_pause(f.server.t, false);
-    UNTIL(&f, f.server.in.len == total);
+    UNTIL(&f, f.server.in.len == FULL);
     UNTIL(&f, f.client.writable == 1);
     assert_false(tcp_above_high(f.client.t));
     stop(&f);
@@ -285,15 +291,7 @@ static void read_by_hand(struct fixture *f) {
 static void test_water_marks_and_flush(void **state) {
     (void)state;
     struct fixture f;
-    static const size_t total = 16 * 1024 * 1024;
-    start(&f, "127.0.0.1");
-    dial(&f, &(struct tcp_params){.high = 1024 * 1024, .low = 64 * 1024});
-    UNTIL(&f, f.client.connected && f.server.t != NULL);
-    tcp_read_pause(f.server.t, true);
-    assert_int_equal(buf_reserve(tcp_output(f.client.t), total), 0);
-    memset(tcp_output(f.client.t)->mem, 'x', total);
-    tcp_output(f.client.t)->len = total;
-    tcp_flush(f.client.t);
+    start_full(&f);
     assert_true(tcp_above_high(f.client.t));
     for (int i = 0; i < 10000 && tcp_output(f.client.t)->len > 0; i++) {
         read_by_hand(&f);

@@ -39,13 +39,6 @@ static struct bytes captured(struct arena *a, const char *path) {
     return out;
 }
 
-static void put_whole(struct buf *b, const struct p1_envelope *e, struct bytes content) {
-    uint64_t total;
-    assert_int_equal(p1_apdu_header(b, e, content.p == NULL ? P1_NO_CONTENT : content.n, &total), 0);
-    assert_int_equal(buf_append(b, content.p, content.n), 0);
-    assert_int_equal(b->len, total);
-}
-
 // The DER of an MPDU by the compiler's codec; p NULL: it is none.
 static struct bytes der84(struct arena *a, struct bytes mpdu) {
     void *v = NULL;

@@ -71,13 +71,6 @@ static struct p1_envelope *report(struct arena *a, bool delivered) {
     return out;
 }
 
-static void put_whole(struct buf *b, const struct p1_envelope *e, struct bytes content) {
-    uint64_t total;
-    assert_int_equal(p1_apdu_header(b, e, content.p == NULL ? P1_NO_CONTENT : content.n, &total), 0);
-    assert_int_equal(buf_append(b, content.p, content.n), 0);
-    assert_int_equal(b->len, total);
-}
-
 static void write_golden(const char *path, struct bytes b) {
     FILE *f = fopen(path, "w");
     assert_non_null(f);

@@ -85,6 +85,14 @@ static inline struct p1_envelope *decoded(struct arena *a, struct bytes apdu) {
     return e;
 }
 
+// An APDU with its content (p NULL: none).
+static inline void put_whole(struct buf *b, const struct p1_envelope *e, struct bytes content) {
+    uint64_t total;
+    assert_int_equal(p1_apdu_header(b, e, content.p == NULL ? P1_NO_CONTENT : content.n, &total), 0);
+    assert_int_equal(buf_append(b, content.p, content.n), 0);
+    assert_int_equal(b->len, total);
+}
+
 // Takes away an extension, in place.
 static inline void without(struct p1_extensions *x, int type) {
     size_t n = 0;
