@@ -790,3 +790,54 @@ def test_namesake_of_another_peer(w):
     b.wait_items(2)
     equal([(e["peer"]) for e in b.events(RESUMED)], ["mta-a"], "resumed")
     alive.close(), caller.close()
+
+
+def reloaded(*mtas):
+    for m in mtas:
+        m.write()
+        m.ask("reload")
+
+
+def kept_and_reloaded(w, change):
+    """Both sides keep an interrupted transfer when the configuration changes: nothing of it stays, and the message
+    arrives once."""
+    a, b, wire = pair(w, [20])
+
+    def hold():
+        wire.refuse = True
+    wire.do = hold
+    start(w, a, b)
+    octets = a_content(MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    b.wait_event(INTERRUPTED), a.wait_event(INTERRUPTED)
+    back = change(a, b)
+    b.wait_event(NOT_RESUMED)
+    wait_for("nothing is left half on B", 5, lambda: os.listdir(os.path.join(b.spool, "tmp")) == [])
+    back()
+    wire.refuse = False
+    once(a, b, id, octets)
+    a.wait_event(NOT_RESUMED)
+    equal(a.events(RESUMED) + b.events(RESUMED), [], "what was resumed")
+
+
+def test_recovery_switched_off_meanwhile(w):
+    def change(a, b):
+        for p in (a.peers["mta-b"], b.peers["mta-a"]):
+            p.lines["checkpoint"] = "checkpoint 30K window 3 recovery none"
+        reloaded(a, b)
+        return lambda: None
+    kept_and_reloaded(w, change)
+
+
+def test_peer_removed_meanwhile(w):
+    def change(a, b):
+        peers, routes = dict(b.peers), list(b.routes)
+        b.peers.clear(), b.routes.clear()
+        reloaded(b)
+
+        def back():
+            b.peers.update(peers)
+            b.routes.extend(routes)
+            reloaded(b)
+        return back
+    kept_and_reloaded(w, change)
