@@ -68,6 +68,7 @@ static int help_all(const struct cli *c) {
     fputs("usage: x400 COMMAND [option]…\n\nThe command of operators and users of x400d.\n\ncommands:\n", c->out);
     print_commands(c, NULL);
     fputs("\nx400 COMMAND --help tells of one command. Exit status: 0 done, 1 failed, 2 wrong usage.\n"
+          "x400 --version tells the version.\n"
           "O/R addresses are written /G=John/S=Smith/O=ACME/P=PRMD/A=ADMD/C=GB/ or\n"
           "\"C=GB;A=ADMD;P=PRMD;O=ACME;S=Smith;G=John\".\n",
           c->out);

@@ -210,9 +210,13 @@ static void on_open(void *ctx) {
         link_idle(l);
 }
 
-static void open_failed(struct peer *p, const struct assoc_failure *f) {
+static void note_failed_call(struct peer *p, const struct assoc_failure *f) {
     snprintf(p->last_failure, sizeof p->last_failure, "%s: %s", assoc_step_text(f->step), f->text);
     p->last_failure_utc = clock_utc_ms();
+}
+
+static void open_failed(struct peer *p, const struct assoc_failure *f) {
+    note_failed_call(p, f);
     EVENT_RAISE(p->m->events, mta_event(EV_OPEN_FAILED), {"peer", p->name}, {"what", f->text});
 }
 
@@ -234,6 +238,8 @@ static void no_more_now(struct peer *p, bool was_open) {
 static void recovery_ended(struct link *l, const struct assoc_failure *f) {
     struct peer *p = l->peer;
     struct resumption *x = l->resume;
+    if (f != NULL)
+        note_failed_call(p, f);
     if (f != NULL && x->tries <= 1 && !f->recover_refused)
         call_failed_event(p, f, assoc_stack_name(l->assoc));
     link_free(l);

@@ -243,6 +243,8 @@ def test_recovery_time_over(w):
     a.wait_event(INTERRUPTED)
     said = a.message(id)["recipients"][0]["text"]
     check(said.startswith("interrupted at 5") and " of 10" in said, f"what `show message` says: {said}")
+    wait_for("what hinders it now is the last failure", 10,
+             lambda: a.peer_status("mta-b")["last_failure"].startswith(("connect: ", "transport: ")))
     equal(a.queue()[0]["recipients"][0]["last_error"], said, "what `show queue` says")
     b.wait_event(NOT_RESUMED)
     a.wait_event(NOT_RESUMED)
