@@ -73,8 +73,9 @@ struct assoc_user {
     void (*turn_give_ind)(void *ctx);
 };
 
-// What all associations of a process share. Must outlive them.
 struct assoc_trace; // assoc/trace.h
+
+// What all associations of a process share. Must outlive them.
 struct assoc_env {
     struct loop *loop;
     struct resolver *resolver;
@@ -140,22 +141,6 @@ int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct ass
 void assoc_refuse(struct assoc *a, enum bind_error e);
 void assoc_refuse_recover(struct assoc *a, enum rtse_refuse reason); // RTSE_REFUSE_CANNOT_RECOVER, or busy
 
-// Whose bind is it? Decides by MTA name, password, `accept from`, and called selectors (see docs/interop.md); a bind
-// without credentials can only be that of a peer that allows it.
-enum assoc_verdict {
-    ASSOC_KNOWN,
-    ASSOC_UNKNOWN_NAME,   // event 51 / 9301: no peer has this remote name
-    ASSOC_WRONG_PASSWORD, // event 51
-    ASSOC_WRONG_ADDRESS,  // event 9301: `accept from` does not list the caller's address
-    ASSOC_NO_CREDENTIALS  // event 9301: and no peer allows that
-};
-struct assoc_identity {
-    enum assoc_verdict verdict;
-    const struct conf_peer *peer;     // the one known, or that came nearest; NULL: none
-    char explanation[2 * ASSOC_TEXT]; // for each configured peer that nearly matched, what differed. Never a password
-};
-void assoc_identify(const struct conf *conf, const struct assoc_bind *b, struct assoc_identity *out);
-
 // ---- an open association ----
 const struct conf_peer *assoc_peer(const struct assoc *a);
 const char *assoc_local(const struct assoc *a); // "192.0.2.1:53412"
@@ -176,7 +161,6 @@ int assoc_send_resume(struct assoc *a, const struct rtse_recovery *old, uint64_t
 size_t assoc_send_room(const struct assoc *a);
 int assoc_send_data(struct assoc *a, struct bytes piece);
 int assoc_send_discard(struct assoc *a);
-int assoc_send_interrupt(struct assoc *a); // and it may be resumed
 
 int assoc_checkpoint_rsp(struct assoc *a, uint32_t serial);
 int assoc_receive_rsp(struct assoc *a);

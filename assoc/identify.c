@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "assoc/assoc.h"
+#include "assoc/identify.h"
 
 static void say(struct assoc_identity *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void say(struct assoc_identity *out, const char *fmt, ...) {

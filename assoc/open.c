@@ -84,10 +84,6 @@ int assoc_send_discard(struct assoc *a) {
     return gone(a) ? ERR_STATE : sent(a, stack_transfer_discard(a->stack, now_ms(a)));
 }
 
-int assoc_send_interrupt(struct assoc *a) {
-    return gone(a) ? ERR_STATE : sent(a, stack_transfer_interrupt(a->stack, now_ms(a)));
-}
-
 // ---- receiving ----
 
 int assoc_checkpoint_rsp(struct assoc *a, uint32_t serial) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "assoc/identify.h"
 #include "assoc/trace.h"
 #include "base/mem.h"
 #include "conf/print.h"

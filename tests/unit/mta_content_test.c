@@ -434,6 +434,17 @@ static void wait_synced(struct box *x, uint64_t n) {
     }
 }
 
+// A content that is begun, synced and not finished.
+static void leave_half(struct box *x, struct bytes octets, char file[CONTENT_NAME]) {
+    x->w = content_writer_new(x->t, &user, x);
+    assert_int_equal(content_writer_append(x->w, octets), ERR_OK);
+    content_writer_sync(x->w);
+    wait_synced(x, octets.n);
+    assert_int_equal(x->synced, octets.n);
+    snprintf(file, CONTENT_NAME, "%s", content_writer_file(x->w));
+    content_writer_leave(x->w);
+}
+
 // Half a content is left, with more behind what is gone on from; another writer ends it.
 static void test_half(void **state) {
     (void)state;
@@ -450,13 +461,7 @@ static void test_half(void **state) {
         char file[CONTENT_NAME];
         size_t n = lengths[k], more = n + 5000;
         box_open(&x);
-        x.w = content_writer_new(x.t, &user, &x);
-        assert_int_equal(content_writer_append(x.w, bytes_of(p, more)), ERR_OK);
-        content_writer_sync(x.w);
-        wait_synced(&x, more);
-        assert_int_equal(x.synced, more);
-        snprintf(file, sizeof file, "%s", content_writer_file(x.w));
-        content_writer_leave(x.w);
+        leave_half(&x, bytes_of(p, more), file);
         file_thread_free(x.t); // another run
         x.t = file_thread_new(x.dir, place_ring, &x.p);
         assert_int_equal(files_in(&x, "tmp"), 1);
@@ -495,12 +500,7 @@ static void test_half_gone(void **state) {
     assert_int_equal(x.err, ERR_ABSENT);
     content_writer_free(x.w);
     x.finished = 0;
-    x.w = content_writer_new(x.t, &user, &x);
-    assert_int_equal(content_writer_append(x.w, bytes_str("octets")), ERR_OK);
-    content_writer_sync(x.w);
-    wait_synced(&x, 6);
-    snprintf(file, sizeof file, "%s", content_writer_file(x.w));
-    content_writer_leave(x.w);
+    leave_half(&x, bytes_str("octets"), file);
     x.w = content_writer_reopen(x.t, &user, &x, file, 7);
     wait_finished(&x);
     assert_int_equal(x.err, ERR_CORRUPT);
@@ -511,12 +511,7 @@ static void test_half_gone(void **state) {
     x.finished = 0;
     x.progressed = 0;
     x.written = x.synced = 0;
-    x.w = content_writer_new(x.t, &user, &x);
-    assert_int_equal(content_writer_append(x.w, bytes_str("octets")), ERR_OK);
-    content_writer_sync(x.w);
-    wait_synced(&x, 6);
-    snprintf(file, sizeof file, "%s", content_writer_file(x.w));
-    content_writer_leave(x.w);
+    leave_half(&x, bytes_str("octets"), file);
     assert_int_equal(content_delete_half(x.t, file), ERR_OK);
     file_thread_free(x.t);
     x.t = file_thread_new(x.dir, place_ring, &x.p);
