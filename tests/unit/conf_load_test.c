@@ -383,7 +383,7 @@ static void passwords_in_an_open_file(void **state) {
     assert_null(strstr(errors.first->source, "ours"));
     conf_errors_free(&errors);
     conf_free(c);
-    c = conf_load_public(in_folder("c.conf"), &errors);
+    c = conf_load_sockets(in_folder("c.conf"), &errors);
     assert_int_equal(errors.n_warnings, 0);
     conf_errors_free(&errors);
     conf_free(c);
