@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "rfc1006/acse.h"
 #include "tests/unit/rfc1006_fsm_util.h"
+#include "tests/unit/rfc1006_lower_util.h"
 
 static const uint8_t context[] = {0x56, 0, 1, 6};
 
@@ -131,26 +132,16 @@ static void heard_abort(void *user, const struct stack_failure *f, struct bytes 
 static void test_states(void **state) {
     (void)state;
     static const struct acse_user up = {.abort_ind = heard_abort};
-    struct presentation_params params = {.accept_ctx = NULL};
-    struct session_params sp;
-    struct session session;
-    struct presentation p;
+    struct lower l;
     struct acse a;
-    struct tp0 tp;
-    struct buf out = {0};
     unsigned told = 0;
-    session_params_default(&sp);
-    tp0_init(&tp, &(struct tp0_params){.local_ref = 1}, &session_tp0_user, &session, &out);
-    session_init(&session, &sp, &presentation_session_user, &p, &tp);
-    presentation_init(&p, &params, &session, &acse_presentation_user, &a, NULL, NULL);
-    acse_init(&a, &p, &up, &told);
+    lower_init(&l, &acse_presentation_user, &a, NULL, NULL);
+    acse_init(&a, &l.p, &up, &told);
     fsm_check_rows(&acse_fsm);
     unsigned pairs = fsm_walk_unlisted(&a.fsm, fsm_event_named(&acse_fsm, "AARQ"), 0, &told);
     assert_int_equal(pairs + acse_fsm.n_rows, acse_fsm.n_states * acse_fsm.n_events);
     assert_int_equal(told, 5 * 9 - 5 * 2 - 5);
-    presentation_free(&p);
-    session_free(&session);
-    buf_free(&out);
+    lower_free(&l);
 }
 
 struct heard {
@@ -175,28 +166,18 @@ static void test_versions(void **state) {
     static const struct acse_user up = {.associate_ind = heard_associate, .abort_ind = heard_end};
     for (int both = 0; both < 2; both++) {
         const uint8_t aarq[] = {0x60, 12, 0x80, 2, 6, both ? 0xc0 : 0x40, 0xa1, 6, 0x06, 4, 0x56, 0, 1, 6};
-        struct session_params sp;
-        struct session session;
-        struct presentation p;
+        struct lower l;
         struct acse a;
-        struct tp0 tp;
-        struct buf out = {0};
         struct heard h = {.associated = 0};
-        session_params_default(&sp);
-        tp0_init(&tp, &(struct tp0_params){.local_ref = 1}, &session_tp0_user, &session, &out);
-        session_init(&session, &sp, &presentation_session_user, &p, &tp);
-        presentation_init(&p, &(struct presentation_params){.accept_ctx = NULL}, &session, &acse_presentation_user, &a,
-                          NULL, NULL);
-        acse_init(&a, &p, &up, &h);
+        lower_init(&l, &acse_presentation_user, &a, NULL, NULL);
+        acse_init(&a, &l.p, &up, &h);
         acse_presentation_user.connect_ind(
             &a, &(struct presentation_connect){.context = 1, .user_data = bytes_of(aarq, sizeof aarq)});
         assert_int_equal(h.associated, both);
         assert_int_equal(h.aborted, !both);
         if (!both)
             assert_non_null(strstr(h.text, "no common ACSE version"));
-        presentation_free(&p);
-        session_free(&session);
-        buf_free(&out);
+        lower_free(&l);
     }
 }
 

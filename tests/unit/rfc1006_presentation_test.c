@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "rfc1006/presentation.h"
 #include "tests/unit/rfc1006_fsm_util.h"
+#include "tests/unit/rfc1006_lower_util.h"
 
 static const uint8_t oid_a[] = {0x52, 1, 0, 1}, oid_b[] = {0x56, 0, 2, 12};
 
@@ -438,24 +439,14 @@ static void heard_abort(void *user, const struct stack_failure *f) {
 static void test_states(void **state) {
     (void)state;
     static const struct presentation_acse_user up = {.p_abort_ind = heard_abort};
-    struct presentation_params params = {.accept_ctx = NULL};
-    struct session_params sp;
-    struct session session;
-    struct presentation p;
-    struct tp0 tp;
-    struct buf out = {0};
+    struct lower l;
     unsigned told = 0;
-    session_params_default(&sp);
-    tp0_init(&tp, &(struct tp0_params){.local_ref = 1}, &session_tp0_user, &session, &out);
-    session_init(&session, &sp, &presentation_session_user, &p, &tp);
-    presentation_init(&p, &params, &session, &up, &told, NULL, NULL);
+    lower_init(&l, &up, &told, NULL, NULL);
     fsm_check_rows(&presentation_fsm);
-    unsigned pairs = fsm_walk_unlisted(&p.fsm, fsm_event_named(&presentation_fsm, "CP"), 0, &told);
+    unsigned pairs = fsm_walk_unlisted(&l.p.fsm, fsm_event_named(&presentation_fsm, "CP"), 0, &told);
     assert_int_equal(pairs + presentation_fsm.n_rows, presentation_fsm.n_states * presentation_fsm.n_events);
     assert_int_equal(told, 17);
-    presentation_free(&p);
-    session_free(&session);
-    buf_free(&out);
+    lower_free(&l);
 }
 
 // ---- a responder and what it is offered ----

@@ -8,6 +8,7 @@
 #include "rfc1006/rtse_codec.h"
 #include "rfc1006/rtse_pm.h"
 #include "tests/unit/rfc1006_fsm_util.h"
+#include "tests/unit/rfc1006_lower_util.h"
 
 // ---- APDUs ----
 
@@ -86,30 +87,20 @@ static void heard_abort(void *user, const struct stack_failure *f) {
 static void test_states(void **state) {
     (void)state;
     static const struct rtse_user up = {.abort_ind = heard_abort};
-    struct presentation_params params = {.accept_ctx = NULL};
     struct rtse_params rp = {.checkpoint = 1, .window = 1};
-    struct session_params sp;
-    struct session session;
-    struct presentation p;
+    struct lower l;
     struct acse a;
     struct rtse r;
-    struct tp0 tp;
-    struct buf out = {0};
     unsigned told = 0;
-    session_params_default(&sp);
-    tp0_init(&tp, &(struct tp0_params){.local_ref = 1}, &session_tp0_user, &session, &out);
-    session_init(&session, &sp, &presentation_session_user, &p, &tp);
-    presentation_init(&p, &params, &session, &acse_presentation_user, &a, &rtse_presentation_user, &r);
-    acse_init(&a, &p, &rtse_acse_user, &r);
-    rtse_init(&r, &rp, true, &a, &p, &out, &up, &told);
+    lower_init(&l, &acse_presentation_user, &a, &rtse_presentation_user, &r);
+    acse_init(&a, &l.p, &rtse_acse_user, &r);
+    rtse_init(&r, &rp, true, &a, &l.p, &l.out, &up, &told);
     fsm_check_rows(&rtse_fsm);
     unsigned pairs = fsm_walk_unlisted(&r.fsm, fsm_event_named(&rtse_fsm, "A-ASSOCIATE indication"), 0, &told);
     assert_int_equal(pairs + rtse_fsm.n_rows, rtse_fsm.n_states * rtse_fsm.n_events);
     assert_true(told > 100);
     rtse_free(&r);
-    presentation_free(&p);
-    session_free(&session);
-    buf_free(&out);
+    lower_free(&l);
 }
 
 // ---- hand-made SPDUs ----
