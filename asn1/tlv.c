@@ -318,7 +318,7 @@ int tlv_put_bits(struct buf *b, enum tlv_class cls, uint32_t tag, uint32_t bits)
     return tlv_put(b, cls, false, tag, bytes_of(o, 1 + octets));
 }
 
-int tlv_put_arcs(struct buf *b, enum tlv_class cls, uint32_t tag, const uint32_t *arcs, size_t n) {
+static int tlv_put_arcs(struct buf *b, enum tlv_class cls, uint32_t tag, const uint32_t *arcs, size_t n) {
     if (n < 2 || n > TLV_OID_ARCS_MAX || arcs[0] > 2 || (arcs[0] < 2 && arcs[1] > 39))
         return ERR_SYNTAX;
     uint8_t o[TLV_OID_ARCS_MAX * 5];

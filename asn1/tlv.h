@@ -104,8 +104,7 @@ int tlv_put(struct buf *b, enum tlv_class cls, bool constructed, uint32_t tag, s
 int tlv_put_int(struct buf *b, enum tlv_class cls, uint32_t tag, int64_t v);
 int tlv_put_bool(struct buf *b, enum tlv_class cls, uint32_t tag, bool v);
 int tlv_put_bits(struct buf *b, enum tlv_class cls, uint32_t tag, uint32_t bits); // named: trailing zero bits left out
-int tlv_put_oid(struct buf *b, enum tlv_class cls, uint32_t tag, const char *dotted);              // also ERR_SYNTAX
-int tlv_put_arcs(struct buf *b, enum tlv_class cls, uint32_t tag, const uint32_t *arcs, size_t n); // also ERR_SYNTAX
+int tlv_put_oid(struct buf *b, enum tlv_class cls, uint32_t tag, const char *dotted); // also ERR_SYNTAX
 // Puts a definite header before what b holds from offset `from` on: 0 wraps all of it (and uses the headroom),
 // an earlier b->len closes what was begun there.
 int tlv_wrap(struct buf *b, size_t from, enum tlv_class cls, bool constructed, uint32_t tag);

@@ -78,9 +78,6 @@ int dump_capture(const struct dump *d, enum dump_form form, size_t (*read)(void 
 
 // dump_envelope.c
 json_t *dump_envelope(const struct dump *d, const struct p1_envelope *e);
-json_t *dump_not_in_1984(const struct p1_envelope *e);                        // dump_1984.c: an array of texts
-json_t *dump_extensions(const struct dump *d, const struct p1_extensions *x); // an array
-json_t *dump_trace(const struct trace *t);                                    // an array of lines
-void dump_put_orname(const struct dump *d, json_t *o, const char *key, struct bytes name);
+json_t *dump_not_in_1984(const struct p1_envelope *e); // dump_1984.c: an array of texts
 
 #endif

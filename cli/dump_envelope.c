@@ -9,7 +9,7 @@
 #include "x400/p1_deviation.h"
 #include "x400/p1_names.h"
 
-void dump_put_orname(const struct dump *d, json_t *o, const char *key, struct bytes name) {
+static void dump_put_orname(const struct dump *d, json_t *o, const char *key, struct bytes name) {
     struct or_address address;
     const char *why = NULL;
     struct arena *a = d->c->arena;
@@ -60,7 +60,7 @@ static void put_code(json_t *o, const char *key, const char *name, int code) {
 
 // ---- trace and extensions ----
 
-json_t *dump_trace(const struct trace *t) {
+static json_t *dump_trace(const struct trace *t) {
     struct buf b = {0};
     json_t *list = json_array();
     const char *text = trace_print(&b, t) == ERR_OK ? buf_cstr(&b) : NULL;
@@ -158,7 +158,7 @@ static void put_criticality(json_t *o, uint32_t bits) {
     dump_put_list(o, "critical_for", list);
 }
 
-json_t *dump_extensions(const struct dump *d, const struct p1_extensions *x) {
+static json_t *dump_extensions(const struct dump *d, const struct p1_extensions *x) {
     json_t *list = json_array();
     for (size_t k = 0; k < x->n; k++) {
         const struct p1_extension *e = &x->item[k];

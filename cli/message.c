@@ -78,7 +78,8 @@ int64_t message_time(const struct cli *c, const char *text) {
     return -1;
 }
 
-int64_t message_utf8_fault(struct bytes text) {
+// A UTF-8 fault: the offset of the first octet that is not part of a character; -1: there is none.
+static int64_t message_utf8_fault(struct bytes text) {
     const char *p = (const char *)text.p, *end = p + text.n;
     while (p < end) {
         const char *from = p;

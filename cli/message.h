@@ -27,7 +27,4 @@ int message_content(struct cli *c, const struct args *a, const char *identifier,
 // since 1970 UTC; -1: it is none of these.
 int64_t message_time(const struct cli *c, const char *text);
 
-// A UTF-8 fault: the offset of the first octet that is not part of a character; -1: there is none.
-int64_t message_utf8_fault(struct bytes text);
-
 #endif

@@ -139,7 +139,7 @@ static void bind_fate(struct bound *b, const struct spool_recipient *r) {
     bind_text(b, r->last_error);
 }
 
-int store_recipient_add(struct store *st, int64_t message, const struct spool_recipient *r) {
+static int store_recipient_add(struct store *st, int64_t message, const struct spool_recipient *r) {
     struct bound b = store_sql(st, SQL_RECIPIENT_ADD);
     bind_int(&b, message);
     bind_int(&b, r->number);

@@ -91,7 +91,6 @@ int store_message_row(struct store *st, struct bound *row, struct arena *a, stru
 int store_recipients(struct store *st, struct arena *a, struct spool_message *m);
 int store_body(struct store *st, struct arena *a, struct spool_message *m); // envelope and inline octets
 int store_message_add(struct store *st, const struct spool_message *m);
-int store_recipient_add(struct store *st, int64_t message, const struct spool_recipient *r);
 int store_recipient_set(struct store *st, int64_t message, const struct spool_recipient *r);
 char *store_meta_get(struct store *st, const char *key); // mem_free
 int store_meta_set(struct store *st, const char *key, const char *value);

@@ -13,7 +13,7 @@ void session_timer_start(struct session *s, uint32_t ms, const char *asked) {
     s->deadline = 0;
 }
 
-void session_transport_end(struct session *s) {
+static void session_transport_end(struct session *s) {
     session_timer_start(s, 0, NULL);
     tp0_disconnect_req(s->tp, TP0_REASON_NORMAL);
 }
@@ -73,7 +73,8 @@ uint8_t session_available(uint16_t fus) {
                      (fus & SESSION_FU_ACTIVITY ? SESSION_TOKEN_MAJOR : 0));
 }
 
-uint16_t session_min_size(uint16_t a, uint16_t b) {
+// Of TSDU sizes, 0: unlimited.
+static uint16_t session_min_size(uint16_t a, uint16_t b) {
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 

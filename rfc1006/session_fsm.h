@@ -120,13 +120,11 @@ extern const struct fsm_table session_table;
 #define SESSION_ACTION_DECLARE(name) int session_act_##name(void *ctx, void *arg);
 SESSION_ACTIONS(SESSION_ACTION_DECLARE)
 
-uint8_t session_available(uint16_t fus);           // tokens that exist with these functional units
-uint16_t session_min_size(uint16_t a, uint16_t b); // of TSDU sizes, 0: unlimited
+uint8_t session_available(uint16_t fus); // tokens that exist with these functional units
 // The peer broke the protocol: ABORT, S-P-ABORT indication. `what` without the layer's name. Returns ERR_SYNTAX.
 int session_protocol_error(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // We cannot go on (memory, a limit): the same with another reason.
 void session_restriction(struct session *s, const char *what);
-void session_transport_end(struct session *s);
 // ms 0: stops it. asked: the SPDU that the peer has to answer, NULL: none
 void session_timer_start(struct session *s, uint32_t ms, const char *asked);
 // The connection was lost or ended by the peer's provider: tells the user, s->error says what.

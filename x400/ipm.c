@@ -203,7 +203,8 @@ static int one_descriptor(struct arena *a, struct bytes value, struct ipm_descri
 
 // ---- extensions ----
 
-int ipm_ucs_decode(struct arena *a, struct bytes set_value, const char **out) {
+// The text of UniversalOrBMPString: SET { BMPString or UniversalString, language }.
+static int ipm_ucs_decode(struct arena *a, struct bytes set_value, const char **out) {
     struct cursor c = cursor_of(set_value);
     struct member m;
     while (member_next(&c, &m) == ERR_OK) {

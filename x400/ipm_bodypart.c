@@ -14,7 +14,8 @@ enum { STRING_MAX = 64 * 1024, GENERALIZED_TIME = 24 };
 
 // ---- strings of names ----
 
-const char *ipm_graphic_string(struct arena *a, struct bytes in) {
+// A GraphicString as people send it: UTF-8, or ISO 2022 where Latin-1 needs no announcement.
+static const char *ipm_graphic_string(struct arena *a, struct bytes in) {
     static const unsigned latin1 = 100;
     bool escapes = in.n > 0 && memchr(in.p, 0x1B, in.n) != NULL;
     if (!escapes && charset_utf8_valid(in))
@@ -27,7 +28,8 @@ const char *ipm_graphic_string(struct arena *a, struct bytes in) {
     return s;
 }
 
-int ipm_graphic_encode(const char *utf8, struct buf *out) {
+// One for any characters: with the escape sequence of ISO 2022 where a part of ISO 8859 suffices, else plain UTF-8.
+static int ipm_graphic_encode(const char *utf8, struct buf *out) {
     struct bytes s = bytes_str(utf8);
     unsigned registration = charset_smallest(s);
     return registration != 0 ? charset_general_encode(s, registration, out) : buf_append(out, s.p, s.n);

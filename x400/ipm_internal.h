@@ -36,15 +36,9 @@
 // ---- text ----
 // Octets in that set as UTF-8, in the arena, NUL-terminated; NUL octets within become U+FFFD. NULL: memory is short.
 const char *ipm_string(struct arena *a, enum charset_kind kind, struct bytes in);
-// A GraphicString as people send it: UTF-8, or ISO 2022 where Latin-1 needs no announcement.
-const char *ipm_graphic_string(struct arena *a, struct bytes in);
-// One for any characters: with the escape sequence of ISO 2022 where a part of ISO 8859 suffices, else plain UTF-8.
-int ipm_graphic_encode(const char *utf8, struct buf *out);
 
 // ---- pieces of the heading (ipm.c) ----
 const char *ipm_oid_string(struct arena *a, struct bytes value);
-// The text of UniversalOrBMPString: SET { BMPString or UniversalString, language }.
-int ipm_ucs_decode(struct arena *a, struct bytes set_value, const char **out);
 
 // ---- parameters of body parts (ipm_bodypart.c); what does not decode is ignored ----
 enum { IPM_REGISTRATIONS_MAX = 16 };
