@@ -304,8 +304,8 @@ static void on_resume(void *ctx, const struct rtse_recovery *old) {
 }
 
 static void on_checkpoint_cnf(void *ctx, uint32_t serial, uint64_t octets) {
-    (void)serial, (void)octets;
-    transfer_out_confirmed(ctx);
+    (void)octets;
+    transfer_out_confirmed(ctx, serial);
 }
 
 const struct assoc_user amgr_link_user = {.open = on_open,

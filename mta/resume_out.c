@@ -9,7 +9,8 @@
 #include "mta/admit.h"
 #include "mta/amgr_internal.h"
 
-enum { AGAIN_MS = 1000, STORE_AFTER_MS = 1000, TRIES_MAX = 3 };
+// A row is written when a transfer takes this long, and again before the receiver would have forgotten its point.
+enum { AGAIN_MS = 1000, STORE_AFTER_MS = 1000, STORE_POINTS = RTSE_POINTS / 4, TRIES_MAX = 3 };
 
 struct loaded {
     struct loaded *next;
@@ -57,7 +58,7 @@ static void store(struct resumption *x) {
                                                          .file = "",
                                                          .since = x->since});
         if (spool_commit(b, NULL, NULL) == ERR_OK)
-            x->stored_ms = loop_now_ms(m->loop);
+            x->stored_ms = loop_now_ms(m->loop), x->stored_serial = x->state.serial;
     } else
         spool_batch_free(b);
     buf_free(&state);
@@ -126,9 +127,10 @@ static struct resumption *note(struct link *l, struct job *j, uint64_t total, co
 }
 
 void resume_out_confirmed(struct link *l, struct job *j, uint64_t total, const uint8_t digest[DIGEST_SIZE],
-                          uint64_t started_ms) {
+                          uint64_t started_ms, uint32_t serial) {
     uint64_t now = loop_now_ms(l->m->loop), last = j->resume == NULL ? 0 : j->resume->stored_ms;
-    if (now - (last > started_ms ? last : started_ms) < STORE_AFTER_MS)
+    bool behind = last != 0 && serial - j->resume->stored_serial >= STORE_POINTS;
+    if (!behind && now - (last > started_ms ? last : started_ms) < STORE_AFTER_MS)
         return;
     struct resumption *x = note(l, j, total, digest);
     if (x == NULL)
@@ -316,6 +318,7 @@ void resume_out_load(struct resume_out *r, const struct spool_transfer *row) {
     snprintf(x->x->remote, sizeof x->x->remote, "%.*s", (int)remote.n, (const char *)remote.p);
     x->x->since = row->since;
     x->x->stored_ms = 1;
+    x->x->stored_serial = x->x->state.serial;
     x->x->owner = r;
     x->message = (int64_t)message;
     x->next = r->loaded;

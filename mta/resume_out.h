@@ -27,6 +27,7 @@ struct resumption {
     char stack[64], remote[NET_ADDRESS_TEXT]; // where the lost association was, "": not known
     int64_t since;                            // UTC ms: interrupted, or last written
     uint64_t stored_ms;                       // monotonic, 0: there is no row
+    uint32_t stored_serial;                   // of the row
     unsigned tries;                           // calls since there was an association
     unsigned fruitless;                       // resumptions since more was confirmed
     bool waiting;                             // in the list
@@ -41,7 +42,7 @@ void resume_out_free(struct resume_out *r);  // after the queue; NULL is allowed
 // ---- a transfer that is under way ----
 // It came so far. `digest` is that of its APDU. May write a row.
 void resume_out_confirmed(struct link *l, struct job *j, uint64_t total, const uint8_t digest[DIGEST_SIZE],
-                          uint64_t started_ms);
+                          uint64_t started_ms, uint32_t serial);
 // The association is lost, or the receiver interrupted. True: the job is set aside, or may be resumed on `l` when
 // that is open still; false: it is the caller's, and begins anew.
 bool resume_out_interrupted(struct link *l, struct job *j, uint64_t total, const uint8_t digest[DIGEST_SIZE], bool open,

@@ -12,7 +12,7 @@ void transfer_form(const struct link *l, struct outgoing_form *form);
 
 // Takes the job; link_idle is called when it is over.
 void transfer_out_start(struct link *l, struct job *j);
-void transfer_out_confirmed(struct link *l); // a checkpoint
+void transfer_out_confirmed(struct link *l, uint32_t serial); // a checkpoint
 void transfer_out_ready(struct link *l, size_t room);
 void transfer_out_done(struct link *l, const struct stack_transfer_end *end);
 void transfer_out_gone(struct link *l, const struct assoc_failure *f); // f NULL: released in order

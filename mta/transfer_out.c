@@ -320,10 +320,10 @@ void transfer_out_start(struct link *l, struct job *j) {
     job_retry(l->m->queue, j, 1000);
 }
 
-void transfer_out_confirmed(struct link *l) {
+void transfer_out_confirmed(struct link *l, uint32_t serial) {
     struct transfer_out *t = l->out;
     if (t != NULL && t->sending)
-        resume_out_confirmed(l, t->job, outgoing_total(t->run), t->digest, t->started);
+        resume_out_confirmed(l, t->job, outgoing_total(t->run), t->digest, t->started, serial);
 }
 
 void transfer_out_ready(struct link *l, size_t room) {

@@ -59,7 +59,7 @@ struct rtse_session_id {
     uint8_t n_user, n_common, n_additional;
 };
 
-enum { RTSE_POINTS = 80 }; // more than a window: points that a sender may go back to
+enum { RTSE_POINTS = 256 }; // more than a window: points that a sender may go back to
 
 // What one side must keep to resume an interrupted transfer, on the same association or a later one. Nothing here
 // resumes by itself. A sender goes on behind the octets confirmed, a receiver has them in safety.

@@ -148,6 +148,24 @@ def test_stopped_sender(w):
         equal(wire.starts, before, "ACTIVITY START")
 
 
+def test_killed_fast_sender(w):
+    """Many checkpoints a second: what it stored last is not too far behind for the receiver."""
+    def wait():
+        time.sleep(1.2)  # long enough for a row
+        return True
+    a, b, wire = pair(w, [1], wait)
+    start(w, a, b)
+    octets = a_content(30 * MB)
+    id = a.submit(user("Receiver", "BETA"), octets)
+    wait_for("most of it", 30, lambda: wire.confirmed >= 900)
+    a.kill()
+    check(not b.events(20201, mts_id=id), "it was killed before the end")
+    a.start()
+    once(a, b, id, octets)
+    equal(len(a.events(RESUMED)), 1, "resumed by A")
+    equal(wire.starts, 1, "ACTIVITY START")
+
+
 def test_stopped_receiver(w):
     """Stopped in order: it keeps what came, whatever it syncs in between."""
     a, b, wire = pair(w, [40], None)
