@@ -231,12 +231,11 @@ void pdu_upper_user_data(struct pdu_side *s, uint8_t si, bool first, struct byte
 // ---- activities ----
 
 static void transfer_end(struct pdu_watch *w, enum pdu_transfer_end how) {
-    if (!w->active)
+    if (!w->active || (w->paused && how != PDU_TRANSFER_LOST)) // what is interrupted is only resumed, or lost
         return;
-    bool told = w->paused && how == PDU_TRANSFER_INTERRUPTED;
     w->paused = how == PDU_TRANSFER_INTERRUPTED;
     w->active = w->paused;
-    if (!told && w->user->transfer_end != NULL)
+    if (w->user->transfer_end != NULL)
         w->user->transfer_end(w->ctx, &w->transfer, how);
 }
 

@@ -256,8 +256,8 @@ int pdu_looks_like_tpkt(struct bytes b) {
 
 static void feed(struct pdu_side *s, struct bytes in, uint64_t at);
 
-// Passes over octets until some look like a TPKT.
-static void seek(struct pdu_side *s, struct bytes in, uint64_t at) {
+// Passes over octets until some look like a TPKT, and reads these. How many of `in` were taken.
+static size_t seek(struct pdu_side *s, struct bytes in, uint64_t at) {
     for (size_t i = 0; i < in.n; i++) {
         s->look[s->n_look++] = in.p[i];
         if (s->n_look < PDU_LOOK)
@@ -268,25 +268,20 @@ static void seek(struct pdu_side *s, struct bytes in, uint64_t at) {
             s->tpkt = (struct tpkt){0};
             s->tpkt_next = at + i + 1 - PDU_LOOK;
             feed(s, bytes_of(s->look, PDU_LOOK), s->tpkt_next);
-            feed(s, bytes_of(in.p + i + 1, in.n - i - 1), at + i + 1);
-            return;
+            return i + 1;
         }
         memmove(s->look, s->look + 1, --s->n_look);
     }
+    return in.n;
 }
 
-static void feed(struct pdu_side *s, struct bytes in, uint64_t at) {
+// How many of `in` were read before it was seen that they are no TPKTs; all, when they are.
+static size_t read_tpkts(struct pdu_side *s, struct bytes in, uint64_t at) {
     static const struct tpkt_user up = {on_tpkt, on_payload};
-    if (in.n == 0 || s->w->err < 0)
-        return;
-    if (s->seeking) {
-        seek(s, in, at);
-        return;
-    }
     s->in = in.p;
     s->in_at = at;
     if (tpkt_input(&s->tpkt, in, &up, s) == ERR_OK || s->w->err < 0)
-        return;
+        return in.n;
     s->at = s->tpkt_next + 1 > at ? s->tpkt_next + 1 : at; // one octet on
     struct pdu p;
     pdu_init(&p, STACK_TRANSPORT, s->index, "TPKT");
@@ -295,8 +290,15 @@ static void feed(struct pdu_side *s, struct bytes in, uint64_t at) {
     pdu_emit(s, &p);
     uint64_t from = s->at;
     pdu_watch_seek(s->w, s->index);
-    if (from < at + in.n)
-        seek(s, bytes_of(in.p + (from - at), in.n - (size_t)(from - at)), from);
+    return from - at < in.n ? (size_t)(from - at) : in.n;
+}
+
+static void feed(struct pdu_side *s, struct bytes in, uint64_t at) {
+    while (in.n > 0 && s->w->err >= 0) {
+        size_t n = s->seeking ? seek(s, in, at) : read_tpkts(s, in, at);
+        in = bytes_of(in.p + n, in.n - n);
+        at += n;
+    }
 }
 
 // What was being read is broken off.

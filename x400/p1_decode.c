@@ -341,11 +341,16 @@ static const struct p1_member report_content_members[] = {
 
 // ---- the APDUs ----
 
+static bool next_set(struct cursor *c, struct bytes *value) {
+    struct tlv t;
+    return tlv_expect(c, TLV_UNIVERSAL, TLV_SET, &t, value) == ERR_OK && t.constructed;
+}
+
 static int decode_message(struct p1_reader *r, struct bytes value, struct p1_envelope *e) {
     struct cursor c = cursor_of(value);
     struct tlv t;
     struct bytes v;
-    if (tlv_expect(&c, TLV_UNIVERSAL, TLV_SET, &t, &v) < 0)
+    if (!next_set(&c, &v))
         return p1_fail(r, ERR_SYNTAX, "envelope: is missing");
     int err = p1_walk_set(r, v, P1_TABLE(message_members), e, &e->unknown, &e->n_unknown);
     if (err < 0)
@@ -370,14 +375,13 @@ static int decode_probe(struct p1_reader *r, struct bytes value, struct p1_envel
 
 static int decode_report(struct p1_reader *r, struct bytes value, struct p1_envelope *e) {
     struct cursor c = cursor_of(value);
-    struct tlv t;
     struct bytes v;
-    if (tlv_expect(&c, TLV_UNIVERSAL, TLV_SET, &t, &v) < 0)
+    if (!next_set(&c, &v))
         return p1_fail(r, ERR_SYNTAX, "envelope: is missing");
     int err = p1_walk_set(r, v, P1_TABLE(report_envelope_members), e, &e->unknown, &e->n_unknown);
     if (err < 0)
         return p1_at(r, err, "envelope");
-    if (tlv_expect(&c, TLV_UNIVERSAL, TLV_SET, &t, &v) < 0)
+    if (!next_set(&c, &v))
         return p1_fail(r, ERR_SYNTAX, "content: is missing");
     err = p1_walk_set(r, v, P1_TABLE(report_content_members), e, &e->report->unknown, &e->report->n_unknown);
     if (err < 0)

@@ -138,6 +138,9 @@ static void activities(void **state) {
     assert_seen(&s, "ACTIVITY INTERRUPT (AI): reason 0 (non-specific error)\n0 transfer interrupted: 9 octets\n");
     DT(w, 1, "\1\0\x1a\0");
     assert_seen(&s, "1 session ACTIVITY INTERRUPT ACK (AIA)\n");
+    DT(w, 0, "\1\0\x39\0"); // there is none to be discarded
+    assert_seen(&s, "ACTIVITY DISCARD (AD)");
+    assert_null(strstr(buf_cstr(&s.text), "transfer discarded"));
     // Resumed behind point 1: what comes again is passed over.
     DT(w, 0,
        "\1\0\x1d\x0f\x21\5\x29\3\2\1\7\x29\3\2\1\x08\x2a\1"
@@ -229,6 +232,21 @@ static void gaps(void **state) {
     pdu_watch_end(w, 0);
     assert_seen(&s, "the connection ends in it, 56 octets before its end");
     pdu_watch_free(w);
+    seen_free(&s);
+}
+
+// What looks like TPKTs and is none, again and again in one read, needs no stack for each.
+static void noise(void **state) {
+    (void)state;
+    struct seen s = {0};
+    struct pdu_watch *w = x410(&s);
+    struct buf b = {0};
+    for (unsigned i = 0; i < 60000; i++)
+        assert_int_equal(buf_append(&b, "\3\0\0\7\2\xf0\x80!", 8), 0);
+    assert_int_equal(pdu_watch_input(w, 0, buf_bytes(&b)), 0);
+    assert_int_equal(s.faults, 2 * 60000); // an empty TSDU, and what is no TPKT
+    pdu_watch_free(w);
+    buf_free(&b);
     seen_free(&s);
 }
 
@@ -422,9 +440,10 @@ static void kept(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(transport), cmocka_unit_test(activities),    cmocka_unit_test(overflow),
-        cmocka_unit_test(gaps),      cmocka_unit_test(in_any_pieces), cmocka_unit_test(no_secrets),
-        cmocka_unit_test(damaged),   cmocka_unit_test(no_memory),     cmocka_unit_test(kept),
+        cmocka_unit_test(transport),  cmocka_unit_test(activities), cmocka_unit_test(overflow),
+        cmocka_unit_test(gaps),       cmocka_unit_test(noise),      cmocka_unit_test(in_any_pieces),
+        cmocka_unit_test(no_secrets), cmocka_unit_test(damaged),    cmocka_unit_test(no_memory),
+        cmocka_unit_test(kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

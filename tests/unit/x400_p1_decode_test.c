@@ -226,6 +226,8 @@ static void faults_name_their_field(void **state) {
     refused("a300", "MTS-APDU: neither message [0], report [1] nor probe [2]", ERR_SYNTAX);
     refused("a000 00", "MTS-APDU: octets after its end", ERR_SYNTAX);
     refused("a000", "message.envelope: is missing", ERR_SYNTAX);
+    refused("a002 1100", "message.envelope: is missing", ERR_SYNTAX); // a primitive SET is none
+    refused("a102 1100", "report.envelope: is missing", ERR_SYNTAX);
     refused("a002 3100", "message.envelope.message-identifier: is missing", ERR_SYNTAX);
     refused("a080 3180 " ID_M "6000 0000 0000", "message.envelope.originator-name: is not a sequence of members",
             ERR_SYNTAX);
