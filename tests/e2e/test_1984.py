@@ -73,6 +73,7 @@ def through_recorder(w, a, b):
 
 
 def recipients_of(mta, id):
+    mta.wait_empty()  # an item is there before the event that tells of it
     return sorted(e["recipient"] for e in mta.events(20203, mts_id=id))
 
 
