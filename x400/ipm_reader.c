@@ -230,9 +230,7 @@ static int body_part(struct ipm_reader *r, const struct tlv *t) {
             return part_raw(r);
         l->part.kind = IPM_PART_MESSAGE;
         return ROLE_MESSAGE;
-    case 14:
-        l->part.kind = IPM_PART_BILATERAL;
-        return ROLE_OCTETS;
+    case 14: l->part.kind = IPM_PART_BILATERAL; return ROLE_OCTETS;
     case 15: return ROLE_EXTENDED;
     default: return part_raw(r);
     }
@@ -342,19 +340,23 @@ static int page_break(struct ipm_reader *r) {
 
 // Members of the two kinds of EXTERNAL.
 static int external_member(struct ipm_reader *r, const struct tlv *t, bool file) {
+    const struct level *l = current(r);
+    if (tlv_is(t, TLV_UNIVERSAL, TLV_OID) && !file) // the type: once, and before the value
+        return l->open || l->part.oid != NULL ? ERR_SYNTAX : ROLE_COLLECT;
     if (tlv_is(t, TLV_UNIVERSAL, TLV_OID))
-        return file ? ROLE_SKIP : ROLE_COLLECT;
+        return ROLE_SKIP;
     if (t->cls != TLV_CONTEXT)
         return ROLE_SKIP; // indirect-reference, data-value-descriptor
     if (t->tag == 0 && t->constructed)
         return file ? ROLE_FILE_VALUE : ROLE_EXT_VALUE;
-    if (!file && current(r)->open) // a second value
+    if (!file && l->open) // a second value
         return ERR_SYNTAX;
     if (!file) {
-        struct level *l = current(r); // octets that are the encoding of the value, for an unknown type anything
-        l->part.octets_are_ber = l->part.kind != IPM_PART_OPAQUE || strcmp(l->part.type_name, "externally-defined");
-        l->part.kind = IPM_PART_OPAQUE;
-        l->part.is_text = false;
+        struct ipm_part *p =
+            &current(r)->part; // octets that are the encoding of the value, for an unknown type anything
+        p->octets_are_ber = p->kind != IPM_PART_OPAQUE || strcmp(p->type_name, "externally-defined");
+        p->kind = IPM_PART_OPAQUE;
+        p->is_text = false;
     }
     return t->tag == 1 ? ROLE_OCTETS : t->tag == 2 ? ROLE_BITS : ERR_SYNTAX;
 }

@@ -110,6 +110,23 @@ static int ignore_heading(void *ctx, const char *number, unsigned level, const s
 }
 
 // Each allocation fails once: the result is out of memory or, where it did not matter, the same as ever.
+// The type of an externally defined part stands once, before its value.
+static void test_second_type(void **state) {
+    (void)state;
+    static const char *const parts[] = {"0603 2a0304 a080 3003 020105 0000 0604 5601040b",  // after the value
+                                        "0604 5601040b 0604 5601040b a080 1b02 6162 0000"}; // twice
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        struct seen s = {0};
+        struct buf b = {0};
+        hex_append(&b, "a080 3180 6b80 1302 4142 0000 0000 3080 af80 2880");
+        hex_append(&b, parts[i]);
+        hex_append(&b, "0000 0000 0000 0000");
+        assert_int_equal(seen_read(&s, buf_bytes(&b), 0, NULL), ERR_SYNTAX);
+        seen_free(&s);
+        buf_free(&b);
+    }
+}
+
 static void test_no_memory(void **state) {
     (void)state;
     static const struct ipm_reader_user user = {.heading = ignore_heading};
@@ -154,8 +171,8 @@ static void test_writer_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own),       cmocka_unit_test(test_foreign),          cmocka_unit_test(test_captured),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_writer_no_memory),
+        cmocka_unit_test(test_own),         cmocka_unit_test(test_foreign),   cmocka_unit_test(test_captured),
+        cmocka_unit_test(test_second_type), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_writer_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
