@@ -224,12 +224,6 @@ static void credentials(struct text *t, const struct conf_peer *p) {
             p->local.n_passwords > 0 && p->local.file != NULL ? p->local.file : "");
 }
 
-static const char *mode_word(enum conf_protocol mode) {
-    static const char *const words[] = {
-        [CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988", [CONF_X410_1984] = "x410-1984"};
-    return words[mode];
-}
-
 static void words(struct text *t, const struct assoc *a, unsigned which) {
     static const char *const dialogues[] = {[CONF_DIALOGUE_ANY] = "not given: monologue is proposed",
                                             [CONF_MONOLOGUE] = "monologue",
@@ -264,7 +258,7 @@ static void words(struct text *t, const struct assoc *a, unsigned which) {
     if (which & DIALOGUE)
         word(t, "dialogue"), put(t, "%s", dialogues[p->dialogue]);
     if (which & (MODE | OTHER_MODE))
-        word(t, "mode"), put(t, "%s", mode_word(p->mode));
+        word(t, "mode"), put(t, "%s", conf_protocol_words[p->mode]);
 }
 
 // ---- the whole ----

@@ -28,7 +28,7 @@ const struct option ping_options[] = {
     {.name = "remote-name", .value = "NAME", .help = "the MTA name that the peer must show"},
     {.name = "remote-password-file", .value = "FILE", .help = "and its password"},
     {.name = "no-credentials", .help = "bind without name and password"},
-    {.name = "mode", .value = "MODE", .help = "normal, x410-1988 or x410-1984", .choices = ping_modes},
+    {.name = "mode", .value = "MODE", .help = "normal, x410-1988 or x410-1984", .choices = conf_protocol_words},
     {.name = "dialogue", .value = "WORD", .help = "monologue or two-way-alternate", .choices = dialogues},
     {.name = "checkpoint", .value = "K", .help = "K octets between checkpoints to propose, 0: none"},
     {.name = "window", .value = "N", .help = "checkpoints without an answer to propose"},
@@ -209,7 +209,7 @@ static void tell(struct ping *p) {
                                                       (json_int_t)(clock_mono_ms() - p->before_ms), "detail",
                                                       "in order", "negotiated"));
         p->result =
-            json_pack("{s:b, s:s, s:I, s:b, s:O, s:O}", "ok", (int)done(p), "mode", ping_modes[p->mode], "ms",
+            json_pack("{s:b, s:s, s:I, s:b, s:O, s:O}", "ok", (int)done(p), "mode", conf_protocol_words[p->mode], "ms",
                       (json_int_t)total, "timeout", (int)p->late, "steps", p->steps, "failed_attempts", p->failed);
         if (p->failure.text[0] != 0)
             json_object_set_new(p->result, "failure", failure_json(&p->failure));
@@ -267,20 +267,20 @@ static int once(struct cli *c, const struct args *a, const struct ping_peer *pp,
 
 static int try_modes(struct cli *c, const struct args *a, struct ping_peer *pp, int64_t seconds) {
     bool json = args_has(a, "json"), any = false, there = true;
-    const char *configured = ping_modes[pp->copy.mode], *spoken = "";
+    const char *configured = conf_protocol_words[pp->copy.mode], *spoken = "";
     json_t *all = json ? json_array() : NULL, *names = json ? json_array() : NULL;
-    for (unsigned mode = 0; ping_modes[mode] != NULL && there; mode++) {
+    for (unsigned mode = 0; conf_protocol_words[mode] != NULL && there; mode++) {
         struct ping p = {.seconds = seconds};
         pp->copy.mode = (enum conf_protocol)mode;
         if (!json)
-            title(c, arena_printf(c->arena, "mode %s", ping_modes[mode]));
+            title(c, arena_printf(c->arena, "mode %s", conf_protocol_words[mode]));
         any |= once(c, a, pp, &p) == CLI_DONE;
         there = reached(&p); // else it is not the mode, and the others would meet the same
         if (speaks(&p) && !json)
-            spoken = arena_printf(c->arena, "%s%s%s%s", spoken, spoken[0] != 0 ? ", " : "", ping_modes[mode],
+            spoken = arena_printf(c->arena, "%s%s%s%s", spoken, spoken[0] != 0 ? ", " : "", conf_protocol_words[mode],
                                   done(&p) ? "" : " (but it refuses us)");
         else if (speaks(&p))
-            json_array_append_new(names, json_string(ping_modes[mode]));
+            json_array_append_new(names, json_string(conf_protocol_words[mode]));
         if (json)
             json_array_append_new(all, p.result);
     }

@@ -211,9 +211,6 @@ static unsigned choice(const char *const *names, const char *name) {
     return k;
 }
 
-const char *const ping_modes[] = {
-    [CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988", [CONF_X410_1984] = "x410-1984", NULL};
-
 static int apply(struct cli *c, const struct args *a, struct ping_peer *pp) {
     struct conf_peer *p = &pp->copy;
     const char *mode = args_get(a, "mode"), *dialogue = args_get(a, "dialogue");
@@ -232,7 +229,7 @@ static int apply(struct cli *c, const struct args *a, struct ping_peer *pp) {
     p->checkpoint_k = (unsigned)checkpoint;
     p->window = (unsigned)window;
     if (mode != NULL)
-        p->mode = (enum conf_protocol)choice(ping_modes, mode);
+        p->mode = (enum conf_protocol)choice(conf_protocol_words, mode);
     if (dialogue != NULL)
         p->dialogue = strcmp(dialogue, "monologue") == 0 ? CONF_MONOLOGUE : CONF_TWO_WAY_ALTERNATE;
     if (args_has(a, "try-modes") && mode != NULL)

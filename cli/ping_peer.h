@@ -21,7 +21,4 @@ struct ping_peer {
 int ping_peer_make(struct cli *c, const struct args *a, struct ping_peer *pp);
 void ping_peer_free(struct ping_peer *pp);
 
-// The modes that a peer may speak, as the configuration has them, by name; ended by NULL.
-extern const char *const ping_modes[];
-
 #endif

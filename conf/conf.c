@@ -78,6 +78,9 @@ const struct conf_stack *conf_stack_find(const struct conf *c, const char *name)
     return NULL;
 }
 
+const char *const conf_protocol_words[] = {
+    [CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988", [CONF_X410_1984] = "x410-1984", NULL};
+
 const struct conf_peer *conf_peer_find(const struct conf *c, const char *name) {
     for (size_t i = 0; i < c->n_peers; i++)
         if (strcmp(c->peers[i].name, name) == 0)

@@ -98,6 +98,7 @@ struct conf_stack { // a local attachment: where it listens, and what its calls 
 
 // How we call a peer; its calls may come in any mode.
 enum conf_protocol { CONF_NORMAL_MODE, CONF_X410_1988, CONF_X410_1984 };
+extern const char *const conf_protocol_words[]; // as the configuration writes them; ended by NULL
 // ANY: a monologue is proposed, and both are taken.
 enum conf_dialogue { CONF_DIALOGUE_ANY, CONF_MONOLOGUE, CONF_TWO_WAY_ALTERNATE };
 // When what came is synced: when a transfer is cut, or with each window of checkpoints.

@@ -225,9 +225,7 @@ static void put_pattern(struct printer *p, const struct or_address *a) {
 }
 
 static void put_protocol(struct printer *p, const struct conf_peer *peer) {
-    static const char *const modes[] = {
-        [CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988", [CONF_X410_1984] = "x410-1984"};
-    putf(p, "\n    mode %s%s", modes[peer->mode], peer->downgrade_strict ? " strict" : "");
+    putf(p, "\n    mode %s%s", conf_protocol_words[peer->mode], peer->downgrade_strict ? " strict" : "");
     if (peer->downgrade_relay != NULL) {
         put(p, " relay ");
         put_pattern(p, peer->downgrade_relay);

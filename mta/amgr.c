@@ -114,12 +114,6 @@ struct link *link_new(struct peer *p, bool outgoing) {
     return l;
 }
 
-const char *amgr_mode_text(const struct assoc *a) {
-    static const char *const words[] = {
-        [CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988", [CONF_X410_1984] = "x410-1984"};
-    return words[assoc_protocol(a)];
-}
-
 void link_up(struct link *l) {
     struct peer *p = l->peer;
     const struct stack_negotiated *n = assoc_negotiated(l->assoc);
@@ -132,8 +126,8 @@ void link_up(struct link *l) {
     char what[100], points[48] = "no checkpoints";
     if (n->rtse.checkpoint != 0)
         snprintf(points, sizeof points, "checkpoint %u K, window %u", n->rtse.checkpoint, n->rtse.window);
-    snprintf(what, sizeof what, "mode %s, TPDU size %u, %s, %s", amgr_mode_text(l->assoc), n->transport.tpdu_size,
-             points, l->two_way ? "two-way alternate" : "monologue");
+    snprintf(what, sizeof what, "mode %s, TPDU size %u, %s, %s", conf_protocol_words[assoc_protocol(l->assoc)],
+             n->transport.tpdu_size, points, l->two_way ? "two-way alternate" : "monologue");
     EVENT_RAISE(l->m->events, mta_event(EV_ASSOCIATION_UP), {"peer", p->name}, {"association", l->id},
                 {"direction", l->outgoing ? "outgoing" : "incoming"}, {"local", l->local}, {"remote", l->remote},
                 {"stack", assoc_stack_name(l->assoc)}, {"what", what});

@@ -79,8 +79,7 @@ void amgr_reload(struct amgr *a); // m->conf has changed
 void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg);
 void amgr_free(struct amgr *a);
 
-struct peer *amgr_peers(struct amgr *a);           // first; then LIST_NEXT(p, link)
-const char *amgr_mode_text(const struct assoc *a); // as the configuration writes the modes
+struct peer *amgr_peers(struct amgr *a); // first; then LIST_NEXT(p, link)
 struct peer *amgr_peer(struct amgr *a, const char *name);
 void peer_enable(struct peer *p, bool enable); // disabling closes its associations in order and refuses its calls
 void peer_connect(struct peer *p);             // tries now

@@ -98,7 +98,7 @@ static json_t *show_association(const struct link *l) {
         l->peer->name, "direction", l->outgoing ? "outgoing" : "incoming", "stack", assoc_stack_name(l->assoc), "local",
         l->local, "remote", l->remote, "since", (json_int_t)l->opened_utc, "messages", (json_int_t)l->messages,
         "octets_in", (json_int_t)assoc_octets_in(l->assoc), "octets_out", (json_int_t)assoc_octets_out(l->assoc),
-        "mode", amgr_mode_text(l->assoc), "tpdu_size", (int)n->transport.tpdu_size, "checkpoint",
+        "mode", conf_protocol_words[assoc_protocol(l->assoc)], "tpdu_size", (int)n->transport.tpdu_size, "checkpoint",
         (int)n->rtse.checkpoint, "window", (int)n->rtse.window, "sending", reply_text(transfer_out_mts_id(l)),
         "dialogue", l->two_way ? "two-way alternate" : "monologue", "turn", assoc_turn(l->assoc) ? "ours" : "theirs");
 }
