@@ -49,11 +49,12 @@ check-now: tests
 #   hostile       peers that hang in every layer; cut and damaged transfers, COUNT (25) times 40 seeds
 #   crash         kill -9 in the middle of transfers, 10 rounds; of a receiver at every checkpoint (COUNT: at so many)
 #   differential  codecs against Erlang's, 100 values of each type
+#   net           real network hosts in namespaces: addresses, names, packet filters; needs root
 #   property      two stacks on a link that delays, splits, merges and cuts: 10,000 seeds
 #   interop       the campaign of interop/ against our own daemon, in every mode and dialogue
 #   fuzz          each fuzz target 60 s, or COUNT
 #   release       the release archive: reproducible, and built and tested without asn1c
-TIERS := sanitize hostile crash differential property interop fuzz release
+TIERS := sanitize hostile crash differential property interop net fuzz release
 TIER ?= $(TIERS)
 ifneq ($(filter-out $(TIERS),$(TIER)),)
 $(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
@@ -66,6 +67,7 @@ RUN_crash = 'python3 tests/e2e/run.py --count $(or $(COUNT),10) crash'
 RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-erlang.sh codecs $(or $(COUNT),100)'
 RUN_property = 'env X400D_LINK_SEEDS=$(or $(COUNT),10000) $(BUILD)/tests/rfc1006_stack_link_test'
 RUN_interop = interop/self
+RUN_net = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 $(NET)'
 FUZZ_RUNS = $(FUZZ:%='env BUILD=$(FUZZED) tests/fuzz/run % $(1)')
 RUN_fuzz = $(call FUZZ_RUNS,$(or $(COUNT),60))
 RUN_release = tests/release.sh
@@ -92,6 +94,11 @@ interop: all
 
 # make bench [MB=100] [MESSAGES=1000]: one content of so many MB in each mode, with and without checkpoints, and bind and
 # release; so many small messages. Each beside what the machine gives a plain program in the same run. 0: not that part.
+# make net [NET="NAME ..."] [KEEP=1]: only the tests with real network hosts, as root; KEEP leaves captures and logs.
+.PHONY: net
+net: all
+	BUILD=$(BUILD) python3 tests/net/run.py -j 2 $(if $(KEEP),--keep) $(NET)
+# make bench [MB=100] [MESSAGES=1000]: a table of speeds, each beside what the machine gives a plain program.
 .PHONY: bench
 bench: all
 	@BUILD=$(BUILD) python3 tests/bench/run.py --mb $(or $(MB),100) --messages $(or $(MESSAGES),1000)

@@ -99,11 +99,14 @@ class Peer:
         self.calls = True
         self.lines = {"open": "open retry 1000 times every 1s", "transfer": "transfer retry 1000 times every 1s"}
 
+    def connect_lines(self):
+        kind = "host" if self.host[-1].isalpha() else "address"
+        return [f"connect {kind} {self.host} port {self.port}"]
+
     def block(self):
         out = self.mta.secret(f"{self.name}.us", self.password_out)
         into = self.mta.secret(f"{self.name}.them", self.password_in)
-        kind = "host" if self.host[-1].isalpha() else "address"
-        lines = [f"connect {kind} {self.host} port {self.port}"] if self.calls else []
+        lines = self.connect_lines() if self.calls else []
         lines += [f"accept from {self.accept}", f'called tsel "{self.tsel}"',
                   f'local name "{self.local}" password file "{out}"',
                   f'remote name "{self.remote}" password file "{into}"']
@@ -126,6 +129,7 @@ class Mta:
         self.mta_lines = {"reserve": "reserve 0% at least 1M"}
         self.stack_lines = []
         self.modes = dict(control=600, submit=600, status=600)
+        self.launch = []  # a command that runs the daemon: its arguments follow
         self.process = None
 
     # -- configuration --
@@ -147,12 +151,15 @@ class Mta:
                f'events file "{self.log}" json']
         mta += [f'{x} socket "{self.socket_path(x)}" mode {mode}' for x, mode in self.modes.items()]
         text = f'mta "{self.name}" {{\n    ' + "\n    ".join(mta + [x for x in self.mta_lines.values() if x]) + "\n}\n"
-        stack = [f'listen on {self.host} port {self.port} tsel "{self.tsel}"'] + self.stack_lines
-        text += 'stack "net" {\n    ' + "\n    ".join(stack) + "\n}\n"
+        text += self.stacks_text()
         text += "".join(p.block() for p in self.peers.values())
         text += "".join(r + "\n" for r in self.routes)
         text += "".join(f'deliver to {pattern} in directory "{d}"\n' for pattern, d in self.delivers)
         return text
+
+    def stacks_text(self):
+        stack = [f'listen on {self.host} port {self.port} tsel "{self.tsel}"'] + self.stack_lines
+        return 'stack "net" {\n    ' + "\n    ".join(stack) + "\n}\n"
 
     def write(self):
         with open(self.conf, "w") as f:
@@ -163,7 +170,7 @@ class Mta:
     def start(self, wait=True, background=False):
         """In the foreground events go to standard error, which is the log; in the background to the log itself."""
         self.write()
-        command = [os.path.join(BUILD, "x400d"), "-f", self.conf] + ([] if background else ["-d"])
+        command = self.launch + [os.path.join(BUILD, "x400d"), "-f", self.conf] + ([] if background else ["-d"])
         with open(self.log if not background else self.log + ".stderr", "ab") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
         if background:
@@ -359,6 +366,7 @@ def shortened(line):
 
 
 class World:
+    PEER = Peer
     HOSTS = [f"127.0.0.{n}" for n in range(11, 20)]
 
     def __init__(self):
@@ -375,7 +383,7 @@ class World:
         """A peer block on each side, with passwords that fit, and the routes to each other's domain."""
         secret = {m: f"secret-of-{m.name}-{random.randrange(1 << 32):08x}" for m in (a, b)}
         for one, other in ((a, b), (b, a)):
-            p = Peer(one, other, secret[one], secret[other])
+            p = self.PEER(one, other, secret[one], secret[other])
             one.peers[p.name] = p
             if route:
                 one.route(other.prmd, p.name)

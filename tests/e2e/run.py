@@ -8,6 +8,7 @@
 import argparse
 import concurrent.futures
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -24,7 +25,7 @@ MODULES = ["mail", "refusals", "duplicates", "crash", "large", "hostile", "hang"
 def collect(names):
     tests = []
     for module in MODULES:
-        if not os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"test_{module}.py")):
+        if importlib.util.find_spec("test_" + module) is None:
             continue
         loaded = importlib.import_module("test_" + module)
         for name, f in vars(loaded).items():
@@ -57,13 +58,15 @@ def run(label, test, options):
         return "failed"
     finally:
         world.close()
-        if not options.keep:
+        if options.keep:
+            print(f"kept: {world.dir}", flush=True)
+        else:
             world.remove()
 
 
 def run_apart(label, options):
     """The same in a process of its own."""
-    command = [sys.executable, os.path.abspath(__file__), "--exact", "--count", str(options.count), label]
+    command = [sys.executable, os.path.abspath(sys.argv[0]), "--exact", "--count", str(options.count), label]
     p = subprocess.run(command + (["--keep"] if options.keep else []), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        text=True, errors="replace")
     lines = p.stdout.splitlines()
