@@ -52,9 +52,10 @@ check-now: tests
 #   net           real network hosts in namespaces: addresses, names, packet filters; needs root
 #   property      two stacks on a link that delays, splits, merges and cuts: 10,000 seeds
 #   interop       the campaign of interop/ against our own daemon, in every mode and dialogue
+#   package       the Debian package, installed, upgraded and removed on a copy of the machine; needs root. Cluster agents
 #   fuzz          each fuzz target 60 s, or COUNT
 #   release       the release archive: reproducible, and built and tested without asn1c
-TIERS := sanitize hostile crash differential property interop net fuzz release
+TIERS := sanitize hostile crash differential property interop net package fuzz release
 TIER ?= $(TIERS)
 ifneq ($(filter-out $(TIERS),$(TIER)),)
 $(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
@@ -68,6 +69,8 @@ RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-e
 RUN_property = 'env X400D_LINK_SEEDS=$(or $(COUNT),10000) $(BUILD)/tests/rfc1006_stack_link_test'
 RUN_interop = interop/self
 RUN_net = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 $(NET)'
+RUN_package = tests/packaging/deb.sh tests/packaging/cluster.py \
+	'shellcheck packaging/install-deps packaging/deb/build $(wildcard packaging/deb/p*) $(wildcard packaging/cluster/*)'
 FUZZ_RUNS = $(FUZZ:%='env BUILD=$(FUZZED) tests/fuzz/run % $(1)')
 RUN_fuzz = $(call FUZZ_RUNS,$(or $(COUNT),60))
 RUN_release = tests/release.sh
