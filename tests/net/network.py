@@ -52,13 +52,15 @@ class Namespace:
         self.write("nsswitch.conf", "hosts: files dns\n")
         self.write("resolv.conf", "")
         self.write("hosts", "127.0.0.1 localhost\n::1 localhost\n")
-        begin = f"mount --bind '{self.etc}' /etc && ip link set lo up && echo ready && exec cat"
-        self.holder = subprocess.Popen(["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", begin],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        begin = f"mount --bind '{self.etc}' /etc && ip link set lo up && echo ready && cat; exit"  # as init it reaps
+        self.holder = subprocess.Popen(["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork",
+                                        "--kill-child", "sh", "-c", begin], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         self.processes = []
         if self.holder.stdout.readline() != b"ready\n":
             raise Failure(f"no namespaces for {name}")
         self.pid = self.holder.pid
+        with open(f"/proc/{self.pid}/task/{self.pid}/children") as f:
+            self.init = int(f.read().split()[0])
 
     def write(self, name, text):
         """Replaces a file of /etc, as network managers do."""
@@ -72,6 +74,12 @@ class Namespace:
 
     def run(self, *words, **options):
         return run(self.command(*words), **options)
+
+    def run_inside(self, *words, **options):
+        """For what leaves something in the background or looks at processes: it sees only those of its kind, and what it
+        leaves ends with the host."""
+        inside = ["nsenter", "-t", str(self.init), "-n", "-m", "-p", "unshare", "--mount-proc", "--propagation", "private"]
+        return run(inside + list(words), **options)
 
     def popen(self, *words, **options):
         p = subprocess.Popen(self.command(*words), stdin=subprocess.DEVNULL, **options)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One test's world of hosts: the World of the end-to-end tests, with daemons that run on hosts and port 102."""
+import os
+
 from capture import Capture
 from harness import Mta, Peer, World, equal, user
 from network import NameServer, Net
@@ -42,6 +44,10 @@ class NetMta(Mta):
         self.machine, self.port, self.tsel = machine, 102, "MTA"
         self.stacks = [Stack("net", host)]
         self.launch = machine.command()
+        self.sockets = ""  # a folder of their own, where several daemons share the others
+
+    def socket_path(self, level):
+        return os.path.join(self.dir, self.sockets, level)
 
     def stacks_text(self):
         return "".join(s.text() for s in self.stacks)
