@@ -17,6 +17,7 @@ if [ "${1-}" != inside ]; then
         make --no-print-directory deb DEB_VERSION="$version-$n" >"$dir/make.log" 2>&1 || { cat "$dir/make.log"; exit 1; }
         [ "$n" != 1 ] || [ ! -e "$dir/1.deb" ] || cmp "dist/x400d_$version-1_$arch.deb" "$dir/1.deb" || { echo 'not reproducible'; exit 1; }
         cp "dist/x400d_$version-${n}_$arch.deb" "$dir/$n.deb" || exit 1
+        [ "$n" = 1 ] || rm "dist/x400d_$version-${n}_$arch.deb"
     done
     cp "$0" "$dir/test.sh"
     # shellcheck disable=SC2016
