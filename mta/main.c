@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/notify.h"
 #include "conf/print.h"
 #include "mta/admit.h"
 #include "mta/amgr.h"
@@ -38,6 +39,8 @@ struct daemon {
     struct loop_signal *term, *interrupt, *hup;
     struct loop_timer *stop, *lock_wait;
     struct loop_timer *quiet; // while stopping: looks whether all is on the disk
+    struct notify notify;        // the service manager, if there is one
+    struct loop_timer *watchdog; // it is told that the loop turns; NULL: it does not ask
     struct housekeeping *housekeeping;
     size_t loaded;
     int exit_status;
@@ -63,7 +66,12 @@ static void leave_terminal(void) {
         close(null);
 }
 
-static void tell_ready(struct daemon *d, char status) {
+// The service manager first: it must know who goes on before the starting process ends.
+static void tell_ready(struct daemon *d, char status, const char *what) {
+    if (status == 0)
+        notify_ready(&d->notify, what);
+    else
+        notify_status(&d->notify, what);
     if (d->ready_fd < 0)
         return;
     leave_terminal();
@@ -97,7 +105,7 @@ static void fatal(struct daemon *d, const char *what) {
     if (!d->foreground)
         fprintf(stderr, "x400d: %s\n", what);
     d->exit_status = 1;
-    tell_ready(d, 1);
+    tell_ready(d, 1, what);
     loop_stop(d->m.loop);
 }
 
@@ -312,7 +320,7 @@ static void try_spool(void *arg) {
         return;
     }
     EVENT_RAISE(m->events, mta_event(EV_SPOOL_HELD), {"dir", m->conf->mta.spool}, {"what", why});
-    tell_ready(d, 0); // a standby node waits in the background
+    tell_ready(d, 0, why); // a standby node waits in the background
     loop_timer_in(d->lock_wait, LOCK_WAIT_MS);
 }
 
@@ -369,7 +377,9 @@ static void serve(struct daemon *d) {
     resume_out_start(m->resume_out);
     amgr_start(m->amgr);
     local_start(m->local);
-    tell_ready(d, 0);
+    char status[200];
+    snprintf(status, sizeof status, "MTA %s, %zu messages waiting at the start", m->conf->mta.name, d->loaded);
+    tell_ready(d, 0, status);
 }
 
 // ---- stopping ----
@@ -387,6 +397,12 @@ static void on_quiet(void *arg) {
         loop_timer_in(d->quiet, QUIET_MS);
 }
 
+static void on_watchdog(void *arg) {
+    struct daemon *d = arg;
+    notify_watchdog(&d->notify);
+    loop_timer_in(d->watchdog, d->notify.watchdog_ms);
+}
+
 static void on_stop_timer(void *arg) {
     loop_stop(((struct daemon *)arg)->m.loop);
 }
@@ -400,6 +416,7 @@ static void on_terminate(void *arg) {
     }
     m->stopping = true;
     EVENT_RAISE(m->events, mta_event(EV_STOPPING), {"what", "a signal"});
+    notify_stopping(&d->notify, "associations are released");
     loop_timer_in(d->stop, STOP_MS);
     local_stop(m->local);
     amgr_stop(m->amgr, on_released, d);
@@ -436,6 +453,8 @@ static void tear_down(struct daemon *d) {
     loop_notifier_free(d->spool_note), loop_notifier_free(d->file_note);
     loop_signal_free(d->term), loop_signal_free(d->interrupt), loop_signal_free(d->hup);
     loop_timer_free(d->stop), loop_timer_free(d->quiet), loop_timer_free(d->lock_wait);
+    loop_timer_free(d->watchdog);
+    notify_close(&d->notify);
     events_close(m->events);
     loop_free(m->loop);
     held_conf_unref(m->held);
@@ -468,6 +487,12 @@ static bool make_parts(struct daemon *d) {
     d->stop = loop_timer_new(m->loop, on_stop_timer, d);
     d->quiet = loop_timer_new(m->loop, on_quiet, d);
     d->lock_wait = loop_timer_new(m->loop, try_spool, d);
+    if (d->notify.watchdog_ms != 0) {
+        d->watchdog = loop_timer_new(m->loop, on_watchdog, d);
+        if (d->watchdog == NULL)
+            return false;
+        on_watchdog(d);
+    }
     return d->spool_note != NULL && d->file_note != NULL && d->term != NULL && d->interrupt != NULL && d->hup != NULL &&
            d->stop != NULL && d->quiet != NULL && d->lock_wait != NULL && take_domain(m) == ERR_OK;
 }
@@ -485,6 +510,8 @@ static int run(struct daemon *d) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, SIG_IGN); // what is in force again after tear_down: a second one must not end it half-way
     raise_descriptor_limit();
+    if (notify_open(&d->notify) != ERR_OK)
+        fprintf(stderr, "x400d: NOTIFY_SOCKET names no socket that can be used: the service manager is told nothing\n");
     if (!d->foreground && background(d) != ERR_OK) {
         perror("x400d: cannot go into the background");
         return 1;
@@ -492,7 +519,7 @@ static int run(struct daemon *d) {
     m->started = clock_utc_ms();
     if (!make_parts(d)) {
         fprintf(stderr, "x400d: cannot start\n");
-        tell_ready(d, 1);
+        tell_ready(d, 1, "cannot start");
         return 1;
     }
     try_spool(d);

@@ -2,6 +2,7 @@
 """Starting, waiting for a spool, reloading, stopping."""
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -361,3 +362,32 @@ def test_reload_with_a_log_that_cannot_be_opened(w):
     a.write()
     a.ask("reload")
     check(a.wait_event(20010), "the log goes on")
+
+
+def test_service_manager(w):
+    """What sd_notify(3) says, as a manager hears it: ready with the pid that stays, alive, stopping."""
+    for background in (False, True):
+        a = w.mta("MTA-C" if background else "MTA-A")
+        path = os.path.join(a.dir, "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(10)
+            a.launch = ["env", f"NOTIFY_SOCKET={path}", "WATCHDOG_USEC=200000"]
+            a.start(background=background)
+
+            def hear(word):
+                for _ in range(50):
+                    said = manager.recv(1000).decode()
+                    if word in said.split("\n"):
+                        return said
+                return check(False, f"{word} was not heard")
+            said = hear("READY=1")
+            check(f"MAINPID={a.pid}\n" in said, f"the pid is {a.pid}: {said}")
+            check(f"STATUS=MTA {a.name}, 0 messages waiting" in said, said)
+            begun = time.monotonic()
+            for _ in range(4):
+                hear("WATCHDOG=1")
+            check(0.2 < time.monotonic() - begun < 5, "four words of the watchdog")
+            a.process.terminate()
+            hear("STOPPING=1")
+            a.stop(asked=True)
