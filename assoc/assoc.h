@@ -91,8 +91,17 @@ struct assoc_call_options {
     // Recover this association, which was lost, instead of a bind. `open` tells that it is there again. A peer
     // that refuses ends the call, whatever addresses are left (recover_refused). NULL: an ordinary call.
     const struct rtse_session_id *recover;
-    // Where the lost one was, as assoc_stack_name and assoc_remote told: tried first. NULL: not known. All copied.
-    const char *recover_stack, *recover_remote;
+    // The pair that is tried first, if it is one of the peer's, as assoc_stack_name and assoc_remote told: where the
+    // lost association was, or the last call worked. first_stack NULL: any; first_remote NULL: none is. Copied.
+    const char *first_stack, *first_remote;
+    // Where this peer's last calls came in, at most one address of a family: our calls to it start there when the stack
+    // listens on all addresses and no source is configured. Copied.
+    const struct net_address *arrived;
+    size_t n_arrived;
+    // Called instead of the peer's `connect`. NULL: `connect`. Must live until `ended`.
+    const struct conf_endpoint *to;
+    size_t n_to;
+    bool bind_back; // it is the bind-back of a call that came, and says so
     // One pair of stack and address failed and another is tried. NULL: not wanted.
     void (*attempt_failed)(void *ctx, const struct assoc_failure *f);
 };
@@ -145,6 +154,8 @@ void assoc_refuse_recover(struct assoc *a, enum rtse_refuse reason); // RTSE_REF
 const struct conf_peer *assoc_peer(const struct assoc *a);
 const char *assoc_local(const struct assoc *a); // "192.0.2.1:53412"
 const char *assoc_remote(const struct assoc *a);
+const struct net_address *assoc_local_address(const struct assoc *a);
+const struct net_address *assoc_remote_address(const struct assoc *a);
 const char *assoc_stack_name(const struct assoc *a);
 const struct stack_negotiated *assoc_negotiated(const struct assoc *a);
 enum conf_protocol assoc_protocol(const struct assoc *a);       // in which it was made, whatever the peer's block says

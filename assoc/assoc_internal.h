@@ -8,6 +8,8 @@
 #include "assoc/assoc.h"
 #include "rfc1006/tcp.h"
 
+enum { FAMILIES = 2 }; // IPv4 and IPv6
+
 // One pair of stack and address to be tried by a call.
 struct attempt {
     const struct conf_stack *stack;
@@ -46,6 +48,7 @@ struct assoc {
     // a call
     struct assoc_call_options options;
     struct rtse_session_id lost; // recovering
+    struct net_address arrived[FAMILIES];
     struct resolver_query *query;
     size_t endpoint; // of the peer, being resolved
     struct net_address *resolved;

@@ -32,14 +32,14 @@ static bool source_of(const struct conf_stack *s, struct net_address *out) {
     return !net_address_is_any(out);
 }
 
-// Where the lost association was goes first: what is to be recovered is surely kept there.
-static void prefer_lost(struct assoc *a) {
+// The pair that the caller of this room wants first; the others stay in order.
+static void prefer_first(struct assoc *a) {
     const struct assoc_call_options *o = &a->options;
     char text[NET_ADDRESS_TEXT];
     for (size_t k = 0; k < a->n_attempts; k++) {
         struct attempt t = a->attempts[k];
-        if (strcmp(net_address_text(&t.remote, text), o->recover_remote) != 0 ||
-            (o->recover_stack != NULL && strcmp(t.stack->name, o->recover_stack) != 0))
+        if (strcmp(net_address_text(&t.remote, text), o->first_remote) != 0 ||
+            (o->first_stack != NULL && strcmp(t.stack->name, o->first_stack) != 0))
             continue;
         memmove(a->attempts + 1, a->attempts, k * sizeof t);
         a->attempts[0] = t;
@@ -59,8 +59,8 @@ static int make_attempts(struct assoc *a) {
             if (!t->has_source || t->source.sa.sa_family == t->remote.sa.sa_family)
                 a->n_attempts++;
         }
-    if (a->options.recover_remote != NULL)
-        prefer_lost(a);
+    if (a->options.first_remote != NULL)
+        prefer_first(a);
     return ERR_OK;
 }
 
@@ -116,14 +116,20 @@ static void resolve_next(struct assoc *a) {
         fail(a, ASSOC_RESOLVE, "memory is short", "");
 }
 
-// Memory short: the addresses are tried in their order.
-static void keep_lost(struct assoc *a) {
+// What the options point to is copied. Memory short: the addresses are tried in their order.
+static void keep_options(struct assoc *a) {
     struct assoc_call_options *o = &a->options;
-    a->recovering = true;
-    a->lost = *o->recover;
-    o->recover = NULL;
-    o->recover_stack = o->recover_stack == NULL ? NULL : arena_strdup(&a->arena, o->recover_stack);
-    o->recover_remote = o->recover_remote == NULL ? NULL : arena_strdup(&a->arena, o->recover_remote);
+    if (o->recover != NULL) {
+        a->recovering = true;
+        a->lost = *o->recover;
+        o->recover = NULL;
+    }
+    o->n_arrived = o->n_arrived < FAMILIES ? o->n_arrived : FAMILIES;
+    for (size_t k = 0; k < o->n_arrived; k++)
+        a->arrived[k] = o->arrived[k];
+    o->arrived = a->arrived;
+    o->first_stack = o->first_stack == NULL ? NULL : arena_strdup(&a->arena, o->first_stack);
+    o->first_remote = o->first_remote == NULL ? NULL : arena_strdup(&a->arena, o->first_remote);
 }
 
 struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, const struct assoc_call_options *o,
@@ -137,8 +143,7 @@ struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, co
     a->ctx = ctx;
     if (o != NULL)
         a->options = *o;
-    if (a->options.recover != NULL)
-        keep_lost(a);
+    keep_options(a);
     if (a->options.connect_timeout_ms == 0)
         a->options.connect_timeout_ms = CONNECT_MS;
     resolve_next(a);
@@ -157,6 +162,7 @@ bool call_try_next(struct assoc *a) {
         a->step = ASSOC_CONNECT;
         a->stack_conf = t->stack;
         a->local_text[0] = 0;
+        a->remote = t->remote;
         net_address_text(&t->remote, a->remote_text);
         if (t->has_source)
             net_address_host_text(&t->source, a->local_text);

@@ -11,6 +11,12 @@ const char *assoc_local(const struct assoc *a) {
 const char *assoc_remote(const struct assoc *a) {
     return a->remote_text;
 }
+const struct net_address *assoc_local_address(const struct assoc *a) {
+    return &a->local;
+}
+const struct net_address *assoc_remote_address(const struct assoc *a) {
+    return &a->remote;
+}
 const char *assoc_stack_name(const struct assoc *a) {
     return a->stack_conf == NULL ? "" : a->stack_conf->name;
 }

@@ -371,8 +371,8 @@ bool peer_recover(struct peer *p, struct resumption *x) {
         return false;
     struct assoc_call_options options = {.attempt_failed = on_attempt_failed,
                                          .recover = &x->state.session,
-                                         .recover_stack = x->stack[0] == 0 ? NULL : x->stack,
-                                         .recover_remote = x->remote[0] == 0 ? NULL : x->remote};
+                                         .first_stack = x->stack[0] == 0 ? NULL : x->stack,
+                                         .first_remote = x->remote[0] == 0 ? NULL : x->remote};
     x->tries++;
     l->recovered = true;
     l->resume = x;

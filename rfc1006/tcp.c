@@ -241,7 +241,9 @@ struct tcp *tcp_connect(struct loop *l, const struct net_address *to, const stru
     }
     const struct net_address *source = p != NULL ? p->source : NULL;
     if (source != NULL) {
-        if (net_address_port(source) == 0) // the port is chosen with the whole of both addresses known
+        // The port is chosen when the system knows the other end, too: one port serves calls to any number of peers.
+        // The option is of the level IP for both families (ip(7)).
+        if (net_address_port(source) == 0)
             setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         else
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -287,6 +289,14 @@ void tcp_free(struct tcp *t) {
     loop_timer_free(t->soon);
     buf_free(&t->out);
     mem_free(t);
+}
+
+void tcp_abort(struct tcp *t) {
+    // With a time of 0, close(2) leaves nothing behind. Its reset cannot leave without the address, or ends what the
+    // peer has left of the connection.
+    if (t != NULL && t->fd >= 0)
+        setsockopt(t->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1, .l_linger = 0}, sizeof(struct linger));
+    tcp_free(t);
 }
 
 void tcp_close(struct tcp *t) {
@@ -371,6 +381,7 @@ static int listen_socket(const struct net_address *on) {
     int yes = 1, fd = socket(on->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
+    // Connections of before that are not quite over do not stand in the way, as after an address came back.
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (on->sa.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);

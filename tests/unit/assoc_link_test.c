@@ -442,8 +442,7 @@ static void lost_address_first(void **state) {
     assert_true(w.caller.open);
     assert_int_equal(w.caller.attempts, 1);
     close_in_order(&w);
-    call(&w,
-         &(struct assoc_call_options){.recover = &sender.session, .recover_stack = "test", .recover_remote = remote});
+    call(&w, &(struct assoc_call_options){.recover = &sender.session, .first_stack = "test", .first_remote = remote});
     assert_true(w.caller.open);
     assert_int_equal(w.caller.attempts, 0);
     close_in_order(&w);

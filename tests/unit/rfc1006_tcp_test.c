@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "base/loop.h"
+#include "namespace_util.h"
 #include "rfc1006/tcp.h"
 
 struct side {
@@ -364,6 +365,59 @@ static void test_connect_timeout(void **state) {
     stop(&f);
 }
 
+// Our address is gone: what waits to be sent is forgotten, and the other end learns it if it can.
+static void test_abort(void **state) {
+    (void)state;
+    struct fixture f;
+    start_full(&f);
+    assert_true(tcp_output(f.client.t)->len > 0);
+    tcp_abort(f.client.t);
+    f.client.t = NULL;
+    tcp_read_pause(f.server.t, false);
+    UNTIL(&f, f.server.closed);
+    assert_int_equal(f.server.err, ECONNRESET);
+    assert_true(f.server.in.len < FULL);
+    assert_int_equal(f.client.closed, 0);
+    tcp_abort(NULL);
+    stop(&f);
+}
+
+// With two ports to choose from, calls from one source reach any number of addresses.
+static void ports_are_shared(const char *source_text, const char *const to[4]) {
+    struct loop *l = loop_new();
+    struct tcp_listener *listeners[4];
+    struct side calls[4] = {0};
+    struct fixture f = {.loop = l, .refuse = true};
+    struct net_address a, source;
+    char error[160] = "";
+    net_address_parse(&source, source_text, 0);
+    for (int k = 0; k < 4; k++) {
+        net_address_parse(&a, to[k], 102);
+        listeners[k] = tcp_listen(l, &a, on_accept, &f, error);
+        if (listeners[k] == NULL)
+            fail_msg("%s", error);
+        calls[k].t = tcp_connect(l, &a, &(struct tcp_params){.source = &source}, &user, &calls[k], error);
+        if (calls[k].t == NULL)
+            fail_msg("call %d: %s", k, error);
+    }
+    for (int k = 0; k < 4; k++) {
+        UNTIL(&f, calls[k].connected);
+        tcp_free(calls[k].t);
+        tcp_listener_free(listeners[k]);
+    }
+    loop_free(l);
+}
+
+static void test_ports_are_shared(void **state) {
+    (void)state;
+    if (!namespace_enter() || !namespace_write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001") ||
+        system("ip -6 addr add fd00::1/128 dev lo && ip -6 addr add fd00::2/128 dev lo && "
+               "ip -6 addr add fd00::3/128 dev lo && ip -6 addr add fd00::4/128 dev lo") != 0)
+        skip();
+    ports_are_shared("127.0.0.77", (const char *const[]){"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"});
+    ports_are_shared("::1", (const char *const[]){"fd00::1", "fd00::2", "fd00::3", "fd00::4"});
+}
+
 static void test_addresses(void **state) {
     (void)state;
     struct net_address a, b;
@@ -397,7 +451,9 @@ int main(void) {
         cmocka_unit_test(test_free_in_callback),
         cmocka_unit_test(test_close_timeout),
         cmocka_unit_test(test_connect_timeout),
+        cmocka_unit_test(test_abort),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_ports_are_shared), // last: it moves the process into a network of its own
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
