@@ -246,6 +246,7 @@ static void on_open_ind(void *user, const struct rtse_open *o) {
                               .window = o->window,
                               .dialogue = o->dialogue,
                               .turn = o->turn,
+                              .implementation = o->associate->implementation,
                               .recover = o->recover};
     s->up->rt_open_ind(s->ctx, &open);
 }

@@ -40,6 +40,7 @@ struct stack_open {
     uint32_t checkpoint, window; // proposed
     enum rtse_dialogue dialogue; // proposed
     bool turn;                   // it is ours at first
+    struct bytes implementation; // implementation-information of the AARQ, GraphicString; p NULL: absent
     // Not NULL: the peer recovers this association, which was lost. There are no user data, neither here nor in the
     // answer: who the peer is must be known from what was kept. A user that has nothing of it refuses:
     // RTSE_REFUSE_CANNOT_RECOVER.

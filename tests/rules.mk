@@ -110,7 +110,7 @@ bench: all
 FUZZ ?= $(sort $(basename $(notdir $(wildcard tests/fuzz/*.c))))
 FUZZED := $(BUILD)-fuzz
 FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_LIBS := $(call libs_of,cli conf x400 rfc1006 asn1 base)
+FUZZ_LIBS := $(call libs_of,cli assoc conf x400 rfc1006 asn1 base)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIBS)
 	$(call SAY,LD)
 	@mkdir -p $(@D)
