@@ -8,6 +8,7 @@
 #ifndef ASSOC_ASSOC_H
 #define ASSOC_ASSOC_H
 
+#include "assoc/back.h"
 #include "base/loop.h"
 #include "base/resolver.h"
 #include "conf/conf.h"
@@ -118,11 +119,13 @@ struct assoc_bind {
     const struct bind_info *info;              // NULL: it recovers an association, without a bind
     const struct stack_negotiated *negotiated; // called and calling selectors, mode and protocol among them
     enum rtse_dialogue dialogue;               // that it wants
+    const struct assoc_back *back;             // what it says of bind-back; NULL: nothing
 };
 struct assoc_listener_user {
-    // Answer with assoc_accept or assoc_refuse, now or later. The pointers in b are valid until then.
+    // Answer with assoc_accept or assoc_refuse, now or later. What b points to is valid until then, b itself is not.
     void (*bind_ind)(void *ctx, struct assoc *a, const struct assoc_bind *b);
-    // A caller did not come as far as that; or it went away before the answer (then a is what bind_ind had, else NULL).
+    // A caller did not come as far as that; or it went away, or the listener did, before the answer (then a is what
+    // bind_ind had, else NULL).
     void (*caller_failed)(void *ctx, struct assoc *a, const struct assoc_failure *f);
     // accept(2) failed: the system's text. The listener goes on.
     void (*accept_failed)(void *ctx, const char *text);
@@ -149,6 +152,9 @@ const char *assoc_listener_address(const struct assoc_listener *l); // "127.0.0.
 int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct assoc_user *user, void *ctx);
 void assoc_refuse(struct assoc *a, enum bind_error e);
 void assoc_refuse_recover(struct assoc *a, enum rtse_refuse reason); // RTSE_REFUSE_CANNOT_RECOVER, or busy
+
+// A call that is connected and whose bind the peer has not answered yet.
+bool assoc_bind_pending(const struct assoc *a);
 
 // ---- an open association ----
 const struct conf_peer *assoc_peer(const struct assoc *a);

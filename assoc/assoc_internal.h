@@ -61,7 +61,8 @@ struct assoc {
     LIST_ENTRY(assoc) unbound;       // of the listener, while user is NULL
     bool indicated;                  // bind_ind was called
 
-    struct bind_info info; // of the other side: argument or result
+    struct assoc_back back; // of a caller
+    struct bind_info info;  // of the other side: argument or result
 };
 
 struct assoc *assoc_new(struct assoc_env *env);                       // NULL: no memory

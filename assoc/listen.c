@@ -65,6 +65,8 @@ static void indicate(struct assoc *a, const struct stack_open *open) {
                            .info = open->recover == NULL ? &a->info : NULL,
                            .negotiated = open->so_far,
                            .dialogue = open->dialogue};
+    if (assoc_back_parse(open->implementation, &a->back) == ERR_OK)
+        b.back = &a->back;
     a->step = ASSOC_BIND;
     a->indicated = true;
     a->protocol = assoc_protocol_of(open->so_far);
@@ -121,6 +123,8 @@ int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct ass
         assoc_failure_set(a, &f, ASSOC_BIND, false, err_text(r), "");
         assoc_over(a, &f);
     }
+    if (!a->over)
+        assoc_pump(a); // the answer may come later than the question
     return r;
 }
 
@@ -141,11 +145,15 @@ void assoc_refuse(struct assoc *a, enum bind_error e) {
     else
         stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, RTSE_REFUSE_BUSY);
     buf_free(&error);
+    if (!a->over)
+        assoc_pump(a);
 }
 
 void assoc_refuse_recover(struct assoc *a, enum rtse_refuse reason) {
     a->indicated = false;
     stack_rt_open_refuse(a->stack, loop_now_ms(a->env->loop), (struct bytes){0}, reason);
+    if (!a->over)
+        assoc_pump(a);
 }
 
 static bool too_many(struct assoc_listener *l, const struct net_address *from) {
