@@ -26,7 +26,7 @@ static int keep_addresses(struct assoc *a, const struct net_address *from, size_
 
 // Calls start from `source`, or from the address that the stack listens on when that is a plain one.
 static bool source_of(const struct conf_stack *s, struct net_address *out) {
-    const char *text = s->source != NULL ? s->source : s->listen.host;
+    const char *text = s->source.host != NULL ? s->source.host : s->listen.host;
     if (text == NULL || net_address_parse(out, text, 0) != ERR_OK)
         return false;
     return !net_address_is_any(out);

@@ -196,7 +196,7 @@ static int source(struct cli *c, const char *address, struct ping_peer *pp) {
     if (net_address_parse(&parsed, address, 0) != ERR_OK)
         return cli_usage(c, "--source is an IPv4 or IPv6 address, not \"%s\"", address);
     pp->stack = *pp->copy.via[0];
-    pp->stack.source = address;
+    pp->stack.source = (struct conf_endpoint){.host = address, .family = parsed.sa.sa_family};
     pp->via[0] = &pp->stack;
     pp->copy.via = pp->via;
     pp->copy.n_via = 1;

@@ -5,6 +5,7 @@
 
 #include "conf/draft.h"
 #include "conf/nearest.h"
+#include "conf/reach.h"
 #include "x400/oraddr.h"
 
 // ---- names that refer to blocks ----
@@ -87,15 +88,21 @@ static void finish_stacks(struct draft *d) {
             return;
         *s = i->stack;
         d->conf->stacks = all;
-        if (s->listen.host == NULL && s->source == NULL)
-            draft_say(d, false, s->where, "add a line such as: listen on 198.51.100.4 port 102",
-                      "the stack \"%s\" neither listens nor has a source address", s->name);
-        for (const struct conf_stack *j = all; j < s && s->listen.host != NULL; j++)
-            if (j->listen.host != NULL && j->listen.port == s->listen.port &&
-                strcmp(j->listen.host, s->listen.host) == 0)
-                draft_say(d, false, s->where, NULL, "the stacks \"%s\" and \"%s\" listen on the same address and port",
-                          j->name, s->name);
+        draft_check_stack(d, i, s);
     }
+}
+
+static void finish_spool(struct draft *d) {
+    const struct draft_ref *ref = &d->follows;
+    const struct conf_stack *s = ref->name == NULL ? NULL : find_stack(d, ref);
+    d->conf->mta.spool_follows = s;
+    if (s != NULL && !s->moves)
+        draft_say(d, false, ref->where,
+                  arena_printf(&d->conf->arena,
+                               "add to the block of the stack (%s:%u): virtual\nor remove: follows stack "
+                               "\"%s\"",
+                               s->where.file, s->where.line, s->name),
+                  "the spool follows the stack \"%s\", which is not virtual: it never goes anywhere", s->name);
 }
 
 // ---- peers ----
@@ -112,9 +119,6 @@ static void check_credentials(struct draft *d, const struct conf_peer *p) {
                   "add: remote name \"MTA-B\" password file \"them\"\nor, when this peer binds without credentials: "
                   "accept without credentials",
                   "the peer \"%s\" has no remote name", p->name);
-    if (p->accept_without_credentials && p->n_accept == 0)
-        draft_say(d, true, p->where, "add a line such as: accept from 203.0.113.7, 203.0.113.0/24",
-                  "the peer \"%s\" may bind without credentials from any address", p->name);
     for (size_t i = 0; p->password_form == CONF_PASSWORD_IA5 && i < p->local.n_passwords; i++)
         for (size_t j = 0; j < p->local.passwords[i].secret.n; j++)
             if (p->local.passwords[i].secret.p[j] > 127) {
@@ -166,9 +170,11 @@ static void finish_peers(struct draft *d) {
         d->conf->peers = all;
         p->connect = i->connect;
         p->accept = i->accept;
+        p->accept_names = i->accept_names;
         check_credentials(d, p);
         check_selectors(d, p);
         resolve_via(d, i, p);
+        draft_check_reach(d, i, p);
         if (p->associations_urgent >= p->associations_max) {
             if (p->associations_max > 1)
                 draft_say(
@@ -242,7 +248,9 @@ static void finish_delivers(struct draft *d) {
 void draft_finish(struct draft *d) {
     check_mta(d);
     finish_stacks(d);
+    finish_spool(d);
     finish_peers(d);
+    draft_check_bind_backs(d);
     finish_routes(d);
     finish_delivers(d);
 }

@@ -81,6 +81,9 @@ const struct conf_stack *conf_stack_find(const struct conf *c, const char *name)
 const char *const conf_protocol_words[] = {
     [CONF_NORMAL_MODE] = "normal", [CONF_X410_1988] = "x410-1988", [CONF_X410_1984] = "x410-1984", NULL};
 
+const char *const conf_back_words[] = {
+    [CONF_BACK_DECLARED] = "declared", [CONF_BACK_CONFIGURED] = "configured", [CONF_BACK_SOURCE] = "source"};
+
 const struct conf_peer *conf_peer_find(const struct conf *c, const char *name) {
     for (size_t i = 0; i < c->n_peers; i++)
         if (strcmp(c->peers[i].name, name) == 0)
@@ -107,6 +110,10 @@ static bool prefix_holds(const struct conf_prefix *p, const uint8_t *octets) {
     return rest == 0 || ((prefix[whole] ^ octets[whole]) & (uint8_t)(0xFF00 >> rest)) == 0;
 }
 
+bool conf_peer_restricts(const struct conf_peer *p) {
+    return p->n_accept + p->n_accept_names > 0;
+}
+
 bool conf_peer_accepts(const struct conf_peer *p, const struct sockaddr *sa) {
     int family = sa->sa_family;
     const uint8_t *octets = NULL;
@@ -120,7 +127,7 @@ bool conf_peer_accepts(const struct conf_peer *p, const struct sockaddr *sa) {
             octets += 12;
         }
     }
-    if (p->n_accept == 0)
+    if (!conf_peer_restricts(p))
         return true;
     for (size_t i = 0; i < p->n_accept && octets != NULL; i++)
         if (p->accept[i].family == family && prefix_holds(&p->accept[i], octets))

@@ -5,13 +5,8 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "base/arena.h"
 #include "conf/errors.h"
+#include "conf/values.h"
 
 struct or_address; // x400/oraddr.h
 enum {
@@ -24,50 +19,6 @@ enum {
 // Priorities as X.411 numbers them on the wire: index of the arrays below.
 enum conf_priority { CONF_NORMAL = 0, CONF_NON_URGENT = 1, CONF_URGENT = 2, CONF_PRIORITIES = 3 };
 
-// p NULL: absent; p not NULL and n 0: present and empty. `given` tells a selector written in the file from a default.
-struct conf_selectors {
-    struct bytes tsel, ssel, psel;
-    bool tsel_given, ssel_given, psel_given;
-};
-
-struct conf_endpoint {
-    const char *host; // a host name or the text of an address; NULL: none
-    int family;       // AF_INET or AF_INET6 for an address, AF_UNSPEC for a name that must be resolved
-    uint16_t port;
-};
-
-// An IPv4 address is held as it is, not mapped.
-struct conf_prefix {
-    int family; // AF_INET or AF_INET6
-    union {
-        struct in_addr v4;
-        struct in6_addr v6;
-    } addr; // host bits are 0
-    unsigned length;
-};
-
-struct conf_domain {                   // a global domain identifier; country NULL: no domain was given
-    const char *country, *admd, *prmd; // prmd NULL: none; admd may be the single blank
-};
-
-struct conf_password {
-    struct bytes secret;
-};
-
-struct conf_credentials { // name NULL: none were given
-    const char *name;
-    const struct conf_password *passwords; // local: the first is sent; remote: any of them is accepted
-    size_t n_passwords;
-    const char *file; // where they were read, NULL: inline
-};
-
-// Where a local program talks to the daemon. mode and group are those of the socket's file.
-struct conf_socket {
-    const char *path;
-    mode_t mode;
-    const char *group; // NULL: that of the daemon
-};
-
 enum conf_events { CONF_EVENTS_SYSLOG, CONF_EVENTS_FILE };
 enum conf_format { CONF_PLAIN, CONF_JSON };
 
@@ -76,6 +27,7 @@ struct conf_mta {
     const char *name;
     struct conf_domain domain;
     const char *spool;
+    const struct conf_stack *spool_follows; // the spool is open only while this stack is active; NULL: always
     enum conf_events events;
     enum conf_format events_format;
     const char *events_file; // with CONF_EVENTS_FILE
@@ -91,7 +43,9 @@ struct conf_stack { // a local attachment: where it listens, and what its calls 
     const char *name;
     struct conf_endpoint listen; // host NULL: this stack only calls
     struct conf_selectors selectors;
-    const char *source; // address that calls are bound to; NULL: that of listen, when that is one and not a wildcard
+    struct conf_endpoint source;    // what calls are bound to; host NULL: what is listened on, unless that is any
+    struct conf_endpoint bind_back; // what calls declare to peers with bind-back; host NULL: nothing
+    bool moves;                     // `virtual`: what it listens on, else its source, moves between machines
     unsigned callers_max, callers_per_address; // that have not bound yet: in all, and of one address
     uint64_t bind_within_ms;                   // from a caller's connection to its bind
 };
@@ -101,6 +55,11 @@ enum conf_protocol { CONF_NORMAL_MODE, CONF_X410_1988, CONF_X410_1984 };
 extern const char *const conf_protocol_words[]; // as the configuration writes them; ended by NULL
 // ANY: a monologue is proposed, and both are taken.
 enum conf_dialogue { CONF_DIALOGUE_ANY, CONF_MONOLOGUE, CONF_TWO_WAY_ALTERNATE };
+// Whether a peer's call is answered by an association in the other direction: before its bind is answered, or after.
+enum conf_bind_back { CONF_BIND_BACK_NONE, CONF_BIND_BACK_OPTIONAL, CONF_BIND_BACK_REQUIRED };
+// Where to: what the call declares, a `connect` of the peer, or the address that the call came from.
+enum conf_back { CONF_BACK_DECLARED, CONF_BACK_CONFIGURED, CONF_BACK_SOURCE, CONF_BACKS };
+extern const char *const conf_back_words[CONF_BACKS];
 // When what came is synced: when a transfer is cut, or with each window of checkpoints.
 enum conf_sync { CONF_SYNC_NEVER, CONF_SYNC_WINDOW };
 enum conf_password_form { CONF_PASSWORD_OCTET, CONF_PASSWORD_IA5 };
@@ -117,11 +76,18 @@ struct conf_peer {
     size_t n_connect;
     const struct conf_stack *const *via; // tried in this order; at least one
     size_t n_via;
-    const struct conf_prefix *accept; // where its calls may come from; none: anywhere
+    struct conf_endpoint source;      // what calls to it are bound to, instead of the stack's; host NULL: that
+    const struct conf_prefix *accept; // where its calls may come from: these and these names; none of both: anywhere
     size_t n_accept;
-    bool accept_without_credentials; // it may bind unauthenticated, and is then known by address or selectors alone
-    struct conf_selectors called;    // what we call
-    struct conf_selectors calling;   // ours when we call; see conf_calling
+    const char *const *accept_names;
+    size_t n_accept_names;
+    bool accept_without_credentials; // it may bind unauthenticated, known by address and selectors: each stack has a
+                                     // tsel
+    enum conf_bind_back bind_back;
+    enum conf_back back_order[CONF_BACKS]; // tried in this order; at least one unless NONE
+    size_t n_back_order;
+    struct conf_selectors called;  // what we call
+    struct conf_selectors calling; // ours when we call; see conf_calling
     struct conf_domain domain;
     struct conf_credentials local, remote;
     enum conf_protocol mode;
@@ -189,7 +155,10 @@ const struct conf_peer *conf_peer_find(const struct conf *c, const char *name);
 // The selectors that a call to p from s carries as its own: those of the stack unless the peer's block gives others.
 struct conf_selectors conf_calling(const struct conf_peer *p, const struct conf_stack *s);
 
-// Whether p lists this address; a peer without a list accepts every address. IPv4 mapped into IPv6 counts as IPv4.
+// It says where its calls may come from.
+bool conf_peer_restricts(const struct conf_peer *p);
+// Whether a prefix of p holds this address, or p does not restrict; names are for assoc/accept.h. IPv4 mapped into IPv6
+// counts as IPv4.
 struct sockaddr;
 bool conf_peer_accepts(const struct conf_peer *p, const struct sockaddr *sa);
 

@@ -256,6 +256,10 @@ void draft_reserve(struct draft *d, struct lex_loc loc, struct lex_loc value_loc
 
 // ---- addresses and selectors ----
 
+bool draft_host_ok(const char *host) {
+    return strspn(host, "0123456789.") < strlen(host) && strpbrk(host, ":/%*+@ ") == NULL;
+}
+
 struct conf_endpoint draft_endpoint(struct draft *d, struct lex_loc host_loc, const char *host, struct lex_loc port_loc,
                                     uint64_t port) {
     struct conf_endpoint e = {.host = host, .family = AF_UNSPEC};
@@ -264,7 +268,7 @@ struct conf_endpoint draft_endpoint(struct draft *d, struct lex_loc host_loc, co
         e.family = AF_INET;
     else if (inet_pton(AF_INET6, host, &scratch) == 1)
         e.family = AF_INET6;
-    else if (host[0] == '\0' || strspn(host, "0123456789.") == strlen(host) || strpbrk(host, ":/%*+@ ") != NULL)
+    else if (!draft_host_ok(host))
         draft_error(d, host_loc, NULL, "\"%s\" is neither an address nor a host name", host);
     e.port = (uint16_t)draft_range(d, port_loc, port, 1, 65535, "a port");
     return e;
@@ -316,53 +320,6 @@ void draft_via(struct draft *d, struct lex_loc loc, const char *name) {
     struct draft_ref *r = draft_push(d, &d->peer->via, &d->peer->peer.n_via, sizeof *r);
     if (r != NULL)
         *r = (struct draft_ref){name, draft_where(d, loc)};
-}
-
-// Clears the bits of an address behind the prefix; true when there were any.
-static bool clear_host_bits(uint8_t *octets, size_t n, unsigned length) {
-    bool any = false;
-    for (size_t i = 0; i < n; i++) {
-        unsigned keep = length >= 8 * (i + 1) ? 8 : length <= 8 * i ? 0 : length - 8 * (unsigned)i;
-        uint8_t mask = (uint8_t)(0xFF00 >> keep);
-        any = any || (octets[i] & (uint8_t)~mask) != 0;
-        octets[i] &= mask;
-    }
-    return any;
-}
-
-static bool read_prefix(const char *text, struct conf_prefix *p) {
-    char address[INET6_ADDRSTRLEN];
-    const char *slash = strchr(text, '/');
-    size_t n = slash == NULL ? strlen(text) : (size_t)(slash - text);
-    if (n >= sizeof address)
-        return false;
-    memcpy(address, text, n);
-    address[n] = '\0';
-    if (inet_pton(AF_INET, address, &p->addr) == 1)
-        p->family = AF_INET;
-    else if (inet_pton(AF_INET6, address, &p->addr) == 1)
-        p->family = AF_INET6;
-    else
-        return false;
-    unsigned long most = p->family == AF_INET ? 32 : 128;
-    char *end = NULL;
-    unsigned long length = slash == NULL ? most : strtoul(slash + 1, &end, 10);
-    p->length = (unsigned)length;
-    return length <= most && (slash == NULL || (slash[1] >= '0' && slash[1] <= '9' && *end == '\0'));
-}
-
-void draft_accept(struct draft *d, struct lex_loc loc, const char *prefix) {
-    struct conf_prefix p = {0};
-    if (!read_prefix(prefix, &p)) {
-        draft_error(d, loc, "such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32",
-                    "\"%s\" is not an address or an address prefix", prefix);
-        return;
-    }
-    if (clear_host_bits((uint8_t *)&p.addr, p.family == AF_INET ? 4 : 16, p.length))
-        draft_warning(d, loc, NULL, "the address has bits set behind its prefix of %u; they do not count", p.length);
-    struct conf_prefix *to = draft_push(d, &d->peer->accept, &d->peer->peer.n_accept, sizeof *to);
-    if (to != NULL)
-        *to = p;
 }
 
 // ---- peer ----

@@ -26,6 +26,10 @@ enum draft_item {
     DRAFT_RESERVE,
     DRAFT_LISTEN,
     DRAFT_SOURCE,
+    DRAFT_VIRTUAL,
+    DRAFT_BIND_BACK,
+    DRAFT_BACK_DECLARED, // and the two others
+    DRAFT_BACK_LAST = DRAFT_BACK_DECLARED + CONF_BACKS - 1,
     DRAFT_CALLERS,
     DRAFT_CALLERS_ADDRESS,
     DRAFT_CALLERS_WITHIN,
@@ -64,6 +68,8 @@ struct draft_ref {
 
 struct draft_stack {
     struct conf_stack stack;
+    struct conf_where virtual_where, source_where, back_where;
+    bool back_port; // the port of bind-back was given
     struct draft_stack *next;
 };
 
@@ -72,6 +78,8 @@ struct draft_peer {
     struct conf_endpoint *connect;
     struct draft_ref *via;
     struct conf_prefix *accept;
+    const char **accept_names;
+    struct conf_where source_where, back_where;
     struct draft_peer *next;
 };
 
@@ -127,6 +135,7 @@ struct draft {
     struct draft_peer *peer;
     struct conf_mta scrap_mta; // takes the words of a second mta block
     struct conf_mta *mta;
+    struct draft_ref follows;         // the stack of the spool; name NULL: none
     struct lex_loc seen[DRAFT_ITEMS]; // of the open block; line 0: not yet
     bool broken;                      // a statement was lost: what seems to be missing may have stood there
     bool nomem;
@@ -168,6 +177,7 @@ void draft_events(struct draft *d, struct lex_loc loc, const char *file, enum co
 void draft_socket(struct draft *d, struct lex_loc loc, int item, struct conf_socket socket);
 mode_t draft_mode(struct draft *d, struct lex_loc loc, uint64_t digits);
 void draft_listen(struct draft *d, struct lex_loc loc, struct conf_endpoint endpoint);
+bool draft_host_ok(const char *host); // it may be a host name
 void draft_selector(struct draft *d, struct lex_loc loc, const char *word, struct bytes *to, bool *given,
                     struct bytes value);
 void draft_selectors(struct draft *d, struct lex_loc loc, struct conf_selectors *to, struct conf_selectors from);
@@ -175,7 +185,6 @@ struct conf_endpoint draft_endpoint(struct draft *d, struct lex_loc host_loc, co
                                     uint64_t port);
 void draft_connect(struct draft *d, struct conf_endpoint endpoint);
 void draft_via(struct draft *d, struct lex_loc loc, const char *name);
-void draft_accept(struct draft *d, struct lex_loc loc, const char *prefix);
 void draft_credentials(struct draft *d, struct lex_loc loc, int item, const char *name, struct lex_loc name_loc,
                        struct lex_loc password_loc, const char *password, const char *file);
 void draft_protocol(struct draft *d, struct lex_loc loc, enum conf_protocol mode);

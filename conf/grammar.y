@@ -22,6 +22,7 @@
 %code {
 #include "base/mem.h"
 #include "conf/parse.h"
+#include "conf/reach.h"
 
 #define YYMALLOC mem_alloc
 #define YYFREE mem_free
@@ -50,19 +51,20 @@ static void conf_error(const struct lex_loc *loc, struct draft *d, const char *t
 %token <octets> HEX
 %token <number> NUMBER TIME SIZE PERCENT
 %token OPEN CLOSE COMMA NEWLINE
-%token ACCEPT ADDRESS_KW ADMD ANOTHER ANY ASSOCIATIONS AT CALLED CALLERS CALLING CHECKPOINT COMMON_NAME CONNECT CONTROL COST
-%token COUNTRY CREDENTIALS DELIVER DIALOGUE DIRECTORY DOMAIN DOMAIN_DEFINED EVENTS EVERY EXPIRY FILE FINISHED FORM FROM
-%token GENERATION GIVEN_NAME GROUP HOST IA5 IDLE IN INCLUDE INITIALS JSON K KEEP LEAST LIFETIME LIMIT LISTEN LOCAL
-%token MESSAGES MODE MONOLOGUE MOST MTA NAME NEVER NO NON_URGENT NONE NORMAL NUMERIC_USER_ID OCTET ON OPEN_KW ORGANIZATION
-%token PASSWORD PEER PER PLAIN PORT PRMD PROGRESS PSEL RECOVERY RELAY REMOTE RESERVE RETRY ROUTE SIZE_KW SOCKET SOURCE
-%token SPOOL SSEL STACK STATUS STRICT SUBMIT SURNAME SYNC SYSLOG TERMINAL_ID TIMEOUT TIMES TO TRANSFER TSEL
-%token TWO_WAY_ALTERNATE UNIT URGENT VIA WINDOW WITHIN WITHOUT X121 X410_1984 X410_1988
+%token ACCEPT ADDRESS_KW ADMD ANOTHER ANY ASSOCIATIONS AT BIND_BACK CALLED CALLERS CALLING CHECKPOINT COMMON_NAME
+%token CONFIGURED CONNECT CONTROL COST COUNTRY CREDENTIALS DECLARED DELIVER DIALOGUE DIRECTORY DOMAIN DOMAIN_DEFINED
+%token EVENTS EVERY EXPIRY FILE FINISHED FOLLOWS FORM FROM GENERATION GIVEN_NAME GROUP HOST IA5 IDLE IN INCLUDE
+%token INITIALS JSON K KEEP LEAST LIFETIME LIMIT LISTEN LOCAL MESSAGES MODE MONOLOGUE MOST MTA NAME NEVER NO NON_URGENT
+%token NONE NORMAL NUMERIC_USER_ID OCTET ON OPEN_KW OPTIONAL ORGANIZATION PASSWORD PEER PER PLAIN PORT PRMD PROGRESS
+%token PSEL RECOVERY RELAY REMOTE REQUIRED RESERVE RETRY ROUTE SIZE_KW SOCKET SOURCE SPOOL SSEL STACK STATUS STRICT
+%token SUBMIT SURNAME SYNC SYSLOG TERMINAL_ID TIMEOUT TIMES TO TRANSFER TSEL TWO_WAY_ALTERNATE UNIT URGENT VIA VIRTUAL
+%token WINDOW WITHIN WITHOUT X121 X410_1984 X410_1988
 
-%type <number> format port cost size_or_none priority
+%type <number> format port cost size_or_none priority bind_back
 %type <word> attribute_word socket_word domain_word
-%type <text> host prefix
+%type <text> host address_or_host prefix
 %type <octets> selector
-%type <endpoint> listen_on
+%type <endpoint> listen_on bare_endpoint
 %type <selectors> selectors
 %type <socket> socket
 %type <retry> retry
@@ -98,6 +100,11 @@ wrong: error { yyerrok; }
 mta_item: %empty | wrong
     | DOMAIN domain { draft_domain(d, @1, &d->mta->domain, $2); }
     | SPOOL STRING { if (draft_once(d, @1, DRAFT_SPOOL, "spool")) d->mta->spool = draft_path(d, $2); }
+    | SPOOL STRING FOLLOWS STACK STRING {
+        if (draft_once(d, @1, DRAFT_SPOOL, "spool"))
+            d->mta->spool = draft_path(d, $2);
+        d->follows = (struct draft_ref){$5, draft_where(d, @5)};
+    }
     | EVENTS SYSLOG format { draft_events(d, @1, NULL, (enum conf_format)$3); }
     | EVENTS FILE STRING format { draft_events(d, @1, $3, (enum conf_format)$4); }
     | socket_word socket { draft_socket(d, @1, $1, $2); }
@@ -130,7 +137,10 @@ stack_item: %empty | wrong
         draft_selectors(d, @4, &d->stack->stack.selectors, $4);
     }
     | selectors { draft_selectors(d, @1, &d->stack->stack.selectors, $1); }
-    | SOURCE ADDRESS { if (draft_once(d, @1, DRAFT_SOURCE, "source")) d->stack->stack.source = $2; }
+    | VIRTUAL { draft_virtual(d, @1); }
+    | SOURCE bare_endpoint { draft_source(d, @1, &d->stack->stack.source, $2); }
+    | BIND_BACK TO address_or_host { draft_bind_back_to(d, @1, draft_endpoint(d, @3, $3, @3, CONF_PORT), false); }
+    | BIND_BACK TO address_or_host PORT NUMBER { draft_bind_back_to(d, @1, draft_endpoint(d, @3, $3, @5, $5), true); }
     | CALLERS callers
     ;
 
@@ -142,11 +152,13 @@ caller: AT MOST NUMBER { draft_count(d, @3, DRAFT_CALLERS, "at most", &d->stack-
     | WITHIN TIME { draft_time(d, @2, DRAFT_CALLERS_WITHIN, "within", &d->stack->stack.bind_within_ms, $2); }
     ;
 
-listen_on: ADDRESS port { $$ = draft_endpoint(d, @1, $1, @2, $2); }
-    | host port { $$ = draft_endpoint(d, @1, $1, @2, $2); }
+listen_on: address_or_host port { $$ = draft_endpoint(d, @1, $1, @2, $2); }
+    | ANY port { $$ = draft_endpoint(d, @1, "any", @2, $2); $$.any = true; }
     ;
 
 host: WORD | STRING;
+address_or_host: ADDRESS | host;
+bare_endpoint: address_or_host { $$ = draft_endpoint(d, @1, $1, @1, CONF_PORT); $$.port = 0; };
 port: %empty { $$ = CONF_PORT; } | PORT NUMBER { $$ = $2; @$ = @2; };
 
 selectors: TSEL selector { $$ = (struct conf_selectors){0}; draft_selector(d, @1, "tsel", &$$.tsel, &$$.tsel_given, $2); }
@@ -163,11 +175,14 @@ peer_item: %empty | wrong
     | CONNECT HOST host port { draft_connect(d, draft_endpoint(d, @3, $3, @4, $4)); }
     | CONNECT ADDRESS_KW ADDRESS port { draft_connect(d, draft_endpoint(d, @3, $3, @4, $4)); }
     | VIA via
+    | SOURCE bare_endpoint { draft_source(d, @1, &d->peer->peer.source, $2); }
     | ACCEPT FROM accepts
     | ACCEPT WITHOUT CREDENTIALS {
         if (draft_once(d, @1, DRAFT_WITHOUT_CREDENTIALS, "accept without credentials"))
             d->peer->peer.accept_without_credentials = true;
     }
+    | BIND_BACK bind_back { draft_bind_back(d, @1, (enum conf_bind_back)$2); }
+    | BIND_BACK bind_back backs { draft_bind_back(d, @1, (enum conf_bind_back)$2); }
     | CALLED selectors {
         if (draft_once(d, @1, DRAFT_CALLED, "called"))
             d->peer->peer.called = $2;
@@ -222,7 +237,17 @@ via: STRING { if (draft_once(d, @1, DRAFT_VIA, "via")) draft_via(d, @1, $1); }
     ;
 
 accepts: prefix { draft_accept(d, @1, $1); } | accepts COMMA prefix { draft_accept(d, @3, $3); };
-prefix: ADDRESS | PREFIX;
+prefix: address_or_host | PREFIX | ANY { $$ = NULL; };
+
+bind_back: %empty { $$ = CONF_BIND_BACK_OPTIONAL; }
+    | OPTIONAL { $$ = CONF_BIND_BACK_OPTIONAL; }
+    | REQUIRED { $$ = CONF_BIND_BACK_REQUIRED; }
+    ;
+backs: back | backs back;
+back: DECLARED { draft_back(d, @1, CONF_BACK_DECLARED); }
+    | CONFIGURED { draft_back(d, @1, CONF_BACK_CONFIGURED); }
+    | SOURCE { draft_back(d, @1, CONF_BACK_SOURCE); }
+    ;
 
 size_or_none: SIZE | NONE { $$ = 0; };
 

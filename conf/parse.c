@@ -99,8 +99,8 @@ static const char *hint_for(struct draft *d, int token, const char *text, const 
     const char *near = token == T_STRING ? NULL : nearest_expected(text, expected, n);
     if (near != NULL && strcmp(near, text) != 0)
         return arena_printf(a, "did you mean \"%s\"?", near);
-    if (is_expected(T_STRING, expected, n) && token != T_STRING && token != T_OPEN && token != T_CLOSE &&
-        token != T_COMMA)
+    if (is_expected(T_STRING, expected, n) && token != T_STRING && token != T_PREFIX && token != T_ANY &&
+        token != T_OPEN && token != T_CLOSE && token != T_COMMA)
         return arena_printf(a, "in quotes: \"%s\"", text);
     return list_expected(d, expected, n);
 }

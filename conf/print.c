@@ -105,14 +105,28 @@ static void put_selectors(struct printer *p, const struct conf_selectors *s, boo
 }
 
 // A name without a dot might be one of the language's words.
-static void put_host(struct printer *p, const struct conf_endpoint *e) {
+static void put_name(struct printer *p, const char *word, const char *name) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-    bool bare = e->family != AF_UNSPEC || (strchr(e->host, '.') != NULL && strspn(e->host, plain) == strlen(e->host));
-    if (bare)
-        put(p, e->host);
+    if (strchr(name, '.') != NULL && strspn(name, plain) == strlen(name))
+        putf(p, "%s%s", word, name);
     else
-        put_quoted(p, "", e->host);
-    putf(p, " port %u", e->port);
+        put_quoted(p, word, name);
+}
+
+static void put_host(struct printer *p, const char *word, const struct conf_endpoint *e) {
+    if (e->family != AF_UNSPEC || e->any)
+        putf(p, "%s%s", word, e->host);
+    else
+        put_name(p, word, e->host);
+    if (e->port != 0)
+        putf(p, " port %u", e->port);
+}
+
+static void put_endpoint(struct printer *p, const char *word, const struct conf_endpoint *e) {
+    if (e->host == NULL)
+        return;
+    put_host(p, word, e);
+    put(p, "\n");
 }
 
 // ---- blocks ----
@@ -131,6 +145,8 @@ void print_mta(struct printer *p, const struct conf_mta *m) {
     put(p, " {\n");
     put_domain(p, &m->domain);
     put_quoted(p, "    spool ", m->spool);
+    if (m->spool_follows != NULL)
+        put_quoted(p, " follows stack ", m->spool_follows->name);
     if (m->events == CONF_EVENTS_SYSLOG)
         put(p, "\n    events syslog");
     else
@@ -150,9 +166,7 @@ void print_stack(struct printer *p, const struct conf_stack *s) {
     put_quoted(p, "stack ", s->name);
     put(p, " {\n");
     if (s->listen.host != NULL) {
-        put(p, "    listen on ");
-        put_host(p, &s->listen);
-        put(p, "\n");
+        put_endpoint(p, "    listen on ", &s->listen);
         putf(p, "    callers at most %u per address %u", s->callers_max, s->callers_per_address);
         put_time(p, " within ", s->bind_within_ms);
         put(p, "\n");
@@ -160,8 +174,9 @@ void print_stack(struct printer *p, const struct conf_stack *s) {
     put(p, "   ");
     put_selectors(p, &s->selectors, true);
     put(p, "\n");
-    if (s->source != NULL)
-        putf(p, "    source %s\n", s->source);
+    put(p, s->moves ? "    virtual\n" : "");
+    put_endpoint(p, "    source ", &s->source);
+    put_endpoint(p, "    bind-back to ", &s->bind_back);
     put(p, "}\n");
 }
 
@@ -180,21 +195,37 @@ static void put_credentials(struct printer *p, const char *word, const struct co
     put(p, "\n");
 }
 
-static void put_reach(struct printer *p, const struct conf_peer *peer) {
-    for (size_t i = 0; i < peer->n_connect; i++) {
-        put(p, peer->connect[i].family == AF_UNSPEC ? "    connect host " : "    connect address ");
-        put_host(p, &peer->connect[i]);
-        put(p, "\n");
+static void put_accept(struct printer *p, const struct conf_peer *peer) {
+    const char *word = "    accept from ";
+    for (size_t i = 0; i < peer->n_accept; i++, word = ", ") {
+        char text[INET6_ADDRSTRLEN];
+        if (inet_ntop(peer->accept[i].family, &peer->accept[i].addr, text, sizeof text) != NULL)
+            putf(p, "%s%s/%u", word, text, peer->accept[i].length);
     }
+    for (size_t i = 0; i < peer->n_accept_names; i++, word = ", ")
+        put_name(p, word, peer->accept_names[i]);
+    put(p, conf_peer_restricts(peer) ? "\n" : "");
+}
+
+static void put_bind_back(struct printer *p, const struct conf_peer *peer) {
+    if (peer->bind_back == CONF_BIND_BACK_NONE)
+        return;
+    putf(p, "    bind-back %s", peer->bind_back == CONF_BIND_BACK_REQUIRED ? "required" : "optional");
+    for (size_t i = 0; i < peer->n_back_order; i++)
+        putf(p, " %s", conf_back_words[peer->back_order[i]]);
+    put(p, "\n");
+}
+
+static void put_reach(struct printer *p, const struct conf_peer *peer) {
+    for (size_t i = 0; i < peer->n_connect; i++)
+        put_endpoint(p, peer->connect[i].family == AF_UNSPEC ? "    connect host " : "    connect address ",
+                     &peer->connect[i]);
     for (size_t i = 0; i < peer->n_via; i++)
         put_quoted(p, i == 0 ? "    via " : ", ", peer->via[i]->name);
     put(p, "\n");
-    for (size_t i = 0; i < peer->n_accept; i++) {
-        char text[INET6_ADDRSTRLEN];
-        if (inet_ntop(peer->accept[i].family, &peer->accept[i].addr, text, sizeof text) != NULL)
-            putf(p, "%s%s/%u", i == 0 ? "    accept from " : ", ", text, peer->accept[i].length);
-    }
-    put(p, peer->n_accept > 0 ? "\n" : "");
+    put_endpoint(p, "    source ", &peer->source);
+    put_bind_back(p, peer);
+    put_accept(p, peer);
     put(p, peer->accept_without_credentials ? "    accept without credentials\n" : "");
     put(p, "    called");
     put_selectors(p, &peer->called, true);

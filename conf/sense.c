@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What each for itself is right in a peer's block, and together makes no sense: a word that another one leaves without
 // effect. It is a warning, at the word that does nothing; defaults are never warned of.
-#include "conf/draft.h"
+#include "conf/reach.h"
 
 // Checkpoints are what a transfer goes on from: without them there is nothing to confirm, to recover or to sync.
 static void check_checkpoints(struct draft *d, const struct conf_peer *p) {
@@ -26,6 +26,7 @@ static void check_checkpoints(struct draft *d, const struct conf_peer *p) {
 void draft_peer_end(struct draft *d) {
     const struct conf_peer *p = &d->peer->peer;
     check_checkpoints(d, p);
+    draft_peer_reach(d);
     if (p->mode == CONF_X410_1984 && p->password_form == CONF_PASSWORD_OCTET && d->seen[DRAFT_FORM].line != 0)
         draft_warning(d, d->seen[DRAFT_FORM], "remove it",
                       "password form octet has no effect in the mode x410-1984, which knows the IA5 string alone");

@@ -52,7 +52,7 @@ static void add_stack(void *arg, const struct stack_status *s) {
                           json_pack("{s:s, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s}", "name", s->name,
                                     "state", state, "listen", reply_text(s->conf->listen.host), "port",
                                     (int)s->conf->listen.port, "address", s->address, "error", s->error, "source",
-                                    reply_text(s->conf->source), "selectors", selectors(&s->conf->selectors), "since",
+                                    reply_text(s->conf->source.host), "selectors", selectors(&s->conf->selectors), "since",
                                     (json_int_t)s->since_utc, "last_call", (json_int_t)s->last_call_utc, "last_caller",
                                     s->last_caller, "last_result", s->last_result == NULL ? "" : s->last_result));
 }

@@ -46,6 +46,7 @@ static void write_file(const char *name, const char *text, mode_t mode) {
 
 #define HEAD "mta \"A\" {\n domain country \"GB\" admd \" \"\n spool \"q\"\n}\n"
 #define STACK "stack \"s\" { listen on 127.0.0.1 }\n"
+#define NAMED "stack \"s\" { listen on 127.0.0.1 tsel \"T\" }\n"
 #define NAMES " local name \"A\" password \"ours\"\n remote name \"B\" password \"theirs\"\n"
 
 static struct conf *load(const char *text) {
@@ -198,7 +199,7 @@ static void peer_values(void **state) {
     assert_int_equal(c->stacks[0].listen.family, AF_INET6);
     assert_int_equal(c->stacks[0].listen.port, 65535);
     assert_null(c->stacks[1].listen.host);
-    assert_string_equal(c->stacks[1].source, "10.0.0.1");
+    assert_string_equal(c->stacks[1].source.host, "10.0.0.1");
     assert_int_equal(p->n_connect, 2);
     assert_string_equal(p->connect[0].host, "peer");
     assert_int_equal(p->connect[0].family, AF_UNSPEC);
@@ -247,7 +248,7 @@ static void peer_values(void **state) {
 static void accepts(void **state) {
     (void)state;
     struct conf *c =
-        load(HEAD STACK "peer \"p\" {\n accept from 192.0.2.1, 10.128.0.0/9, 2001:db8:0:8000::/49, 1.2.3.4/32\n"
+        load(HEAD NAMED "peer \"p\" {\n accept from 192.0.2.1, 10.128.0.0/9, 2001:db8:0:8000::/49, 1.2.3.4/32\n"
                         " accept without credentials\n}\npeer \"open\" {\n" NAMES "}\n");
     static const struct {
         const char *text;
@@ -281,6 +282,59 @@ static void accepts(void **state) {
     }
     struct sockaddr local = {.sa_family = AF_UNIX};
     assert_false(conf_peer_accepts(&c->peers[0], &local));
+    conf_free(c);
+}
+
+static void addresses(void **state) {
+    (void)state;
+    struct conf *c =
+        load("mta \"A\" {\n domain country \"GB\" admd \" \"\n spool \"q\" follows stack \"s\"\n}\n"
+             "stack \"s\" { listen on \"any\" port 1\n virtual\n bind-back to 2001:db8::1\n}\n"
+             "stack \"t\" { listen on any port 2\n source mta.example\n bind-back to mta.example port 7\n}\n"
+             "peer \"p\" {\n connect address 192.0.2.1\n via \"s\"\n source \"mta\"\n bind-back\n accept from b.example, "
+             "c\n" NAMES
+             "}\npeer \"q\" {\n via \"t\"\n bind-back required source declared\n accept from ::1, b.example\n" NAMES
+             "}\npeer \"r\" {\n via \"s\"\n bind-back\n mode x410-1988\n" NAMES "}\n");
+    const struct conf_stack *s = c->stacks;
+    assert_ptr_equal(c->mta.spool_follows, s);
+    assert_true(s[0].moves);
+    assert_false(s[0].listen.any); // in quotes it is a name
+    assert_string_equal(s[0].listen.host, "any");
+    assert_string_equal(s[0].bind_back.host, "2001:db8::1");
+    assert_int_equal(s[0].bind_back.family, AF_INET6);
+    assert_int_equal(s[0].bind_back.port, 1); // where it listens
+    assert_null(s[0].source.host);
+    assert_false(s[1].moves);
+    assert_true(s[1].listen.any);
+    assert_string_equal(s[1].listen.host, "any");
+    assert_int_equal(s[1].listen.family, AF_UNSPEC);
+    assert_string_equal(s[1].source.host, "mta.example");
+    assert_int_equal(s[1].source.family, AF_UNSPEC);
+    assert_int_equal(s[1].source.port, 0);
+    assert_int_equal(s[1].bind_back.port, 7);
+    const struct conf_peer *p = c->peers;
+    assert_string_equal(p[0].source.host, "mta");
+    assert_int_equal(p[0].bind_back, CONF_BIND_BACK_OPTIONAL);
+    assert_int_equal(p[0].n_back_order, 3);
+    assert_int_equal(p[0].back_order[0], CONF_BACK_DECLARED);
+    assert_int_equal(p[0].back_order[1], CONF_BACK_CONFIGURED);
+    assert_int_equal(p[0].back_order[2], CONF_BACK_SOURCE);
+    assert_int_equal(p[0].n_accept, 0);
+    assert_int_equal(p[0].n_accept_names, 2);
+    assert_string_equal(p[0].accept_names[1], "c");
+    assert_int_equal(p[1].bind_back, CONF_BIND_BACK_REQUIRED);
+    assert_int_equal(p[1].n_back_order, 2);
+    assert_int_equal(p[1].back_order[0], CONF_BACK_SOURCE);
+    assert_int_equal(p[1].back_order[1], CONF_BACK_DECLARED);
+    assert_int_equal(p[1].n_accept, 1);
+    assert_int_equal(p[1].n_accept_names, 1);
+    assert_int_equal(p[2].n_back_order, 1); // nothing is configured, and a call declares nothing
+    assert_int_equal(p[2].back_order[0], CONF_BACK_SOURCE);
+    assert_true(conf_peer_restricts(&p[0]));
+    assert_false(conf_peer_restricts(&p[2]));
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    assert_false(conf_peer_accepts(&p[0], (const void *)&from)); // names are not for it
+    assert_true(conf_peer_accepts(&p[2], (const void *)&from));
     conf_free(c);
 }
 
@@ -412,7 +466,7 @@ static void include(void **state) {
                " accept without credentials\n accept from 10.0.0.0/8\n}",
                0600);
     write_file("d/us", "secret\n", 0600);
-    write_file("s.conf", STACK, 0600);
+    write_file("s.conf", NAMED, 0600);
     struct conf *c = load(HEAD "include \"d/peer.conf\"\n");
     assert_int_equal(c->n_stacks, 1);
     assert_int_equal(c->n_peers, 1);
@@ -469,7 +523,8 @@ static void short_of_memory(void **state) {
     write_file("them", "theirs\n", 0600);
     write_file("i.conf", STACK, 0600);
     write_file("c.conf",
-               HEAD "include \"i.conf\"\npeer \"p\" {\n connect address 1.2.3.4\n local name \"A\" password file "
+               HEAD "include \"i.conf\"\npeer \"p\" {\n connect address 1.2.3.4\n bind-back configured\n accept from "
+                    "a.b, ::1\n source c.d\n local name \"A\" password file "
                     "\"us\"\n remote name \"B\" password file \"them\"\n}\nroute to country \"DE\" via \"p\"\n",
                0600);
     for (unsigned long n = 1; n < 1000; n++) {
@@ -488,13 +543,21 @@ static void short_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),        cmocka_unit_test(mta_values),
-        cmocka_unit_test(selectors),       cmocka_unit_test(peer_values),
-        cmocka_unit_test(accepts),         cmocka_unit_test(routes),
-        cmocka_unit_test(password_files),  cmocka_unit_test(password_warnings),
-        cmocka_unit_test(whole_files),     cmocka_unit_test(passwords_in_an_open_file),
-        cmocka_unit_test(include),         cmocka_unit_test(same_twice),
-        cmocka_unit_test(short_of_memory), cmocka_unit_test(a_nul_in_a_line),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(mta_values),
+        cmocka_unit_test(selectors),
+        cmocka_unit_test(peer_values),
+        cmocka_unit_test(accepts),
+        cmocka_unit_test(routes),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(password_files),
+        cmocka_unit_test(password_warnings),
+        cmocka_unit_test(whole_files),
+        cmocka_unit_test(passwords_in_an_open_file),
+        cmocka_unit_test(include),
+        cmocka_unit_test(same_twice),
+        cmocka_unit_test(short_of_memory),
+        cmocka_unit_test(a_nul_in_a_line),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -71,7 +71,8 @@ static void difference(void **state) {
                 "changed stack \"s\"\n  - listen on 127.0.0.1 port 102\n  + listen on 127.0.0.1 port 7\n"
                 "removed stack \"t\"\nnew stack \"u\"\n");
     assert_diff(MTA "}\n" TWO PEER "}\n",
-                MTA "}\n" TWO PEER "checkpoint 8K\n}\npeer \"q\" {\n via \"t\"\n accept without credentials\n}\n",
+                MTA "}\n" TWO PEER "checkpoint 8K\n}\npeer \"q\" {\n via \"t\"\n local name \"A\" password \"x\"\n "
+                                   "remote name \"Q\" password \"x\"\n}\n",
                 "changed peer \"p\"\n  - checkpoint 30K window 5 recovery 1m sync never\n  + checkpoint 8K window 5 "
                 "recovery 1m sync never\nnew peer \"q\"\n");
     assert_diff(MTA "}\n" TWO PEER "}\n",
