@@ -50,7 +50,10 @@ void assoc_drop_connection(struct assoc *a) {
     loop_timer_at(a->timer, 0);
     loop_timer_at(a->patience, 0);
     assoc_watch_free(a);
-    tcp_free(a->tcp);
+    if (a->silently)
+        tcp_abort(a->tcp);
+    else
+        tcp_free(a->tcp);
     stack_free(a->stack);
     a->tcp = NULL;
     a->stack = NULL;
@@ -418,6 +421,27 @@ void assoc_abort(struct assoc *a, enum rtse_abort reason) {
     assoc_pump(a);
     if (a->tcp == NULL || a->stack == NULL)
         assoc_over(a, NULL);
+}
+
+void assoc_abort_local(struct assoc *a, const char *why) {
+    struct assoc_failure f;
+    if (a->over)
+        return;
+    assoc_failure_set(a, &f, a->step, false, why, "");
+    a->closing = false; // that it was being closed does not make this an orderly end
+    a->silently = true;
+    if (a->tcp != NULL)
+        tcp_read_pause(a->tcp, true);
+    assoc_over(a, &f);
+}
+
+void assoc_probe(struct assoc *a, bool on) {
+    if (a->tcp != NULL)
+        tcp_probe(a->tcp, on);
+}
+
+bool assoc_sign(const struct assoc *a, struct tcp_sign *out) {
+    return a->tcp != NULL && tcp_sign(a->tcp, out);
 }
 
 void assoc_drop(struct assoc *a) {

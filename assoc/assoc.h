@@ -13,6 +13,7 @@
 #include "base/resolver.h"
 #include "conf/conf.h"
 #include "rfc1006/stack.h"
+#include "rfc1006/tcp.h"
 #include "x400/bind.h"
 
 // The steps of a call and of an answer, in order. What failed is named by the step.
@@ -125,7 +126,7 @@ struct assoc_listener_user {
     // Answer with assoc_accept or assoc_refuse, now or later. What b points to is valid until then, b itself is not.
     void (*bind_ind)(void *ctx, struct assoc *a, const struct assoc_bind *b);
     // A caller did not come as far as that; or it went away, or the listener did, before the answer (then a is what
-    // bind_ind had, else NULL).
+    // bind_ind had, and may not be answered any more; else NULL).
     void (*caller_failed)(void *ctx, struct assoc *a, const struct assoc_failure *f);
     // accept(2) failed: the system's text. The listener goes on.
     void (*accept_failed)(void *ctx, const char *text);
@@ -201,6 +202,12 @@ int assoc_turn_give(struct assoc *a);
 // from the peer for 10 s.
 void assoc_close(struct assoc *a);
 void assoc_abort(struct assoc *a, enum rtse_abort reason);
+// The other side is dead or out of reach: the connection ends here, at once, and nothing is said to it.
+// `ended` follows with a failure of this text.
+void assoc_abort_local(struct assoc *a, const char *why);
+// TCP's own signs of life of the other side: tcp_probe and tcp_sign of rfc1006/tcp.h.
+void assoc_probe(struct assoc *a, bool on);
+bool assoc_sign(const struct assoc *a, struct tcp_sign *out);
 // At the end of the program, when the loop runs no more: the connection is closed at once, `ended` is not called.
 void assoc_drop(struct assoc *a);
 

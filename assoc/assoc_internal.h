@@ -6,7 +6,6 @@
 #include <sys/queue.h>
 
 #include "assoc/assoc.h"
-#include "rfc1006/tcp.h"
 
 enum { FAMILIES = 2 }; // IPv4 and IPv6
 
@@ -32,6 +31,7 @@ struct assoc {
     struct loop_timer *timer;    // of the stack
     struct loop_timer *reap;     // what ended is freed from the loop, never from within its own callback
     struct loop_timer *patience; // with release_next: the turn does not come
+    bool silently;               // it ends without a word to the other side
     bool over, failed;           // over: waits for reap; failed: failure says why
     struct assoc_failure failure;
     enum assoc_step step; // the one under way

@@ -267,6 +267,11 @@ void assoc_listener_free(struct assoc_listener *l) {
     tcp_listener_free(l->tcp);
     while (!LIST_EMPTY(&l->unbound)) {
         struct assoc *a = LIST_FIRST(&l->unbound);
+        if (a->indicated) {
+            struct assoc_failure f;
+            assoc_failure_set(a, &f, ASSOC_BIND, false, "we listen no more", "");
+            caller_failed(a, &f);
+        }
         leave_listener(a);
         assoc_drop_connection(a); // at once: the stack's configuration may go with the listener
         assoc_over(a, NULL);

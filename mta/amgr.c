@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "mta/amgr_internal.h"
+#include "mta/amgr_room.h"
 #include "mta/codes.h"
 #include "mta/resume_out.h"
 #include "mta/settle.h"
@@ -147,6 +147,8 @@ void link_drop(struct link *l) {
 
 static void tell_end(struct link *l, const struct assoc_failure *f) {
     struct peer *p = l->peer;
+    if (l->told)
+        return;
     if (f == NULL) {
         EVENT_RAISE(l->m->events, mta_event(EV_ASSOCIATION_DOWN), {"peer", p->name}, {"association", l->id},
                     {"what", l->closing ? "by us" : "by the peer"});
@@ -263,6 +265,7 @@ void on_link_ended(void *ctx, const struct assoc_failure *f) {
     p->owed |= owed;
     if (fruitless || owed)
         no_more_now(p, was_open);
+    room_check(p);
     peer_pump(p);
     amgr_check_stopped(a);
 }
@@ -464,6 +467,30 @@ void peer_abort(struct peer *p) {
     }
 }
 
+unsigned peer_drop(struct peer *p, bool (*which)(const struct link *l, const void *arg), const void *arg,
+                   const char *why) {
+    char ids[200] = "";
+    const struct link *first = NULL;
+    unsigned n = 0;
+    struct link *l;
+    LIST_FOREACH(l, &p->links, of_peer) {
+        if (!l->open || l->told || !which(l, arg))
+            continue;
+        size_t had = strlen(ids);
+        snprintf(ids + had, sizeof ids - had, "%s%s", n++ > 0 ? ", " : "", l->id);
+        first = l;
+        l->told = true;
+        assoc_abort_local(l->assoc, why);
+    }
+    if (n == 0)
+        return 0;
+    snprintf(p->last_failure, sizeof p->last_failure, "%s", why);
+    p->last_failure_utc = clock_utc_ms();
+    EVENT_RAISE(p->m->events, mta_event(EV_ABNORMAL_END), {"peer", p->name}, {"association", ids},
+                {"local", first->local}, {"remote", first->remote}, {"what", why});
+    return n;
+}
+
 static void on_wake(void *owner, struct hop *h) {
     (void)h;
     peer_pump(owner);
@@ -515,8 +542,10 @@ void peer_enable(struct peer *p, bool enable) {
     p->disabled = !enable;
     if (enable)
         peer_connect(p);
-    else
+    else {
+        room_end(p);
         peer_disconnect(p);
+    }
 }
 
 void peer_connect(struct peer *p) {

@@ -18,6 +18,7 @@
 // Priorities of the turn. What is less than another is more urgent.
 enum { TURN_RELEASE, TURN_URGENT, TURN_NORMAL, TURN_NON_URGENT, TURN_NOTHING };
 
+struct room;
 struct transfer_in;
 struct transfer_out;
 struct peer;
@@ -34,6 +35,8 @@ struct link {
     bool outgoing, open, closing;
     bool recovered;                         // it stands for one that was lost: good for what that one had under way
     struct resumption *resume;              // outgoing, recovered: what it is for, until that was begun
+    bool probed;                            // for a sign of life (amgr_room.h)
+    bool told;                              // its end was, with others'
     bool close_when_idle;                   // a transfer is under way: it may end first
     uint64_t called_ms, opened_ms, used_ms; // monotonic
     int64_t opened_utc;
@@ -59,6 +62,7 @@ struct peer {
     bool disabled; // by the operator, until enabled or a restart
     LIST_HEAD(, link) links;
     unsigned n_out, n_in, n_opening;
+    struct room *room;     // a probing for dead associations is under way (amgr_room.h); else NULL
     unsigned failed_opens; // since the last association that came up
     bool
         owed; // an association of ours ended although the peer, which perhaps cannot call, had the turn or asked for it

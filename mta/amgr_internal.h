@@ -17,8 +17,20 @@ struct listening {
     char last_caller[NET_ADDRESS_TEXT], last_result[60];
 };
 
+// A bind of a peer that is known, and whose answer waits for something. It ends by bind_release; or by itself when its
+// caller goes away or its listener is freed: then `gone` is called, after which it is no more.
+struct held_bind {
+    TAILQ_ENTRY(held_bind) link; // in the order in which they came
+    struct listening *n;
+    struct peer *peer;
+    struct assoc *as;
+    struct assoc_bind bind;
+    void (*gone)(struct held_bind *h);
+};
+
 struct amgr {
     struct mta *m;
+    TAILQ_HEAD(, held_bind) held_binds;
     LIST_HEAD(, peer) peers;
     LIST_HEAD(, listening) listenings;
     uint64_t made; // associations
@@ -38,10 +50,23 @@ struct resumption;
 bool peer_recover(struct peer *p, struct resumption *x);
 void link_close(struct link *l); // in order, when its transfer is over
 void link_drop(struct link *l);  // when the loop runs no more
+// Drops those of its open associations that `which` says: locally, as the other side is not there to be told. One event
+// 1294 for all; each ends from the loop. How many.
+unsigned peer_drop(struct peer *p, bool (*which)(const struct link *l, const void *arg), const void *arg,
+                   const char *why);
 void on_link_ended(void *ctx, const struct assoc_failure *f);
 void amgr_take_peers(struct amgr *a); // follows the configuration in force
 void peer_abort(struct peer *p);      // all its associations, whatever they do
 void amgr_check_stopped(struct amgr *a);
+
+// amgr_listen.c: answers to a bind of a peer that is known.
+typedef void bind_answer(struct peer *p, struct listening *n, struct assoc *as, const struct assoc_bind *b);
+bind_answer bind_take;        // accepts
+bind_answer bind_refuse_busy; // with the event that fits
+// The answer waits: false when memory is short.
+bool bind_hold(struct listening *n, struct assoc *as, const struct assoc_bind *b, struct peer *p,
+               void (*gone)(struct held_bind *h));
+void bind_release(struct held_bind *h, bind_answer *answer); // h is no more, and answered so
 
 // amgr_turn.c
 bool link_may_send(struct link *l);          // now; a turn that is due to the peer is given, when it may not

@@ -8,7 +8,7 @@
 #include "assoc/trace.h"
 #include "base/mem.h"
 #include "conf/print.h"
-#include "mta/amgr_internal.h"
+#include "mta/amgr_room.h"
 #include "mta/resume_in.h"
 #include "mta/resume_out.h"
 #include "mta/transfer.h"
@@ -41,7 +41,7 @@ static void refuse_unknown(struct listening *n, struct assoc *as, const struct a
     assoc_refuse(as, BIND_AUTHENTICATION_ERROR);
 }
 
-static void refuse_busy(struct listening *n, struct assoc *as, const struct assoc_bind *b, const struct peer *p) {
+void bind_refuse_busy(struct peer *p, struct listening *n, struct assoc *as, const struct assoc_bind *b) {
     char remote[NET_ADDRESS_TEXT], limit[12];
     net_address_host_text(b->remote, remote);
     snprintf(limit, sizeof limit, "%u", p->conf->associations_max);
@@ -68,6 +68,58 @@ static bool dialogue_fits(struct listening *n, struct assoc *as, const struct as
     return false;
 }
 
+void bind_take(struct peer *p, struct listening *n, struct assoc *as, const struct assoc_bind *b) {
+    struct link *l = link_new(p, false);
+    if (l == NULL) {
+        EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short"});
+        assoc_refuse(as, BIND_BUSY);
+        return;
+    }
+    note_call(n, b->remote, "accepted");
+    l->assoc = as;
+    l->held_by_listener = held_conf_ref(n->held);
+    if (assoc_accept(as, p->conf, &amgr_link_user, l) != ERR_OK)
+        return;
+    link_up(l);
+    if (p->retrying && p->failed_opens > 0 && hop_ready(p->hop) > 0) { // the peer is there again
+        p->failed_opens--;
+        p->retrying = false;
+        loop_timer_at(p->retry, 0);
+    }
+    peer_pump(p); // what waits may go over this association, if it is two-way alternate
+}
+
+bool bind_hold(struct listening *n, struct assoc *as, const struct assoc_bind *b, struct peer *p,
+               void (*gone)(struct held_bind *h)) {
+    struct held_bind *h = mem_calloc(1, sizeof *h);
+    if (h == NULL)
+        return false;
+    *h = (struct held_bind){.n = n, .peer = p, .as = as, .bind = *b, .gone = gone};
+    TAILQ_INSERT_TAIL(&n->a->held_binds, h, link);
+    return true;
+}
+
+void bind_release(struct held_bind *h, bind_answer *answer) {
+    struct held_bind was = *h;
+    TAILQ_REMOVE(&h->n->a->held_binds, h, link);
+    mem_free(h);
+    answer(was.peer, was.n, was.as, &was.bind);
+}
+
+// The caller of a bind whose answer waits went away.
+static void held_bind_gone(struct amgr *a, const struct assoc *as) {
+    struct held_bind *h;
+    TAILQ_FOREACH(h, &a->held_binds, link) {
+        if (h->as == as)
+            break;
+    }
+    if (h == NULL)
+        return;
+    TAILQ_REMOVE(&a->held_binds, h, link);
+    h->gone(h);
+    mem_free(h);
+}
+
 static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
     struct listening *n = ctx;
     struct assoc_identity id;
@@ -80,28 +132,12 @@ static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
     }
     if (!dialogue_fits(n, as, b, p->conf))
         return;
-    if (p->disabled || p->m->stopping || p->n_in >= p->conf->associations_max) {
-        refuse_busy(n, as, b, p);
-        return;
-    }
-    struct link *l = link_new(p, false);
-    if (l == NULL) {
-        EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short"});
-        assoc_refuse(as, BIND_BUSY);
-        return;
-    }
-    note_call(n, b->remote, "accepted");
-    l->assoc = as;
-    l->held_by_listener = held_conf_ref(n->held);
-    if (assoc_accept(as, id.peer, &amgr_link_user, l) != ERR_OK)
-        return;
-    link_up(l);
-    if (p->retrying && p->failed_opens > 0 && hop_ready(p->hop) > 0) { // the peer is there again
-        p->failed_opens--;
-        p->retrying = false;
-        loop_timer_at(p->retry, 0);
-    }
-    peer_pump(p); // what waits may go over this association, if it is two-way alternate
+    if (p->disabled || p->m->stopping)
+        bind_refuse_busy(p, n, as, b);
+    else if (p->n_in < p->conf->associations_max)
+        bind_take(p, n, as, b);
+    else if (!room_wait(p, n, as, b))
+        bind_refuse_busy(p, n, as, b);
 }
 
 // Instead of a bind: the caller is who it was when the association that it recovers was made.
@@ -135,8 +171,9 @@ static void on_recover(void *ctx, struct assoc *as, const struct assoc_bind *b, 
 }
 
 static void on_caller_failed(void *ctx, struct assoc *as, const struct assoc_failure *f) {
-    (void)as;
     struct listening *n = ctx;
+    if (as != NULL)
+        held_bind_gone(n->a, as);
     n->last_call_utc = clock_utc_ms();
     snprintf(n->last_caller, sizeof n->last_caller, "%s", f->remote);
     snprintf(n->last_result, sizeof n->last_result, "failed at %s", assoc_step_text(f->step));
@@ -283,6 +320,7 @@ struct amgr *amgr_new(struct mta *m) {
     a->m = m;
     LIST_INIT(&a->peers);
     LIST_INIT(&a->listenings);
+    TAILQ_INIT(&a->held_binds);
     return a;
 }
 
@@ -299,6 +337,7 @@ void amgr_reload(struct amgr *a) {
     take_stacks(a);
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link) {
+        room_end(p); // who waits was known by the configuration before
         const struct conf_peer *now = conf_peer_find(a->m->conf, p->name);
         if (now == NULL || p->conf == NULL || !conf_peer_equal(now, p->conf)) {
             peer_disconnect(p); // its associations were made with what is no longer so
@@ -331,6 +370,7 @@ void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg) {
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link) {
         loop_timer_at(p->retry, 0);
+        room_end(p);
         peer_disconnect(p);
     }
     a->stopped = done;
@@ -342,7 +382,10 @@ void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg) {
 void amgr_free(struct amgr *a) {
     if (a == NULL)
         return;
+    while (!LIST_EMPTY(&a->listenings)) // and with them the binds whose answer waits
+        listening_free(LIST_FIRST(&a->listenings));
     for (struct peer *p; (p = LIST_FIRST(&a->peers)) != NULL;) {
+        room_end(p);
         LIST_REMOVE(p, link);
         p->hop->wake = NULL; // commits that end later add to the queue
         while (!LIST_EMPTY(&p->links))
@@ -351,8 +394,6 @@ void amgr_free(struct amgr *a) {
         mem_free(p->name);
         mem_free(p);
     }
-    while (!LIST_EMPTY(&a->listenings))
-        listening_free(LIST_FIRST(&a->listenings));
     loop_timer_free(a->patience);
     mem_free(a);
 }

@@ -32,9 +32,9 @@ static const struct event_def catalogue[EV_EVENTS] = {
                 "Peer {peer}: the limit of {limit} associations is reached; the call from {remote} was refused as busy",
             .key = "peer",
             .meaning = "A peer that is known and has the right password wants more associations at once than its block "
-                       "allows. It was answered with busy and will try again.",
-            .causes = "The limits of the two sides differ; associations whose caller died without a word still count, "
-                      "until keepalive ends them (about 90 s).",
+                       "allows, and those that are there answered when TCP asked them for a sign of life, or could not "
+                       "be told from dead ones within 3 s. It was answered with busy and will try again.",
+            .causes = "The limits of the two sides differ.",
             .action = "Raise `associations at most` in the peer's block, or have it lowered at the peer. `x400 show "
                       "associations` lists those that are there.",
         },
@@ -88,7 +88,8 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .meaning = "An open association broke: the peer or the network aborted it, a timer ran out, or one side "
                        "broke the protocol. A transfer under way goes on over another association, from its start or, "
                        "see event 20107, its middle.",
-            .causes = "The peer was stopped; the network or a firewall dropped the connection; the local address went "
+            .causes = "The peer was stopped, or killed and its associations made room for those of the node that took "
+                      "over; the network or a firewall dropped the connection; the local address went "
                       "away; the peer, or this program, made a mistake in the protocol.",
             .action = "Nothing once. When it repeats: the text names the layer and the reason; give it to the peer's "
                       "operator.",

@@ -182,14 +182,19 @@ static void step_timeout(void *arg) {
         closed_soon(t, 0, NULL);
 }
 
+// Linux takes up the idle time at once (TCP_KEEPIDLE), but not the interval: that goes first.
+static void keepalive_set(int fd, int idle, int interval) {
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+}
+
 static void options_set(int fd, const struct tcp_params *p) {
-    int on = 1, idle = (int)p->keepalive_s, interval = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES;
+    int on = 1, probes = KEEPALIVE_PROBES;
     // Also output that nobody acknowledges ends the connection, as when our own address was taken away.
     unsigned user_timeout = (p->keepalive_s + KEEPALIVE_INTERVAL_S * KEEPALIVE_PROBES) * 1000;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    keepalive_set(fd, (int)p->keepalive_s, KEEPALIVE_INTERVAL_S);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
 }
@@ -329,6 +334,25 @@ void tcp_read_pause(struct tcp *t, bool pause) {
 
 const struct net_address *tcp_local(const struct tcp *t) {
     return &t->local;
+}
+
+void tcp_probe(struct tcp *t, bool on) {
+    if (t->fd >= 0 && on)
+        keepalive_set(t->fd, 1, 1);
+    else if (t->fd >= 0)
+        keepalive_set(t->fd, (int)t->params.keepalive_s, KEEPALIVE_INTERVAL_S);
+}
+
+bool tcp_sign(const struct tcp *t, struct tcp_sign *out) {
+    struct tcp_info i = {0};
+    socklen_t n = sizeof i;
+    if (t->state == CONNECTING || t->fd < 0 || getsockopt(t->fd, IPPROTO_TCP, TCP_INFO, &i, &n) < 0)
+        return false;
+    uint32_t ack = i.tcpi_last_ack_recv, data = i.tcpi_last_data_recv;
+    *out = (struct tcp_sign){.silent_ms = ack < data ? ack : data,
+                             .rtt_ms = i.tcpi_rtt / 1000,
+                             .unanswered = i.tcpi_unacked > 0 ? i.tcpi_retransmits : i.tcpi_probes};
+    return true;
 }
 
 // --- listening

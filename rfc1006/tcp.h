@@ -48,6 +48,16 @@ bool tcp_above_high(const struct tcp *t);                 // stop producing unti
 void tcp_read_pause(struct tcp *t, bool pause);           // no input while paused; the peer is held back
 const struct net_address *tcp_local(const struct tcp *t); // valid once connected
 
+// Whether the other side lives. While probed, TCP asks it each second once nothing came for a second; that it does not
+// do while data of ours wait for their acknowledgement, but then it repeats them.
+void tcp_probe(struct tcp *t, bool on); // off: keepalive as it was
+struct tcp_sign {
+    uint32_t silent_ms;  // since its last segment
+    uint32_t rtt_ms;     // a segment and its answer take so long, as measured before
+    unsigned unanswered; // probes, or with data on their way their repetitions, since its last segment
+};
+bool tcp_sign(const struct tcp *t, struct tcp_sign *out); // false: there is no connection
+
 struct tcp_listener;
 // A connection arrived: true when it was taken over (with tcp_accept, usually), false: it is closed.
 typedef bool (*tcp_accept_cb)(void *arg, int fd, const struct net_address *from);

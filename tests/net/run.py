@@ -22,5 +22,5 @@ if __name__ == "__main__":
         print(f"skipped: {why}")
         sys.exit(77)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which clears up
-    e2e.__doc__, e2e.World, e2e.MODULES = __doc__, NetWorld, ["hosts", "calls", "names", "agent"]
+    e2e.__doc__, e2e.World, e2e.MODULES = __doc__, NetWorld, ["hosts", "calls", "names", "room", "agent"]
     sys.exit(e2e.main())

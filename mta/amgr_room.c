@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "mta/amgr_room.h"
+
+#include "base/mem.h"
+
+enum { LOOK_MS = 100, BETWEEN_CLOCKS_MS = 50 };
+
+struct room {
+    struct peer *p;
+    struct loop_timer *timer;
+    uint64_t began_ms;
+};
+
+// What came just before may have been the last word.
+enum room_verdict room_judge(const struct tcp_sign *s, uint64_t probed_ms) {
+    uint64_t enough = (uint64_t)s->rtt_ms * ROOM_ROUND_TRIPS;
+    if (enough < ROOM_SILENT_MS)
+        enough = ROOM_SILENT_MS;
+    if (s->silent_ms + BETWEEN_CLOCKS_MS < probed_ms)
+        return ROOM_LIVES;
+    bool dead = probed_ms >= enough && s->silent_ms >= enough && s->unanswered >= ROOM_UNANSWERED;
+    return dead ? ROOM_DEAD : ROOM_UNKNOWN;
+}
+
+// ---- the binds that wait ----
+
+static void on_gone(struct held_bind *h) {
+    (void)h; // the probing goes on: it is of use to the next
+}
+
+static struct held_bind *first_waiting(const struct peer *p) {
+    struct held_bind *h;
+    TAILQ_FOREACH(h, &p->m->amgr->held_binds, link) {
+        if (h->peer == p && h->gone == on_gone)
+            break;
+    }
+    return h;
+}
+
+static unsigned waiting(const struct peer *p) {
+    unsigned n = 0;
+    const struct held_bind *h;
+    TAILQ_FOREACH(h, &p->m->amgr->held_binds, link)
+    n += h->peer == p && h->gone == on_gone;
+    return n;
+}
+
+void room_check(struct peer *p) {
+    if (p->room == NULL)
+        return;
+    for (struct held_bind *h; (h = first_waiting(p)) != NULL && p->n_in < p->conf->associations_max;)
+        bind_release(h, bind_take);
+}
+
+// ---- probing ----
+
+static void probe(struct peer *p, bool on) {
+    struct link *l;
+    LIST_FOREACH(l, &p->links, of_peer) {
+        if (!on && !l->probed)
+            continue;
+        l->probed = on && l->open;
+        if (l->open)
+            assoc_probe(l->assoc, on);
+    }
+}
+
+void room_end(struct peer *p) {
+    struct room *r = p->room;
+    if (r == NULL)
+        return;
+    p->room = NULL;
+    probe(p, false);
+    for (struct held_bind *h; (h = first_waiting(p)) != NULL;)
+        bind_release(h, bind_refuse_busy);
+    loop_timer_free(r->timer);
+    mem_free(r);
+}
+
+static enum room_verdict judge(const struct link *l, uint64_t probed_ms) {
+    struct tcp_sign s;
+    return assoc_sign(l->assoc, &s) ? room_judge(&s, probed_ms) : ROOM_UNKNOWN;
+}
+
+static bool is_dead(const struct link *l, const void *arg) {
+    return l->probed && judge(l, *(const uint64_t *)arg) == ROOM_DEAD;
+}
+
+static void on_look(void *arg) {
+    struct room *r = arg;
+    struct peer *p = r->p;
+    uint64_t probed_ms = loop_now_ms(p->m->loop) - r->began_ms;
+    unsigned unknown = 0,
+             dropped = peer_drop(p, is_dead, &probed_ms, "silent; made room for a new association of the same peer");
+    const struct link *l;
+    LIST_FOREACH(l, &p->links, of_peer)
+    unknown += l->probed && judge(l, probed_ms) == ROOM_UNKNOWN;
+    if (dropped > 0 || (unknown > 0 && probed_ms < ROOM_MS))
+        loop_timer_in(r->timer, LOOK_MS); // those dropped end first: from the loop
+    else
+        room_end(p);
+}
+
+static bool room_begin(struct peer *p) {
+    struct room *r = mem_calloc(1, sizeof *r);
+    if (r == NULL || (r->timer = loop_timer_new(p->m->loop, on_look, r)) == NULL) {
+        mem_free(r);
+        return false;
+    }
+    r->p = p;
+    r->began_ms = loop_now_ms(p->m->loop);
+    p->room = r;
+    probe(p, true);
+    loop_timer_in(r->timer, LOOK_MS);
+    return true;
+}
+
+bool room_wait(struct peer *p, struct listening *n, struct assoc *as, const struct assoc_bind *b) {
+    if (waiting(p) >= p->conf->associations_max || (p->room == NULL && !room_begin(p)))
+        return false;
+    return bind_hold(n, as, b, p, on_gone);
+}
