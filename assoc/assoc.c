@@ -61,13 +61,11 @@ void assoc_drop_connection(struct assoc *a) {
 
 void assoc_free(struct assoc *a) {
     assoc_drop_connection(a);
-    resolver_cancel(a->query);
+    call_names_free(a);
     loop_timer_free(a->timer);
     loop_timer_free(a->reap);
     loop_timer_free(a->patience);
     mem_free(a->kept);
-    mem_free(a->resolved);
-    mem_free(a->attempts);
     arena_free(&a->arena);
     mem_free(a);
 }

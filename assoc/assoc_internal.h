@@ -6,14 +6,15 @@
 #include <sys/queue.h>
 
 #include "assoc/assoc.h"
+#include "assoc/pairs.h"
 
 enum { FAMILIES = 2 }; // IPv4 and IPv6
 
-// One pair of stack and address to be tried by a call.
-struct attempt {
-    const struct conf_stack *stack;
-    struct net_address remote, source;
-    bool has_source;
+// One endpoint of a call while it is being resolved.
+struct call_name {
+    struct assoc *a;
+    const char *host;
+    struct resolver_query *query;
 };
 
 struct assoc {
@@ -49,12 +50,12 @@ struct assoc {
     struct assoc_call_options options;
     struct rtse_session_id lost; // recovering
     struct net_address arrived[FAMILIES];
-    struct resolver_query *query;
-    size_t endpoint; // of the peer, being resolved
-    struct net_address *resolved;
-    size_t n_resolved;
-    struct attempt *attempts;
-    size_t n_attempts, attempt;
+    struct call_name *names; // of the targets
+    struct assoc_target *targets;
+    size_t n_targets;
+    struct assoc_pairs pairs;
+    unsigned n_tried;
+    bool waiting, all_tried; // waiting: nothing is tried until another name is resolved
 
     // an answer
     struct assoc_listener *listener; // NULL: it is gone
@@ -93,6 +94,7 @@ void call_opened(struct assoc *a, const struct stack_open_result *r);
 void call_not_recovered(struct assoc_failure *f);    // f says what came instead
 bool call_refused_bare(struct assoc *a, int reason); // X.410 mode: false when it is no word on the bind
 bool call_try_next(struct assoc *a);                 // false: nothing is left to try
+void call_names_free(struct assoc *a);               // no more of them are waited for
 // listen.c
 void answer_open_ind(struct assoc *a, const struct stack_open *open);
 enum stack_answer answer_address(struct assoc *a, enum stack_layer layer, const struct stack_address *called);

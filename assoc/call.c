@@ -1,68 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Calling: the peer's endpoints are resolved, then every pair of stack and address of one family is tried in order.
+// Calling: all endpoints of the peer are asked for at once, and the pairs of stack and address are tried in the order
+// of assoc/pairs.h, each from the source that the stack gives for it. A name that is still being resolved holds up only
+// what comes behind it.
 #include <stdio.h>
 #include <string.h>
 
 #include "assoc/assoc_internal.h"
 #include "base/mem.h"
 
-enum { CONNECT_MS = 10000, ADDRESSES_MAX = 256, RELEASE_MS = 10000 };
-
-static void resolve_next(struct assoc *a);
-
-// ---- resolving ----
-
-static int keep_addresses(struct assoc *a, const struct net_address *from, size_t n) {
-    if (a->n_resolved + n > ADDRESSES_MAX)
-        n = ADDRESSES_MAX - a->n_resolved;
-    struct net_address *all = mem_realloc(a->resolved, (a->n_resolved + n) * sizeof *all);
-    if (all == NULL)
-        return ERR_NOMEM;
-    memcpy(all + a->n_resolved, from, n * sizeof *from);
-    a->resolved = all;
-    a->n_resolved += n;
-    return ERR_OK;
-}
-
-// Calls start from `source`, or from the address that the stack listens on when that is a plain one.
-static bool source_of(const struct conf_stack *s, struct net_address *out) {
-    const char *text = s->source.host != NULL ? s->source.host : s->listen.host;
-    if (text == NULL || net_address_parse(out, text, 0) != ERR_OK)
-        return false;
-    return !net_address_is_any(out);
-}
-
-// The pair that the caller of this room wants first; the others stay in order.
-static void prefer_first(struct assoc *a) {
-    const struct assoc_call_options *o = &a->options;
-    char text[NET_ADDRESS_TEXT];
-    for (size_t k = 0; k < a->n_attempts; k++) {
-        struct attempt t = a->attempts[k];
-        if (strcmp(net_address_text(&t.remote, text), o->first_remote) != 0 ||
-            (o->first_stack != NULL && strcmp(t.stack->name, o->first_stack) != 0))
-            continue;
-        memmove(a->attempts + 1, a->attempts, k * sizeof t);
-        a->attempts[0] = t;
-        return;
-    }
-}
-
-static int make_attempts(struct assoc *a) {
-    a->attempts = mem_calloc(a->peer->n_via * a->n_resolved, sizeof *a->attempts);
-    if (a->attempts == NULL)
-        return ERR_NOMEM;
-    for (size_t s = 0; s < a->peer->n_via; s++)
-        for (size_t k = 0; k < a->n_resolved; k++) {
-            struct attempt *t = &a->attempts[a->n_attempts];
-            *t = (struct attempt){.stack = a->peer->via[s], .remote = a->resolved[k]};
-            t->has_source = source_of(t->stack, &t->source);
-            if (!t->has_source || t->source.sa.sa_family == t->remote.sa.sa_family)
-                a->n_attempts++;
-        }
-    if (a->options.first_remote != NULL)
-        prefer_first(a);
-    return ERR_OK;
-}
+enum { CONNECT_MS = 10000, RELEASE_MS = 10000 };
 
 static void fail(struct assoc *a, enum assoc_step step, const char *text, const char *cause) {
     struct assoc_failure f;
@@ -70,50 +16,98 @@ static void fail(struct assoc *a, enum assoc_step step, const char *text, const 
     assoc_over(a, &f);
 }
 
-static void resolved_all(struct assoc *a) {
-    if (a->n_resolved == 0) {
-        assoc_over(a, NULL); // the failure of the last name is there already
-        return;
+// ---- sources ----
+
+static const char SOURCES[] =
+    "give the peer a stack with an address of that family; `x400 show stacks` tells what they have";
+
+// Calls start from `source`, or from the address that the stack listens on when that is a plain one.
+static int source_of(const struct assoc *a, const struct conf_stack *s, int family, struct net_address *out, bool *has,
+                     char why[ASSOC_TEXT]) {
+    (void)a;
+    const char *text = s->source.host != NULL ? s->source.host : s->listen.host;
+    *has = text != NULL && net_address_parse(out, text, 0) == ERR_OK && !net_address_is_any(out);
+    if (!*has || out->sa.sa_family == family)
+        return ERR_OK;
+    snprintf(why, ASSOC_TEXT, "it has no IPv%c address", family == AF_INET6 ? '6' : '4');
+    return ERR_ABSENT;
+}
+
+// True: no stack of the peer can call an address of this family (AF_UNSPEC: of any) now, and why not.
+static bool cannot_start(const struct assoc *a, int family, char why[ASSOC_TEXT]) {
+    size_t n = (size_t)snprintf(why, ASSOC_TEXT, "no stack can make this call");
+    for (size_t k = 0; k < a->peer->n_via; k++) {
+        const struct conf_stack *s = a->peer->via[k];
+        struct net_address source;
+        char reason[ASSOC_TEXT];
+        bool has;
+        if ((family != AF_INET6 && source_of(a, s, AF_INET, &source, &has, reason) == ERR_OK) ||
+            (family != AF_INET && source_of(a, s, AF_INET6, &source, &has, reason) == ERR_OK))
+            return false;
+        if (n < ASSOC_TEXT)
+            n += (size_t)snprintf(why + n, ASSOC_TEXT - n, "%s stack \"%s\": %s", k > 0 ? ";" : ":", s->name, reason);
     }
-    char detail[ASSOC_TEXT], text[NET_ADDRESS_TEXT];
-    snprintf(detail, sizeof detail, "%s%s", net_address_text(&a->resolved[0], text),
-             a->n_resolved > 1 ? " and others" : "");
-    assoc_step_done(a, ASSOC_RESOLVE, detail);
-    if (make_attempts(a) != ERR_OK)
-        fail(a, ASSOC_RESOLVE, "memory is short", "");
-    else if (a->n_attempts == 0)
-        fail(a, ASSOC_RESOLVE, "no stack of this peer has the address family of its addresses",
-             "give the peer a stack with an IPv4 or IPv6 address as it needs");
-    else
-        call_try_next(a);
+    return true;
+}
+
+// ---- resolving ----
+
+static void keep_answer(struct assoc *a, struct assoc_target *t, const struct resolver_answer *answer) {
+    t->known = true;
+    t->addresses = arena_array(&a->arena, answer->n + 1, sizeof *t->addresses);
+    t->n = t->addresses == NULL ? 0 : answer->n;
+    if (t->n > 0)
+        memcpy(t->addresses, answer->addresses, t->n * sizeof *t->addresses);
+    const char *error = t->addresses == NULL ? NULL : answer->error;
+    t->error = error == NULL ? NULL : arena_strdup(&a->arena, error);
+    if (t->error == NULL)
+        t->error = "memory is short";
 }
 
 static void on_resolved(void *arg, const struct resolver_answer *answer) {
-    struct assoc *a = arg;
-    a->query = NULL;
-    if (answer->n > 0 && keep_addresses(a, answer->addresses, answer->n) != ERR_OK) {
-        fail(a, ASSOC_RESOLVE, "memory is short", "");
+    struct call_name *n = arg;
+    struct assoc *a = n->a;
+    n->query = NULL;
+    keep_answer(a, &a->targets[n - a->names], answer);
+    if (!a->waiting || a->over)
         return;
-    }
-    if (answer->n == 0) {
-        snprintf(a->remote_text, sizeof a->remote_text, "%s", a->peer->connect[a->endpoint].host);
-        assoc_failure_set(a, &a->failure, ASSOC_RESOLVE, false, answer->error,
-                          "the name is misspelt in `connect`, or missing in DNS and the hosts file");
-        a->failed = true;
-    }
-    a->endpoint++;
-    resolve_next(a);
+    a->waiting = false;
+    if (!call_try_next(a)) // then its last failure is there
+        assoc_over(a, NULL);
 }
 
-static void resolve_next(struct assoc *a) {
-    if (a->endpoint == a->peer->n_connect) {
-        resolved_all(a);
-        return;
+// False: memory is short.
+static bool resolve(struct assoc *a) {
+    const struct conf_endpoint *to = a->options.to != NULL ? a->options.to : a->peer->connect;
+    size_t n = a->options.to != NULL ? a->options.n_to : a->peer->n_connect;
+    a->targets = arena_array(&a->arena, n + 1, sizeof *a->targets);
+    a->names = arena_array(&a->arena, n + 1, sizeof *a->names);
+    if (a->targets == NULL || a->names == NULL)
+        return false;
+    a->waiting = true;
+    for (; a->n_targets < n; a->n_targets++, to++) {
+        struct call_name *name = &a->names[a->n_targets];
+        *name = (struct call_name){.a = a, .host = to->host};
+        name->query = resolver_ask(a->env->resolver, to->host, to->port, to->family, on_resolved, name);
+        if (name->query == NULL)
+            return false;
     }
-    const struct conf_endpoint *e = &a->peer->connect[a->endpoint];
-    a->query = resolver_ask(a->env->resolver, e->host, e->port, e->family, on_resolved, a);
-    if (a->query == NULL)
-        fail(a, ASSOC_RESOLVE, "memory is short", "");
+    a->pairs = (struct assoc_pairs){.via = a->peer->via,
+                                    .n_via = a->peer->n_via,
+                                    .targets = a->targets,
+                                    .n_targets = n,
+                                    .first_stack = a->options.first_stack,
+                                    .first_remote = a->options.first_remote};
+    if (n == 0)
+        fail(a, ASSOC_RESOLVE, "nothing says where the peer can be called", "its block has no `connect`");
+    return true;
+}
+
+void call_names_free(struct assoc *a) {
+    for (size_t k = 0; k < a->n_targets; k++) {
+        resolver_cancel(a->names[k].query);
+        a->names[k].query = NULL;
+    }
 }
 
 // What the options point to is copied. Memory short: the addresses are tried in their order.
@@ -130,6 +124,8 @@ static void keep_options(struct assoc *a) {
     o->arrived = a->arrived;
     o->first_stack = o->first_stack == NULL ? NULL : arena_strdup(&a->arena, o->first_stack);
     o->first_remote = o->first_remote == NULL ? NULL : arena_strdup(&a->arena, o->first_remote);
+    if (o->connect_timeout_ms == 0)
+        o->connect_timeout_ms = CONNECT_MS;
 }
 
 struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, const struct assoc_call_options *o,
@@ -144,40 +140,109 @@ struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, co
     if (o != NULL)
         a->options = *o;
     keep_options(a);
-    if (a->options.connect_timeout_ms == 0)
-        a->options.connect_timeout_ms = CONNECT_MS;
-    resolve_next(a);
+    char why[ASSOC_TEXT];
+    if (cannot_start(a, AF_UNSPEC, why)) {
+        a->all_tried = true;
+        fail(a, ASSOC_RESOLVE, why, SOURCES);
+    } else if (!resolve(a)) {
+        assoc_free(a);
+        return NULL;
+    }
     return a;
 }
 
 // ---- connecting ----
 
-bool call_try_next(struct assoc *a) {
-    while (a->attempt < a->n_attempts) {
-        if (a->failed && a->attempt > 0 && a->options.attempt_failed != NULL)
-            a->options.attempt_failed(a->ctx, &a->failure);
-        struct attempt *t = &a->attempts[a->attempt++];
-        char error[160];
-        a->over = a->failed = false;
-        a->step = ASSOC_CONNECT;
-        a->stack_conf = t->stack;
-        a->local_text[0] = 0;
-        a->remote = t->remote;
-        net_address_text(&t->remote, a->remote_text);
-        if (t->has_source)
-            net_address_host_text(&t->source, a->local_text);
-        struct tcp_params p = {.source = t->has_source ? &t->source : NULL,
-                               .connect_ms = (uint32_t)a->options.connect_timeout_ms};
-        a->tcp = tcp_connect(a->env->loop, &t->remote, &p, assoc_tcp_user(), a, error);
-        if (a->tcp != NULL)
-            return true;
-        assoc_failure_set(a, &a->failure, ASSOC_CONNECT, false, error,
-                          t->has_source ? "the source address is not on this machine, or there is no way there" : "");
-        a->failed = true;
-    }
-    if (!a->over && a->failed) { // the first attempts failed at once, within assoc_call or a resolver's answer
-        assoc_over(a, NULL);
+// The failure so far was not the last: it is told, and forgotten.
+static void tell_failed(struct assoc *a) {
+    if (a->failed && a->options.attempt_failed != NULL)
+        a->options.attempt_failed(a->ctx, &a->failure);
+    a->over = a->failed = false;
+}
+
+// Before the first pair is tried.
+static void tell_resolved(struct assoc *a, const struct net_address *first) {
+    char detail[ASSOC_TEXT], text[NET_ADDRESS_TEXT];
+    size_t n = 0;
+    for (size_t k = 0; k < a->n_targets; k++)
+        n += a->targets[k].n;
+    snprintf(detail, sizeof detail, "%s%s", net_address_text(first, text), n > 1 ? " and others" : "");
+    assoc_step_done(a, ASSOC_RESOLVE, detail);
+}
+
+static void name_failed(struct assoc *a, const struct assoc_target *t) {
+    tell_failed(a);
+    a->step = ASSOC_RESOLVE;
+    a->stack_conf = NULL;
+    a->local_text[0] = 0;
+    snprintf(a->remote_text, sizeof a->remote_text, "%s", a->names[t - a->targets].host);
+    assoc_failure_set(a, &a->failure, ASSOC_RESOLVE, false, t->error,
+                      "the name is misspelt, or missing in DNS and the hosts file");
+    a->failed = true;
+}
+
+// True: it is under way. False: it failed at once, or no call over this stack can be made to this family.
+static bool try_pair(struct assoc *a, const struct assoc_pair *p) {
+    struct net_address source;
+    bool has = false;
+    char error[160], why[ASSOC_TEXT];
+    if (source_of(a, p->stack, p->remote->sa.sa_family, &source, &has, why) != ERR_OK)
+        return false;
+    tell_failed(a);
+    if (a->n_tried++ == 0)
+        tell_resolved(a, p->remote);
+    a->step = ASSOC_CONNECT;
+    a->stack_conf = p->stack;
+    a->remote = *p->remote;
+    a->local_text[0] = 0;
+    net_address_text(&a->remote, a->remote_text);
+    if (has)
+        net_address_host_text(&source, a->local_text);
+    struct tcp_params params = {.source = has ? &source : NULL, .connect_ms = assoc_ms(a->options.connect_timeout_ms)};
+    a->tcp = tcp_connect(a->env->loop, &a->remote, &params, assoc_tcp_user(), a, error);
+    if (a->tcp != NULL)
         return true;
+    assoc_failure_set(a, &a->failure, ASSOC_CONNECT, false, error,
+                      has ? "the source address is not on this machine, or there is no way there" : "");
+    a->failed = true;
+    return false;
+}
+
+// Not one pair was tried although there are addresses: which stack lacks what.
+static void nothing_tried(struct assoc *a) {
+    bool v4 = false, v6 = false;
+    for (size_t t = 0; t < a->n_targets; t++)
+        for (size_t k = 0; k < a->targets[t].n; k++)
+            *(a->targets[t].addresses[k].sa.sa_family == AF_INET6 ? &v6 : &v4) = true;
+    char why[ASSOC_TEXT];
+    if ((!v4 && !v6) || !cannot_start(a, v4 && v6 ? AF_UNSPEC : v6 ? AF_INET6 : AF_INET, why))
+        return;
+    tell_failed(a);
+    a->remote_text[0] = a->local_text[0] = 0;
+    a->stack_conf = NULL;
+    assoc_failure_set(a, &a->failure, ASSOC_RESOLVE, false, why, SOURCES);
+    a->failed = true;
+}
+
+bool call_try_next(struct assoc *a) {
+    while (!a->all_tried) {
+        struct assoc_pair pair;
+        const struct assoc_target *name;
+        switch (assoc_pairs_next(&a->pairs, &pair, &name)) {
+        case ASSOC_PAIRS_PAIR:
+            if (try_pair(a, &pair))
+                return true;
+            break;
+        case ASSOC_PAIRS_NAME: name_failed(a, name); break;
+        case ASSOC_PAIRS_WAIT:
+            a->waiting = true;
+            a->over = false;
+            return true;
+        case ASSOC_PAIRS_END:
+            a->all_tried = true;
+            if (a->n_tried == 0)
+                nothing_tried(a);
+        }
     }
     return false;
 }
@@ -296,6 +361,7 @@ void call_not_recovered(struct assoc_failure *f) {
 
 static void opened(struct assoc *a) {
     a->open = true;
+    call_names_free(a);
     a->protocol = assoc_protocol_of(stack_negotiated(a->stack));
     if (a->user->open != NULL)
         a->user->open(a->ctx);

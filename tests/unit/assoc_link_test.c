@@ -193,7 +193,7 @@ static void begin(struct world *w, enum conf_protocol mode, enum conf_dialogue d
     w->env = (struct assoc_env){.loop = w->loop, .resolver = resolver_new(w->loop)};
     w->ours.secret = bytes_str("secretB");
     w->theirs.secret = bytes_str("secretA");
-    w->stack = (struct conf_stack){.name = "test", .listen = {"127.0.0.1", AF_INET, 0}};
+    w->stack = (struct conf_stack){.name = "test", .listen = {.host = "127.0.0.1", .family = AF_INET}};
     w->via[0] = &w->stack;
     w->called_conf = (struct conf_peer){.name = "a",
                                         .local = {"MTA-B", &w->ours, 1, NULL},
@@ -204,7 +204,7 @@ static void begin(struct world *w, enum conf_protocol mode, enum conf_dialogue d
     if (w->listener == NULL)
         fail_msg("%s", text);
     const char *port = strrchr(assoc_listener_address(w->listener), ':') + 1;
-    w->connect[0] = (struct conf_endpoint){"127.0.0.1", AF_INET, (uint16_t)atoi(port)};
+    w->connect[0] = (struct conf_endpoint){.host = "127.0.0.1", .family = AF_INET, .port = (uint16_t)atoi(port)};
     w->caller_conf = (struct conf_peer){.name = "b",
                                         .connect = w->connect,
                                         .n_connect = 1,
@@ -409,6 +409,7 @@ static void not_recovered(void **state) {
         lose(&w, &w.caller, &w.called);
         struct rtse_recovery sender = w.caller.recovery;
         w.connect[1] = w.connect[0];
+        w.connect[1].host = "127.0.0.2"; // where nothing listens
         w.caller_conf.n_connect = 2;
         call(&w, &(struct assoc_call_options){.recover = &sender.session});
         assert_true(w.caller.ended && w.caller.failed && w.caller.failure.recover_refused);
@@ -449,6 +450,46 @@ static void lost_address_first(void **state) {
     finish(&w);
 }
 
+// Where a call goes: other endpoints than the peer's `connect`; a name that is resolved behind the address that works
+// is not waited for; the same address twice is tried once; nowhere.
+static void where_it_calls(void **state) {
+    (void)state;
+    static struct world w;
+    begin(&w, CONF_NORMAL_MODE, CONF_DIALOGUE_ANY);
+    const struct conf_endpoint right[2] = {w.connect[0], {.host = "name.invalid", .port = 102}};
+    w.connect[0].host = w.connect[1].host = "127.0.0.2"; // where nothing listens
+    w.connect[1].port = w.connect[0].port;
+    w.caller_conf.n_connect = 2;
+    call(&w, &(struct assoc_call_options){.to = right, .n_to = 2});
+    assert_true(w.caller.open);
+    assert_int_equal(w.caller.attempts, 0);
+    assert_int_equal(net_address_port(assoc_remote_address(w.caller.a)), right[0].port);
+    assert_true(net_address_same_host(assoc_local_address(w.caller.a), assoc_remote_address(w.called.a)));
+    close_in_order(&w);
+
+    call(&w, NULL);
+    assert_true(w.caller.failed && w.caller.failure.step == ASSOC_CONNECT);
+    assert_int_equal(w.caller.attempts, 0); // one, of which `ended` tells
+
+    w.caller_conf.n_connect = 0;
+    call(&w, NULL);
+    assert_true(w.caller.failed && w.caller.failure.step == ASSOC_RESOLVE);
+    finish(&w);
+}
+
+// Closed while a name is being resolved: it ends in order, and the answer disturbs nobody.
+static void closed_while_resolving(void **state) {
+    (void)state;
+    static struct world w;
+    begin(&w, CONF_NORMAL_MODE, CONF_DIALOGUE_ANY);
+    w.caller.a = assoc_call(&w.env, &w.caller_conf, NULL, &user, &w.caller);
+    assert_non_null(w.caller.a);
+    assoc_close(w.caller.a);
+    UNTIL(&w, w.caller.ended);
+    assert_false(w.caller.failed || w.caller.open);
+    finish(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(monologue),
@@ -458,6 +499,8 @@ int main(void) {
         cmocka_unit_test(question_crosses_the_release),
         cmocka_unit_test(not_recovered),
         cmocka_unit_test(lost_address_first),
+        cmocka_unit_test(where_it_calls),
+        cmocka_unit_test(closed_while_resolving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

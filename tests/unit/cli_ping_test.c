@@ -64,7 +64,7 @@ static int server_start(void **state) {
     s.ours.secret = bytes_str("secretB");
     s.theirs.secret = bytes_str("secretA");
     s.stack = (struct conf_stack){.name = "test",
-                                  .listen = {"127.0.0.1", AF_INET, 0},
+                                  .listen = {.host = "127.0.0.1", .family = AF_INET},
                                   .selectors = {.tsel = bytes_str("MTA-B"), .tsel_given = true}};
     s.peer = (struct conf_peer){.name = "a",
                                 .local = {"MTA-B", &s.ours, 1, NULL},
@@ -107,8 +107,8 @@ static struct ran ping(const struct server *s, const char *options) {
 }
 
 static void in_order(void **state) {
-    static const char *const steps[] = {"resolve ",        "\nconnect ",     "\ntransport ", "\nsession ",
-                                        "\npresentation ", "\nassociation ", "\nrtse ", "\nbind ",      "\nreleased "};
+    static const char *const steps[] = {"resolve ",       "\nconnect ", "\ntransport ", "\nsession ", "\npresentation ",
+                                        "\nassociation ", "\nrtse ",    "\nbind ",      "\nreleased "};
     struct ran r = ping(*state, "--called-tsel MTA-B --local-name MTA-A --remote-name MTA-B");
     const char *at = r.out;
     for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
