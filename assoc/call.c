@@ -269,8 +269,21 @@ static void stack_params_of(const struct assoc *a, struct stack_params *p) {
     p->release_timeout_ms = RELEASE_MS;
 }
 
+// Normal mode, and peers that are configured with bind-back: all others see what they always saw.
+static void tell_back(const struct assoc *a, struct stack_params *p, char text[ASSOC_BACK_TEXT]) {
+    const struct conf_endpoint *to = &a->stack_conf->bind_back;
+    if (p->mode != RTSE_NORMAL || a->recovering)
+        return;
+    if (a->options.bind_back)
+        p->implementation_information = bytes_str(assoc_back_mark);
+    else if (a->peer->bind_back != CONF_BIND_BACK_NONE && to->host != NULL &&
+             assoc_back_declare(to->host, to->family, to->port, text) == ERR_OK)
+        p->implementation_information = bytes_str(text);
+}
+
 void call_connected(struct assoc *a) {
     struct stack_params p;
+    char back[ASSOC_BACK_TEXT];
     struct buf argument = {0};
     a->local = *tcp_local(a->tcp);
     net_address_text(&a->local, a->local_text);
@@ -281,6 +294,7 @@ void call_connected(struct assoc *a) {
     if (a->peer->local.name != NULL)
         info = assoc_bind_ours(a->peer, a->peer->mode == CONF_X410_1984);
     stack_params_of(a, &p);
+    tell_back(a, &p, back);
     int r = a->recovering ? ERR_OK : bind_argument_encode(&argument, &info, p.mode == RTSE_NORMAL);
     if (r == ERR_OK)
         r = assoc_start_stack(a, &p);

@@ -41,6 +41,9 @@ const struct assoc_failure *assoc_failed(const struct assoc *a) {
 const struct bind_info *assoc_bind_info(const struct assoc *a) {
     return &a->info;
 }
+enum assoc_step assoc_step_now(const struct assoc *a) {
+    return a->step;
+}
 bool assoc_bind_pending(const struct assoc *a) {
     return a->initiator && !a->open && !a->over && !a->recovering && a->stack != NULL;
 }
