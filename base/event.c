@@ -122,22 +122,33 @@ static char *taken(struct buf *b) {
     return copy;
 }
 
+// The value of the field that p, at its '{', names.
+static const char *value_at(const char *p, const struct event_field *fields, size_t n) {
+    return field_value(fields, n, p + 1, strcspn(p + 1, "}"));
+}
+
+// A part in brackets is left out when its field has no value.
+static bool left_out(const char *p, const struct event_field *fields, size_t n) {
+    const char *field = p + strcspn(p, "{]");
+    return *field == '{' && value_at(field, fields, n) == NULL;
+}
+
+// The table's texts are well-formed: their test sees to it.
 char *event_text(const struct event_def *def, const struct event_field *fields, size_t n) {
     struct buf b = {0};
-    for (const char *p = def->text; *p != 0; p++) {
-        const char *close = *p == '{' ? strchr(p, '}') : NULL;
-        if (close == NULL) {
-            if (buf_append_u8(&b, (uint8_t)*p) < 0)
-                goto fail;
-            continue;
-        }
-        const char *v = field_value(fields, n, p + 1, (size_t)(close - p - 1));
-        if (append_clean(&b, v == NULL ? "-" : v) < 0)
-            goto fail;
-        p = close;
+    int r = ERR_OK;
+    for (const char *p = def->text; *p != 0 && r == ERR_OK; p++) {
+        if (*p == '[' && left_out(p, fields, n))
+            p = strchr(p, ']');
+        else if (*p == '{') {
+            const char *v = value_at(p, fields, n);
+            r = append_clean(&b, v == NULL ? "-" : v);
+            p = strchr(p, '}');
+        } else if (*p != '[' && *p != ']')
+            r = buf_append_u8(&b, (uint8_t)*p);
     }
-    return taken(&b);
-fail:
+    if (r == ERR_OK)
+        return taken(&b);
     buf_free(&b);
     return NULL;
 }

@@ -20,7 +20,8 @@ struct event_def {
     unsigned id; // the number operators know
     enum event_level level;
     const char *name; // a word for JSON and documentation: "open-failed"
-    const char *text; // the template: {field} is replaced by the field's value, or "-" when it was not given
+    const char *text; // the template: {field} is replaced by the field's value, or "-" when it was not given; a part in
+                      // [brackets] is left out when its field was not given
     const char
         *key; // the fields that tell one repeating case from another, separated by spaces; NULL: never suppressed
     const char *meaning, *causes, *action; // for the documentation

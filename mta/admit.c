@@ -369,11 +369,14 @@ static void on_reroute(void *arg, int err, const struct spool_message *sm) {
     struct rerouting *rr = arg;
     struct mta *m = rr->m;
     struct item *i = queue_find(m->queue, rr->id);
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)rr->id);
     mem_free(rr);
     struct p1_fault fault = {""};
     struct opened *o = err != ERR_OK || i == NULL ? NULL : opened_new(sm->envelope, &fault);
     if (o == NULL) {
-        EVENT_RAISE(m->events, mta_event(EV_SPOOL_DAMAGED), {"what", err != ERR_OK ? err_text(err) : fault.text});
+        EVENT_RAISE(m->events, mta_event(EV_SPOOL_DAMAGED), {"what", err != ERR_OK ? err_text(err) : fault.text},
+                    {"message", id});
         return;
     }
     uint64_t length = length_of(o->env, &i->content);

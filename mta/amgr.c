@@ -145,6 +145,10 @@ void link_drop(struct link *l) {
     link_free(l);
 }
 
+static const char *ended_by(const struct assoc_failure *f) {
+    return f->by_peer ? "the peer" : f->how == STACK_CLOSED ? "the network" : "us";
+}
+
 static void tell_end(struct link *l, const struct assoc_failure *f) {
     struct peer *p = l->peer;
     if (l->told)
@@ -157,7 +161,7 @@ static void tell_end(struct link *l, const struct assoc_failure *f) {
     snprintf(p->last_failure, sizeof p->last_failure, "%s", f->text);
     p->last_failure_utc = clock_utc_ms();
     EVENT_RAISE(l->m->events, mta_event(EV_ABNORMAL_END), {"peer", p->name}, {"association", l->id},
-                {"local", l->local}, {"remote", l->remote}, {"what", f->text});
+                {"local", l->local}, {"remote", l->remote}, {"by", ended_by(f)}, {"what", f->text});
 }
 
 // Without the port, which is another one at each attempt: what repeats is then seen to repeat.
@@ -170,13 +174,13 @@ static const char *host_of(const char *address, char out[NET_ADDRESS_TEXT]) {
 
 static void call_failed_event(struct peer *p, const struct assoc_failure *f, const char *stack) {
     const struct event_def *def = mta_event(EV_CALL_FAILED);
-    char local[NET_ADDRESS_TEXT];
-    EVENT_RAISE(p->m->events, def, {"peer", p->name}, {"stack", stack}, {"local", host_of(f->local, local)},
-                {"remote", f->remote}, {"step", assoc_step_text(f->step)}, {"what", f->text},
-                {"cause", f->cause[0] != 0 ? f->cause : NULL},
+    char text[NET_ADDRESS_TEXT];
+    const char *local = f->local[0] == 0 ? NULL : host_of(f->local, text);
+    EVENT_RAISE(p->m->events, def, {"peer", p->name}, {"stack", stack}, {"local", local}, {"remote", f->remote},
+                {"step", assoc_step_text(f->step)}, {"what", f->text}, {"cause", f->cause[0] != 0 ? f->cause : NULL},
                 {"configured", f->configured[0] != 0 ? f->configured : NULL});
     if (f->step == ASSOC_CONNECT)
-        EVENT_RAISE(p->m->events, mta_event(EV_CONNECT_ERROR), {"peer", p->name}, {"local", f->local},
+        EVENT_RAISE(p->m->events, mta_event(EV_CONNECT_ERROR), {"peer", p->name}, {"stack", stack}, {"local", local},
                     {"remote", f->remote}, {"what", f->text});
 }
 
@@ -364,7 +368,7 @@ static void open_link(struct peer *p) {
     l->assoc = assoc_call(&p->m->env, p->conf, &options, &amgr_link_user, l);
     if (l->assoc != NULL)
         return;
-    EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short"});
+    EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"peer", p->name}, {"what", "memory is short"});
     link_free(l);
 }
 
@@ -487,7 +491,7 @@ unsigned peer_drop(struct peer *p, bool (*which)(const struct link *l, const voi
     snprintf(p->last_failure, sizeof p->last_failure, "%s", why);
     p->last_failure_utc = clock_utc_ms();
     EVENT_RAISE(p->m->events, mta_event(EV_ABNORMAL_END), {"peer", p->name}, {"association", ids},
-                {"local", first->local}, {"remote", first->remote}, {"what", why});
+                {"local", first->local}, {"remote", first->remote}, {"by", "us"}, {"what", why});
     return n;
 }
 

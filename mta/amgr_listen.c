@@ -34,9 +34,8 @@ static void refuse_unknown(struct listening *n, struct assoc *as, const struct a
     if (by_name)
         EVENT_RAISE(n->a->m->events, mta_event(EV_UNKNOWN_MTA), {"name", name}, {"remote", remote},
                     {"stack", b->stack->name}, {"what", id->explanation});
-    if (id->verdict != ASSOC_WRONG_PASSWORD)
-        EVENT_RAISE(n->a->m->events, mta_event(EV_NO_PEER_MATCHES), {"name", name}, {"remote", remote},
-                    {"stack", b->stack->name}, {"what", id->explanation});
+    EVENT_RAISE(n->a->m->events, mta_event(EV_NO_PEER_MATCHES), {"name", name}, {"remote", remote},
+                {"stack", b->stack->name}, {"what", id->explanation});
     note_call(n, b->remote, by_name ? "refused: name or password" : "refused: no peer matches");
     assoc_refuse(as, BIND_AUTHENTICATION_ERROR);
 }
@@ -47,7 +46,7 @@ void bind_refuse_busy(struct peer *p, struct listening *n, struct assoc *as, con
     snprintf(limit, sizeof limit, "%u", p->conf->associations_max);
     if (!p->disabled && !p->m->stopping)
         EVENT_RAISE(p->m->events, mta_event(EV_ASSOCIATION_LIMIT), {"peer", p->name}, {"limit", limit},
-                    {"remote", remote});
+                    {"remote", remote}, {"stack", b->stack->name});
     note_call(n, b->remote, p->disabled ? "refused: the peer is disabled" : "refused: busy");
     assoc_refuse(as, BIND_BUSY);
 }
@@ -71,7 +70,7 @@ static bool dialogue_fits(struct listening *n, struct assoc *as, const struct as
 void bind_take(struct peer *p, struct listening *n, struct assoc *as, const struct assoc_bind *b) {
     struct link *l = link_new(p, false);
     if (l == NULL) {
-        EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short"});
+        EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"peer", p->name}, {"what", "memory is short"});
         assoc_refuse(as, BIND_BUSY);
         return;
     }

@@ -11,13 +11,14 @@ static const struct event_def catalogue[EV_EVENTS] = {
     [EV_UNKNOWN_MTA] =
         {
             .id = 51,
-            .level = EVENT_WARNING,
+            .level = EVENT_NOTICE,
             .name = "unknown-mta",
             .text = "An MTA that called itself \"{name}\" tried to bind from {remote} on stack {stack} and was "
                     "refused: {what}",
             .key = "remote name",
             .meaning = "A caller came as far as its bind, but no peer has the MTA name that it gave, or the password "
-                       "is not that of the peer. It was answered with authentication-error.",
+                       "or a selector is not that of the peer. It was answered with authentication-error. Event 9301 "
+                       "tells of the same refusal.",
             .causes = "Name or password differ between the two sides, also in the case of letters; a password was "
                       "changed on one side only; the peer is not configured here; somebody tries names.",
             .action = "Compare `remote name` and its password with what the peer's operator has for his own MTA. "
@@ -28,8 +29,9 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 57,
             .level = EVENT_WARNING,
             .name = "association-limit",
-            .text =
-                "Peer {peer}: the limit of {limit} associations is reached; the call from {remote} was refused as busy",
+            .text = "Peer {peer}: the limit of {limit} associations is reached; the call from {remote} on stack "
+                    "{stack} was "
+                    "refused as busy",
             .key = "peer",
             .meaning = "A peer that is known and has the right password wants more associations at once than its block "
                        "allows, and those that are there answered when TCP asked them for a sign of life, or could not "
@@ -45,8 +47,9 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .name = "open-failed",
             .text = "Peer {peer}: no association could be opened: {what}",
             .key = "peer",
-            .meaning = "All pairs of stack and address of a peer were tried and none led to a bind. What waits for the "
-                       "peer stays in the queue.",
+            .meaning =
+                "All pairs of stack and address of a peer were tried and none led to a bind; the text is that of the "
+                "last. What waits for the peer stays in the queue.",
             .causes = "See the events 9318 before it: each names the step at which one attempt stopped.",
             .action = "`x400 ping PEER` shows the call layer by layer. The next attempt is told by event 301.",
         },
@@ -83,14 +86,18 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 1294,
             .level = EVENT_WARNING,
             .name = "association-ended",
-            .text = "Peer {peer}: association {association} ({local} - {remote}) ended abnormally: {what}",
+            .text = "Peer {peer}: association {association} ({local} - {remote}) was ended abnormally by {by}: {what}",
             .key = "peer",
-            .meaning = "An open association broke: the peer or the network aborted it, a timer ran out, or one side "
-                       "broke the protocol. A transfer under way goes on over another association, from its start or, "
-                       "see event 20107, its middle.",
+            .meaning =
+                "An open association broke. By the peer: it aborted, or closed the connection. By the network: the "
+                "connection was reset. By us: a timer ran out, the peer broke the protocol or was silent, or the "
+                "local address is not on this machine any more; then the associations that bear it are told of "
+                "at once. A transfer under way goes on over another association, from its start or, see event "
+                "20107, its middle.",
             .causes = "The peer was stopped, or killed and its associations made room for those of the node that took "
-                      "over; the network or a firewall dropped the connection; the local address went "
-                      "away; the peer, or this program, made a mistake in the protocol.",
+                      "over; the network or a firewall dropped the connection; the cluster moved the "
+                      "local address without `x400 stack NAME standby` before; the peer, or this program, made a "
+                      "mistake in the protocol.",
             .action = "Nothing once. When it repeats: the text names the layer and the reason; give it to the peer's "
                       "operator.",
         },
@@ -99,7 +106,7 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 2219,
             .level = EVENT_NOTICE,
             .name = "recovery-begun",
-            .text = "The last stop was not orderly: the spool is being checked",
+            .text = "The last stop was not orderly: the spool {dir} is being checked",
             .meaning = "The spool bears the mark of a daemon that did not close it.",
             .causes = "It was killed, it crashed, or the machine stopped.",
             .action = "Nothing; event 2207 tells what was found.",
@@ -109,7 +116,7 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 2206,
             .level = EVENT_NOTICE,
             .name = "recovery-checking",
-            .text = "Checking {what}",
+            .text = "Checking the spool: {what}",
             .meaning = "A part of the spool is being checked: database (its structure, up to 256 MB of it), messages, "
                        "deliveries, contents.",
             .causes = "See event 2219.",
@@ -132,12 +139,13 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 9156,
             .level = EVENT_WARNING,
             .name = "resource-limit",
-            .text = "A resource limit was reached while opening an association: {what}",
-            .key = "what",
-            .meaning = "Memory is short: an association, or a message of the queue, could not be taken up. What is in "
-                       "the spool is not lost.",
-            .causes = "A limit of the service (MemoryMax, ulimit -v) that is too low; other programs.",
-            .action = "Give the daemon more memory. Messages that were left out are taken up at the next start.",
+            .text = "A resource limit was reached while opening an association[ with peer {peer}]: {what}",
+            .key = "peer what",
+            .meaning = "Memory or descriptors are short: an association, or a message of the queue, could not be taken "
+                       "up. What is in the spool is not lost.",
+            .causes = "A limit of the service (MemoryMax, LimitNOFILE, ulimit) that is too low; other programs.",
+            .action = "Raise the limit that the text names. Messages that were left out are taken up at the next "
+                      "start.",
         },
     [EV_ACCEPT_ERROR] =
         {
@@ -153,11 +161,12 @@ static const struct event_def catalogue[EV_EVENTS] = {
     [EV_CONNECT_ERROR] =
         {
             .id = 9215,
-            .level = EVENT_WARNING,
+            .level = EVENT_NOTICE,
             .name = "connect-error",
-            .text = "Peer {peer}: connecting {local} to {remote} failed: {what}",
-            .key = "peer remote",
-            .meaning = "A TCP connection could not be made. Event 9318 tells the same with stack and likely cause.",
+            .text = "Peer {peer}: connecting over stack {stack}[ from {local}] to {remote} failed: {what}",
+            .key = "peer stack remote",
+            .meaning = "A TCP connection could not be made. Event 9318 tells of the same attempt, with the likely "
+                       "cause.",
             .causes = "Nothing listens there; a packet filter; a wrong address or port; the source address is not on "
                       "this machine.",
             .action = "Check `connect` in the peer's block, `source` in the stack's, and the network.",
@@ -180,8 +189,11 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .name = "no-peer-matches",
             .text = "No configured peer matches the caller {remote} on stack {stack}, MTA name \"{name}\": {what}",
             .key = "remote name",
-            .meaning = "A caller was refused, with authentication-error, because it fits no peer's block.",
-            .causes = "The peer is not configured; it calls from an address that its `accept from` does not list (a "
+            .meaning =
+                "A caller was refused, with authentication-error, because its name, password, selectors or address "
+                "are those of no peer's block.",
+            .causes = "The peer is not configured; name or password differ (event 51); it calls from an address that "
+                      "its `accept from` does not list (a "
                       "second address, a cluster node's own instead of the virtual one, address translation); it binds "
                       "without credentials and no block allows that.",
             .action = "The text says for each peer that nearly matched what differed. Add the address to `accept "
@@ -192,8 +204,8 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 9318,
             .level = EVENT_WARNING,
             .name = "call-failed",
-            .text = "Peer {peer}: the call over stack {stack} from {local} to {remote} failed at the step {step}: "
-                    "{what}; likely: {cause}; configured: {configured}",
+            .text = "Peer {peer}: the call[ over stack {stack}][ from {local}] to {remote} failed at the step {step}: "
+                    "{what}[; likely: {cause}][; configured: {configured}]",
             .key = "peer stack remote",
             .meaning = "One attempt to call a peer, with one stack and one address, failed; the step says how far it "
                        "came. The next pair is tried; when it was the last one, event 289 follows.",

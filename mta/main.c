@@ -256,7 +256,7 @@ static void on_spool_event(void *arg, const struct spool_event *e) {
         snprintf(n[k], sizeof n[k], "%llu", (unsigned long long)counts[k]);
     snprintf(message, sizeof message, "%lld", (long long)e->message);
     switch (e->kind) {
-    case SPOOL_EVENT_RECOVERY_BEGUN: EVENT_RAISE(m->events, mta_event(EV_RECOVERY_BEGUN), {"what", e->text}); break;
+    case SPOOL_EVENT_RECOVERY_BEGUN: EVENT_RAISE(m->events, mta_event(EV_RECOVERY_BEGUN), {"dir", e->text}); break;
     case SPOOL_EVENT_RECOVERY_CHECKING:
         EVENT_RAISE(m->events, mta_event(EV_RECOVERY_CHECKING), {"what", e->text});
         break;
@@ -448,7 +448,7 @@ static void tear_down(struct daemon *d) {
     resume_in_free(m->resume_in);
     resume_out_free(m->resume_out);
     if (m->spool != NULL)
-        EVENT_RAISE(m->events, mta_event(EV_STOPPED), {"what", ""});
+        event_raise(m->events, mta_event(EV_STOPPED), NULL, 0);
     resolver_free(m->env.resolver);
     loop_notifier_free(d->spool_note), loop_notifier_free(d->file_note);
     loop_signal_free(d->term), loop_signal_free(d->interrupt), loop_signal_free(d->hup);

@@ -249,7 +249,8 @@ static void on_fetched(void *arg, int err, const struct spool_message *sm) {
     struct p1_fault fault = {""};
     struct opened *o = err == ERR_OK ? opened_new(sm->envelope, &fault) : NULL;
     if (o == NULL) // the fates are still committed: nothing would get better by waiting
-        EVENT_RAISE(s->m->events, mta_event(EV_SPOOL_DAMAGED), {"what", err != ERR_OK ? err_text(err) : fault.text});
+        EVENT_RAISE(s->m->events, mta_event(EV_SPOOL_DAMAGED), {"what", err != ERR_OK ? err_text(err) : fault.text},
+                    {"message", s->item->mts_id});
     else
         s->inline_content = arena_bytes(&o->arena, sm->content.octets);
     if (o != NULL) {

@@ -394,7 +394,7 @@ void stack_transport_closed(struct stack *s, uint64_t now_ms, const char *why) {
         return;
     enter(s, now_ms);
     if (!s->transport_failed) {
-        stack_failure_set(&s->failure, STACK_NETWORK, true, -1, "network: %s",
+        stack_failure_set(&s->failure, STACK_NETWORK, why == NULL, -1, "network: %s",
                           why != NULL ? why : "closed by the peer");
         s->failure.how = STACK_CLOSED;
         if (!s->open)

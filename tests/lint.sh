@@ -56,6 +56,26 @@ for f in sources:
     for m in re.finditer(r'\b(TODO|FIXME|XXX|HACK)\b', text):
         breach(f, f'says {m.group(0)}')
 
+# Who raises an event gives the fields that its text has. Those in brackets, and of the lines about messages (WAY), may
+# be absent.
+shown, wanted, raised = {}, {}, set()
+for row in re.split(r'\n    \[(?=EV_)', open('mta/events.c', encoding='utf-8').read())[1:]:
+    name, text = re.match(r'EV_\w+', row).group(0), re.search(r'\.text =(.*?),\n\s+\.', row, re.S).group(1)
+    wanted[name] = set(re.findall(r'{(\w+)}', re.sub(r'\[[^]]*\]', '', text)))
+    shown[name] = None if 'WAY' in text else set(re.findall(r'{(\w+)}', text))
+for f in (f for f in sources if f.startswith('mta/') and not f.startswith('mta/events')):
+    text = open(f, encoding='utf-8').read()
+    raised |= set(re.findall(r'\bEV_[A-Z_]+', text))
+    for m in re.finditer(r'EVENT_RAISE\([^;]*?mta_event\((EV_\w+)\)(.*?)\);', text, re.S):
+        name, given = m.group(1), set(re.findall(r'{"(\w+)",', m.group(2)))
+        where = f'{f}:{text.count(chr(10), 0, m.start()) + 1}'
+        for field in sorted(wanted.get(name, set()) - given):
+            breach(where, f'{name} is raised without {{{field}}}, which its text has')
+        for field in sorted(given - shown[name]) if shown.get(name) is not None else ():
+            breach(where, f'{name} is raised with {field}, which its text does not show')
+for name in sorted(wanted.keys() - raised):
+    breach('mta/events.c', f'{name} is never raised')
+
 for f in files:
     if f.startswith('tests/data/') or f == 'tests/lint.sh':
         continue
