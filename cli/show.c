@@ -20,8 +20,7 @@ static int show(struct cli *c, const struct args *a, const char *what, int (*pri
 static int print_status(struct cli *c, const json_t *v) {
     const json_t *d = json_object_get(v, "domain");
     const char *prmd = json_text(d, "prmd");
-    bool no_space = json_is_true(json_object_get(v, "no_space")),
-         stopping = json_is_true(json_object_get(v, "stopping"));
+    bool no_space = json_is_true(json_object_get(v, "no_space"));
     field(c, "MTA", PAINT_BOLD, "%s", json_text(v, "mta"));
     field(c, "domain", PAINT_NONE, "C=%s;A=%s%s%s", json_text(d, "country"), json_text(d, "admd"), *prmd ? ";P=" : "",
           prmd);
@@ -29,12 +28,17 @@ static int print_status(struct cli *c, const json_t *v) {
     field(c, "running since", PAINT_NONE, "%s", text_time_ago(c, json_number(v, "started")));
     field(c, "configuration", PAINT_NONE, "%s", json_text(v, "configuration"));
     field(c, "spool", PAINT_NONE, "%s", json_text(v, "spool"));
-    field(c, "messages", PAINT_NONE, "%lld waiting", (long long)json_number(v, "messages"));
-    field(c, "associations", PAINT_NONE, "%lld", (long long)json_number(v, "associations"));
-    field(c, "state", stopping || no_space ? PAINT_BAD : PAINT_GOOD, "%s",
-          stopping   ? "stopping"
-          : no_space ? "free space is below its reserve: nothing new is taken"
-                     : "running");
+    const char *state = json_text(v, "state");
+    if (strcmp(state, "serving") == 0 || strcmp(state, "closing") == 0) {
+        field(c, "messages", PAINT_NONE, "%lld waiting", (long long)json_number(v, "messages"));
+        field(c, "associations", PAINT_NONE, "%lld", (long long)json_number(v, "associations"));
+    }
+    if (strcmp(state, "serving") == 0)
+        field(c, "state", no_space ? PAINT_BAD : PAINT_GOOD, "%s",
+              no_space ? "free space is below its reserve: nothing new is taken" : "running");
+    else
+        field(c, "state", PAINT_BAD, "%s since %s: %s", state, text_time_ago(c, json_number(v, "state_since")),
+              json_text(v, "waiting_for"));
     return CLI_DONE;
 }
 

@@ -75,12 +75,13 @@ struct peer {
     uint64_t sent, received; // messages, since the start
 };
 
-struct amgr *amgr_new(struct mta *m);
-void amgr_start(struct amgr *a);  // listens, and serves the queue
-void amgr_reload(struct amgr *a); // m->conf has changed
-// Closes all associations in order, those that are busy when their transfer ended or after 10 s; `done` is called when
-// the last one ended. No new ones from here on.
-void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg);
+struct amgr *amgr_new(struct mta *m); // lives as long as the process; nothing listens yet
+void amgr_start(struct amgr *a);      // there is a queue: listens, and serves it
+void amgr_reload(struct amgr *a);     // m->conf has changed
+// Closes all associations in order, those that are busy when their transfer ended or after patience_ms (0: all are
+// aborted now); `done` is called when the last one ended. No new ones from here on.
+void amgr_stop(struct amgr *a, uint64_t patience_ms, void (*done)(void *arg), void *arg);
+void amgr_end(struct amgr *a); // cuts off what is left, forgets the peers: the queue goes. amgr_start may follow
 void amgr_free(struct amgr *a);
 
 struct peer *amgr_peers(struct amgr *a); // first; then LIST_NEXT(p, link)

@@ -13,7 +13,7 @@
 #include "mta/resume_out.h"
 #include "mta/transfer.h"
 
-enum { LISTEN_RETRY_MS = 30000, PATIENCE_MS = 10000, RECOVERIES_MAX = 10 };
+enum { LISTEN_RETRY_MS = 30000, RECOVERIES_MAX = 10 };
 
 static void listen_now(struct listening *n);
 
@@ -333,6 +333,8 @@ void amgr_start(struct amgr *a) {
 }
 
 void amgr_reload(struct amgr *a) {
+    if (!a->started)
+        return;
     take_stacks(a);
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link) {
@@ -363,7 +365,7 @@ void amgr_check_stopped(struct amgr *a) {
     stopped(a->stopped_arg);
 }
 
-void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg) {
+void amgr_stop(struct amgr *a, uint64_t patience_ms, void (*done)(void *arg), void *arg) {
     while (!LIST_EMPTY(&a->listenings))
         listening_free(LIST_FIRST(&a->listenings));
     struct peer *p;
@@ -374,13 +376,16 @@ void amgr_stop(struct amgr *a, void (*done)(void *arg), void *arg) {
     }
     a->stopped = done;
     a->stopped_arg = arg;
-    loop_timer_in(a->patience, PATIENCE_MS);
+    loop_timer_in(a->patience, patience_ms);
     amgr_check_stopped(a);
 }
 
-void amgr_free(struct amgr *a) {
+void amgr_end(struct amgr *a) {
     if (a == NULL)
         return;
+    a->started = false;
+    a->stopped = NULL;
+    loop_timer_at(a->patience, 0);
     while (!LIST_EMPTY(&a->listenings)) // and with them the binds whose answer waits
         listening_free(LIST_FIRST(&a->listenings));
     for (struct peer *p; (p = LIST_FIRST(&a->peers)) != NULL;) {
@@ -393,6 +398,12 @@ void amgr_free(struct amgr *a) {
         mem_free(p->name);
         mem_free(p);
     }
+}
+
+void amgr_free(struct amgr *a) {
+    if (a == NULL)
+        return;
+    amgr_end(a);
     loop_timer_free(a->patience);
     mem_free(a);
 }

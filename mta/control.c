@@ -15,6 +15,7 @@
 
 #include "base/fdpass.h"
 #include "base/mem.h"
+#include "mta/life.h"
 
 // Each socket has its own clients: whoever may use one of them cannot keep the others' users out.
 enum { OUT_MAX = 1 << 20, CLIENTS_MAX = 64, ACCEPT_RETRY_MS = 200 };
@@ -53,15 +54,19 @@ struct control {
 struct command {
     const char *name;
     enum control_level level; // least that may use it
+    bool spool;               // needs the spool, or what is there only with it
     void (*run)(struct request *r);
 };
 
 static const struct command commands[] = {
-    {"show", CONTROL_STATUS, show_command},     {"message", CONTROL_STATUS, show_message_command},
-    {"raw", CONTROL_ALL, show_message_command}, // a content is nobody's business but the operator's
-    {"submit", CONTROL_SUBMIT, submit_command}, {"queue", CONTROL_ALL, queue_command},
-    {"peer", CONTROL_ALL, peer_command},        {"reload", CONTROL_ALL, reload_command},
-    {"trace", CONTROL_ALL, trace_command},
+    {"show", CONTROL_STATUS, false, show_command}, // it looks itself
+    {"message", CONTROL_STATUS, true, show_message_command},
+    {"raw", CONTROL_ALL, true, show_message_command}, // a content is nobody's business but the operator's
+    {"submit", CONTROL_SUBMIT, true, submit_command},
+    {"queue", CONTROL_ALL, true, queue_command},
+    {"peer", CONTROL_ALL, true, peer_command},
+    {"reload", CONTROL_ALL, false, reload_command},
+    {"trace", CONTROL_ALL, true, trace_command},
 };
 
 static void serve(struct control_conn *n);
@@ -184,6 +189,19 @@ void operator_event(const struct request *r, const char *fmt, ...) {
     EVENT_RAISE(r->m->events, mta_event(EV_OPERATOR), {"uid", uid}, {"what", text});
 }
 
+bool request_without_spool(struct request *r) {
+    const struct life_status *s = life_status(r->m->life);
+    if (life_has_spool(r->m->life))
+        return false;
+    if (s->holder.host[0] != 0)
+        reply_error(r, "this daemon has no spool now: %s. Ask there, or wait: it is taken over when it is free",
+                    s->why);
+    else
+        reply_error(r, "this daemon has no spool now (%s): %s. `x400 show status` and `x400 show stacks` say more",
+                    life_state_word(s->state), s->why);
+    return true;
+}
+
 static void dispatch(struct control_conn *n, json_t *in, const char *broken) {
     struct request *r = mem_calloc(1, sizeof *r);
     if (r == NULL) {
@@ -210,7 +228,7 @@ static void dispatch(struct control_conn *n, json_t *in, const char *broken) {
             if (commands[k].level > n->s->level)
                 reply_error(r, "\"%s\" is not for this socket: use the %s socket", name,
                             commands[k].level == CONTROL_SUBMIT ? "submit" : "control");
-            else
+            else if (!commands[k].spool || !request_without_spool(r))
                 commands[k].run(r);
             return;
         }

@@ -38,6 +38,9 @@ const char *request_text(const struct request *r, const char *key);
 bool request_flag(const struct request *r, const char *key);
 int64_t request_number(const struct request *r, const char *key, int64_t otherwise);
 
+// True: the spool is not ours now, which was the answer; it says who has it, or what is waited for.
+bool request_without_spool(struct request *r);
+
 // NULL and `why` when a socket cannot be made (another daemon answers on it, no such folder, ...).
 struct control *control_new(struct mta *m, char why[256]);
 void control_free(struct control *c);

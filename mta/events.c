@@ -308,8 +308,9 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .name = "spool-held",
             .text = "Waiting for the spool {dir}: {what}",
             .key = "dir",
-            .meaning = "Another daemon has the spool, or its disk is full; this one tries again every second and does "
-                       "nothing else.",
+            .meaning =
+                "Another daemon has the spool, or its disk is full. This one tries again five times a second for "
+                "ten seconds, then every second; until it has the lock it answers `x400 show` and opens nothing.",
             .causes = "Two daemons with one configuration; a standby node on the same storage.",
             .action = "Nothing on a standby node. Else stop one of the two: the text names process and host. The lock "
                       "ends with its holder; never remove the file.",
@@ -369,6 +370,54 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .meaning =
                 "A command that changes something came over the control socket; the user id is that of its sender.",
             .causes = "-",
+            .action = "Nothing.",
+        },
+    [EV_SPOOL_AWAITED] =
+        {
+            .id = 20025,
+            .level = EVENT_NOTICE,
+            .name = "spool-awaited",
+            .text = "Standing by, without the spool {dir}: {what}",
+            .meaning =
+                "The daemon runs, answers its sockets and follows addresses, but has no spool: no stack listens, "
+                "nothing is called, taken or delivered here.",
+            .causes =
+                "The spool follows a stack whose address is not on this machine, or which is on standby; its file "
+                "system is not mounted here.",
+            .action = "On a standby node nothing. On the node that should be active: see that the address and the file "
+                      "system are there; `x400 show status` and `x400 show stacks` say what is missing.",
+        },
+    [EV_SPOOL_TAKEN] =
+        {
+            .id = 20026,
+            .level = EVENT_NOTICE,
+            .name = "spool-taken",
+            .text = "The spool {dir} is ours now, {waiting} messages waiting",
+            .meaning = "The daemon had to wait for the spool, and got it: its stacks listen and call.",
+            .causes = "The other node stopped, was put on standby, or died; the address of the stack that the spool "
+                      "follows has come.",
+            .action = "Nothing.",
+        },
+    [EV_SPOOL_CLOSING] =
+        {
+            .id = 20027,
+            .level = EVENT_NOTICE,
+            .name = "spool-closing",
+            .text = "The spool {dir} is being given up: {what}",
+            .meaning =
+                "The stack that the spool follows is not usable here any more. Associations are released, or cut "
+                "off when the address has gone; what is on its way to the disk gets there; then event 20028.",
+            .causes = "The cluster moves the address; `x400 stack NAME standby`; the interface went down.",
+            .action = "Nothing, when the move is meant.",
+        },
+    [EV_SPOOL_RELEASED] =
+        {
+            .id = 20028,
+            .level = EVENT_NOTICE,
+            .name = "spool-released",
+            .text = "The spool {dir} is closed and its lock given back: {what}",
+            .meaning = "Another daemon can have the spool from now on. This one waits.",
+            .causes = "See event 20027.",
             .action = "Nothing.",
         },
     [EV_ASSOCIATION_UP] =

@@ -25,19 +25,23 @@ enum mta_event {
     EV_CALL_FAILED,       // 9318
     EV_LISTEN_FAILED,     // 9321
     // the process and its configuration
-    EV_STARTED,       // 20001
-    EV_STOPPING,      // 20002
-    EV_STOPPED,       // 20003
-    EV_CONF_LOADED,   // 20010
-    EV_CONF_ERROR,    // 20011
-    EV_CONF_WARNING,  // 20012
-    EV_LISTENING,     // 20013
-    EV_SPOOL_HELD,    // 20014
-    EV_SPOOL_DAMAGED, // 20015
-    EV_SPOOL_ERROR,   // 20016
-    EV_SPACE_LOW,     // 20017
-    EV_SPACE_BACK,    // 20018
-    EV_OPERATOR,      // 20019
+    EV_STARTED,        // 20001
+    EV_STOPPING,       // 20002
+    EV_STOPPED,        // 20003
+    EV_CONF_LOADED,    // 20010
+    EV_CONF_ERROR,     // 20011
+    EV_CONF_WARNING,   // 20012
+    EV_LISTENING,      // 20013
+    EV_SPOOL_HELD,     // 20014
+    EV_SPOOL_DAMAGED,  // 20015
+    EV_SPOOL_ERROR,    // 20016
+    EV_SPACE_LOW,      // 20017
+    EV_SPACE_BACK,     // 20018
+    EV_OPERATOR,       // 20019
+    EV_SPOOL_AWAITED,  // 20025
+    EV_SPOOL_TAKEN,    // 20026
+    EV_SPOOL_CLOSING,  // 20027
+    EV_SPOOL_RELEASED, // 20028
     // associations
     EV_ASSOCIATION_UP,   // 20101
     EV_ASSOCIATION_DOWN, // 20102

@@ -7,13 +7,7 @@
 #include "mta/diskspace.h"
 #include "mta/spool_transfer.h"
 
-enum {
-    SECOND_MS = 1000,
-    MEASURE_MS = 2000,
-    PURGE_EVERY = 5,
-    DUPLICATE_KEEP_MS = 7 * 24 * 3600 * 1000,
-    TRANSFER_KEEP_MS = 600 * 1000
-};
+enum { MEASURE_MS = 2000, PURGE_EVERY = 5, DUPLICATE_KEEP_MS = 7 * 24 * 3600 * 1000, TRANSFER_KEEP_MS = 600 * 1000 };
 
 struct housekeeping {
     struct mta *m; // NULL: freed while the job was on the file thread, which ends it
@@ -21,7 +15,7 @@ struct housekeeping {
     int dirfd, err;
     struct diskspace_sample sample;
     struct diskspace space;
-    struct loop_timer *timer, *second;
+    struct loop_timer *timer;
     unsigned turn;
     bool measuring;
 };
@@ -88,21 +82,13 @@ static void on_timer(void *arg) {
     file_job_post(h->m->files, &h->job);
 }
 
-// Does not wait for the disk, as the measuring does.
-static void on_second(void *arg) {
-    struct housekeeping *h = arg;
-    events_tick(h->m->events, loop_now_ms(h->m->loop));
-    loop_timer_in(h->second, SECOND_MS);
-}
-
 struct housekeeping *housekeeping_new(struct mta *m) {
     struct housekeeping *h = mem_calloc(1, sizeof *h);
     if (h == NULL)
         return NULL;
     h->m = m;
     h->timer = loop_timer_new(m->loop, on_timer, h);
-    h->second = loop_timer_new(m->loop, on_second, h);
-    if (h->timer == NULL || h->second == NULL) {
+    if (h->timer == NULL) {
         housekeeping_free(h);
         return NULL;
     }
@@ -111,7 +97,6 @@ struct housekeeping *housekeeping_new(struct mta *m) {
     h->job.done = measured;
     diskspace_init(&h->space);
     loop_timer_in(h->timer, 0);
-    loop_timer_in(h->second, SECOND_MS);
     return h;
 }
 
@@ -119,7 +104,6 @@ void housekeeping_free(struct housekeeping *h) {
     if (h == NULL)
         return;
     loop_timer_free(h->timer);
-    loop_timer_free(h->second);
     h->m = NULL;
     if (!h->measuring)
         mem_free(h);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Every second: counts of repeated events that are due. Every few: is there room on the disk, and what of the spool is
-// old enough to go.
+// Every few seconds: is there room on the disk, and what of the spool is old enough to go.
 #ifndef MTA_HOUSEKEEPING_H
 #define MTA_HOUSEKEEPING_H
 

@@ -8,6 +8,8 @@
 #ifndef MTA_MTA_H
 #define MTA_MTA_H
 
+#include <sys/queue.h>
+
 #include "assoc/assoc.h"
 #include "base/event.h"
 #include "base/loop.h"
@@ -24,32 +26,37 @@ struct control;
 struct traces;
 struct resume_in;
 struct resume_out;
-
+struct life;
 struct settling;
+
 struct mta {
     struct loop *loop;
     struct assoc_env env;
     struct events *events;
     struct held_conf *held;  // the configuration in force; who keeps pointers into it takes a reference
     const struct conf *conf; // the same, held->conf
+    struct life *life;
+    struct amgr *amgr;
+    struct control *control;
+    struct traces *traces;
+    // While the spool is ours (life.h), else NULL:
     struct spool *spool;
     struct file_thread *files;       // of contents from and to peers
     struct file_thread *submissions; // reads the files of local users, who may make that slow (a FUSE mount)
     struct queue *queue;
-    struct amgr *amgr;
     struct local *local;
     struct resume_in *resume_in;   // what peers may go on with
     struct resume_out *resume_out; // what we may go on with
-    struct control *control;
-    struct traces *traces;
-    struct arena arena;  // of what follows
-    struct bytes domain; // our GlobalDomainIdentifier TLV
-    uint32_t made;       // local identifiers made by this run
-    size_t n_reporting;  // fates with their envelope in memory; those in the list wait for their turn (settle.c)
+    struct arena arena;            // of what follows
+    struct bytes domain;           // our GlobalDomainIdentifier TLV
+    uint32_t made;                 // local identifiers made by this run
+    size_t n_reporting; // fates with their envelope in memory; those in the list wait for their turn (settle.c)
     struct settling *reports_waiting, *reports_last;
-    bool no_space; // below the reserve: nothing new is taken
-    bool stopping;
-    int64_t started; // UTC ms
+    LIST_HEAD(, settling) settlings; // all of them
+    bool no_space;                   // below the reserve: nothing new is taken
+    bool stopping;                   // the spool is being closed: nothing new is begun
+    bool foreground;                 // events go to standard error, whatever the configuration says
+    int64_t started;                 // UTC ms
 };
 
 // A configuration, counted: associations and listeners may outlive a reload.

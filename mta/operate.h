@@ -16,7 +16,10 @@ bool selection_read(struct request *r, struct selection *s); // false: it is too
 bool selection_has(const struct selection *s, const struct item *i);
 
 // Loads the configuration again and puts it in force; dry_run: only says what would change. out gets the differences,
-// or the errors (ERR_SYNTAX: the running configuration goes on). main.c.
+// or the errors (ERR_SYNTAX: the running configuration goes on). reload.c, as what follows.
 int mta_reload(struct mta *m, bool dry_run, struct buf *out);
+// Parts of it that the start needs as well: where events go, and our GlobalDomainIdentifier.
+void reload_event_options(const struct mta *m, const struct conf *c, struct event_options *o);
+int reload_domain(struct mta *m);
 
 #endif

@@ -19,6 +19,7 @@ enum {
 
 // The steps: mark (in memory, at once) → fetch the envelope when a report needs it → commit → tell and clean up.
 struct settling {
+    LIST_ENTRY(settling) link; // of m->settlings
     struct mta *m;
     struct item *item;
     struct arena arena; // of the fates and the way
@@ -66,17 +67,22 @@ void msglog(struct mta *m, enum mta_event e, const struct item *i, const struct 
 
 static void fetch(struct settling *s);
 
+static void release(struct settling *s) {
+    LIST_REMOVE(s, link);
+    opened_unref(s->opened);
+    loop_timer_free(s->again);
+    mem_free(s->report_id);
+    arena_free(&s->arena);
+    mem_free(s);
+}
+
 static void settling_free(struct settling *s) {
     struct mta *m = s->m;
     struct settling *next = s->reporting ? m->reports_waiting : NULL;
     m->n_reporting -= s->reporting;
     if (next != NULL && (m->reports_waiting = next->next) == NULL)
         m->reports_last = NULL;
-    opened_unref(s->opened);
-    loop_timer_free(s->again);
-    mem_free(s->report_id);
-    arena_free(&s->arena);
-    mem_free(s);
+    release(s);
     if (next != NULL)
         fetch(next);
 }
@@ -303,6 +309,7 @@ void settle(struct mta *m, struct item *i, struct job *j, struct opened *opened,
         mem_free(s);
         return;
     }
+    LIST_INSERT_HEAD(&m->settlings, s, link);
     s->m = m, s->item = i, s->n = n, s->fates = kept;
     s->opened = opened_ref(opened);
     s->done = done, s->arg = arg;
@@ -363,6 +370,15 @@ void settle_item(struct mta *m, struct item *i, const struct fate *all) {
         job_done(m->queue, TAILQ_FIRST(&i->jobs));
     settle(m, i, NULL, NULL, fates, n, NULL, NULL, NULL);
     mem_free(fates);
+}
+
+void settle_end(struct mta *m) {
+    while (!LIST_EMPTY(&m->settlings)) {
+        item_free(LIST_FIRST(&m->settlings)->report);
+        release(LIST_FIRST(&m->settlings));
+    }
+    m->reports_waiting = m->reports_last = NULL;
+    m->n_reporting = 0;
 }
 
 void settle_expired(struct mta *m, struct item *i) {

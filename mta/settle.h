@@ -34,6 +34,9 @@ void settle_job(struct mta *m, struct job *j, struct opened *opened, const struc
 void settle_item(struct mta *m, struct item *i, const struct fate *all);
 void settle_expired(struct mta *m, struct item *i); // non-delivery: maximum time expired
 
+// The spool is closed: what could not be committed any more is forgotten here, and known to the next start.
+void settle_end(struct mta *m);
+
 // One line about one recipient (or about the whole item, r NULL) in the log.
 void msglog(struct mta *m, enum mta_event e, const struct item *i, const struct item_recipient *r,
             const struct way *way, const char *what);

@@ -6,6 +6,7 @@
 
 #include "mta/amgr.h"
 #include "mta/control.h"
+#include "mta/life.h"
 #include "mta/operate.h"
 #include "mta/resume_out.h"
 #include "mta/route.h"
@@ -38,23 +39,31 @@ static size_t count_associations(struct mta *m) {
 static json_t *show_status(struct request *r) {
     struct mta *m = r->m;
     const struct conf_domain *d = &m->conf->mta.domain;
-    return json_pack("{s:s, s:s, s:{s:s, s:o, s:o}, s:I, s:s, s:s, s:i, s:i, s:b, s:b}", "version", X400D_VERSION,
-                     "mta", m->conf->mta.name, "domain", "country", d->country, "admd", reply_text(d->admd), "prmd",
-                     reply_text(d->prmd), "started", (json_int_t)m->started, "configuration", m->conf->path, "spool",
-                     m->conf->mta.spool, "messages", (int)queue_items(m->queue), "associations",
-                     (int)count_associations(m), "no_space", (int)m->no_space, "stopping", (int)m->stopping);
+    const struct life_status *s = life_status(m->life);
+    bool there = life_has_spool(m->life);
+    json_t *holder = s->holder.host[0] == 0 ? json_null()
+                                            : json_pack("{s:s, s:I, s:s}", "host", s->holder.host, "pid",
+                                                        (json_int_t)s->holder.pid, "since", s->holder.since);
+    return json_pack("{s:s, s:s, s:{s:s, s:o, s:o}, s:I, s:s, s:s, s:i, s:i, s:b, s:b, s:b, s:s, s:I, s:o, s:o}",
+                     "version", X400D_VERSION, "mta", m->conf->mta.name, "domain", "country", d->country, "admd",
+                     reply_text(d->admd), "prmd", reply_text(d->prmd), "started", (json_int_t)m->started,
+                     "configuration", m->conf->path, "spool", m->conf->mta.spool, "messages",
+                     there ? (int)queue_items(m->queue) : 0, "associations", (int)count_associations(m), "no_space",
+                     (int)m->no_space, "stopping", (int)m->stopping, "serving", s->state == LIFE_SERVING, "state",
+                     life_state_word(s->state), "state_since", (json_int_t)s->since, "waiting_for",
+                     s->why[0] == 0 ? json_null() : reply_text(s->why), "holder", holder);
 }
 
 static void add_stack(void *arg, const struct stack_status *s) {
     json_t *list = arg;
     const char *state = s->conf->listen.host == NULL ? "calling only" : s->address[0] != 0 ? "listening" : "failed";
-    json_array_append_new(list,
-                          json_pack("{s:s, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s}", "name", s->name,
-                                    "state", state, "listen", reply_text(s->conf->listen.host), "port",
-                                    (int)s->conf->listen.port, "address", s->address, "error", s->error, "source",
-                                    reply_text(s->conf->source.host), "selectors", selectors(&s->conf->selectors), "since",
-                                    (json_int_t)s->since_utc, "last_call", (json_int_t)s->last_call_utc, "last_caller",
-                                    s->last_caller, "last_result", s->last_result == NULL ? "" : s->last_result));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s}", "name",
+                                          s->name, "state", state, "listen", reply_text(s->conf->listen.host), "port",
+                                          (int)s->conf->listen.port, "address", s->address, "error", s->error, "source",
+                                          reply_text(s->conf->source.host), "selectors", selectors(&s->conf->selectors),
+                                          "since", (json_int_t)s->since_utc, "last_call", (json_int_t)s->last_call_utc,
+                                          "last_caller", s->last_caller, "last_result",
+                                          s->last_result == NULL ? "" : s->last_result));
 }
 
 static json_t *show_stacks(struct request *r) {
@@ -236,20 +245,23 @@ void show_command(struct request *r) {
     static const struct {
         const char *what;
         json_t *(*show)(struct request *r);
-    } table[] = {{"status", show_status},
-                 {"stacks", show_stacks},
-                 {"peers", show_peers},
-                 {"associations", show_associations},
-                 {"events", show_events}};
+        bool spool;
+    } table[] = {{"status", show_status, false},
+                 {"stacks", show_stacks, false},
+                 {"peers", show_peers, true},
+                 {"associations", show_associations, true},
+                 {"events", show_events, false}};
     const char *what = request_text(r, "what");
     for (size_t k = 0; what != NULL && k < sizeof table / sizeof *table; k++)
         if (strcmp(what, table[k].what) == 0) {
-            reply(r, table[k].show(r));
+            if (!table[k].spool || !request_without_spool(r))
+                reply(r, table[k].show(r));
             return;
         }
-    if (what != NULL && strcmp(what, "queue") == 0)
-        show_queue_command(r);
-    else if (what != NULL && (strcmp(what, "route") == 0 || strcmp(what, "routes") == 0))
+    if (what != NULL && strcmp(what, "queue") == 0) {
+        if (!request_without_spool(r))
+            show_queue_command(r);
+    } else if (what != NULL && (strcmp(what, "route") == 0 || strcmp(what, "routes") == 0))
         show_route_command(r);
     else
         reply_error(r, "there is nothing called \"%s\" to show", what == NULL ? "" : what);

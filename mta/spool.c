@@ -16,21 +16,31 @@
 #include "mta/spool_internal.h"
 
 static int open_folder(struct spool *s, char why[256]) {
-    if (mkdir(s->o.dir, 0700) < 0 && errno != EEXIST) {
-        snprintf(why, 256, "spool %s: cannot be made: %s", s->o.dir, strerror(errno));
+    if (!s->o.must_exist && mkdir(s->o.dir, 0700) < 0 && errno != EEXIST) {
+        snprintf(why, 256, "spool %s: cannot be made: %s%s", s->o.dir, strerror(errno),
+                 errno == ENOENT ? " (the folder above it is not there: make it, or mount its file system)" : "");
         return ERR_SYSTEM;
     }
     s->dir = open(s->o.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->dir < 0 && errno == ENOENT) {
+        snprintf(why, 256, "spool %s is not there: its file system is not mounted, or the folder was never made",
+                 s->o.dir);
+        return ERR_ABSENT;
+    }
     if (s->dir < 0) {
         snprintf(why, 256, "spool %s: cannot be opened: %s", s->o.dir, strerror(errno));
         return ERR_SYSTEM;
     }
-    char owner[128];
-    s->lock = spool_lock_take(s->dir, owner);
+    char text[200], who[160];
+    struct spool_owner owner;
+    s->lock = spool_lock_take(s->dir, &owner, text);
+    spool_owner_text(&owner, who);
     if (s->lock == ERR_BUSY)
-        snprintf(why, 256, "spool %s is in use by %s", s->o.dir, owner);
+        snprintf(why, 256, "spool %s is in use by %s", s->o.dir, who);
     else if (s->lock < 0)
-        snprintf(why, 256, "spool %s: cannot be locked: %s", s->o.dir, strerror(errno));
+        snprintf(why, 256, "spool %s %s", s->o.dir, text);
+    if (s->lock == ERR_BUSY && s->o.owner != NULL)
+        *s->o.owner = owner;
     return s->lock < 0 ? s->lock : ERR_OK;
 }
 
@@ -90,7 +100,7 @@ static void release(struct spool *s) {
     store_close(&s->reader);
     store_close(&s->writer);
     if (s->lock >= 0)
-        close(s->lock);
+        spool_lock_release(s->lock);
     if (s->dir >= 0)
         close(s->dir);
     mem_free((char *)s->o.dir);
@@ -121,8 +131,11 @@ int spool_open(const struct spool_options *o, struct spool **out, char why[256])
     s->o.dir = mem_strdup(o->dir);
     s->dir = s->lock = -1;
     int err = s->o.dir == NULL ? ERR_NOMEM : open_folder(s, why);
-    if (err == ERR_OK)
+    s->o.owner = NULL;
+    if (err == ERR_OK) {
+        spool_tell(s, &(struct spool_event){.kind = SPOOL_EVENT_LOCKED, .text = s->o.dir});
         err = open_database(s, why);
+    }
     if (err == ERR_OK && (err = read_next_id(s)) < 0)
         snprintf(why, 256, "spool %s: %s", o->dir, sqlite3_errmsg(s->writer.db));
     if (err == ERR_OK)
@@ -137,6 +150,11 @@ int spool_open(const struct spool_options *o, struct spool **out, char why[256])
     *out = s;
     why[0] = 0;
     return ERR_OK;
+}
+
+void spool_tell_to(struct spool *s, void (*event)(void *arg, const struct spool_event *e), void *arg) {
+    s->o.event = event;
+    s->o.event_arg = arg;
 }
 
 int spool_start(struct spool *s) {

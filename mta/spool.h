@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "mta/content_file.h"
+#include "mta/spool_lock.h"
 
 enum { SPOOL_RESERVE = 16 << 20 }; // with so much left the journal can be emptied, and mail leave
 enum spool_kind { SPOOL_MESSAGE, SPOOL_PROBE, SPOOL_REPORT };
@@ -74,6 +75,7 @@ struct spool_duplicate {
 };
 
 enum spool_event_kind {
+    SPOOL_EVENT_LOCKED,            // it is ours now, and is being opened
     SPOOL_EVENT_RECOVERY_BEGUN,    // the last stop was unclean
     SPOOL_EVENT_RECOVERY_CHECKING, // text: which table or folder
     SPOOL_EVENT_DAMAGED,           // message (0: unknown) and text: what does not agree with its checksum
@@ -95,6 +97,8 @@ struct spool_event {
 
 struct spool_options {
     const char *dir;           // made if absent, mode 0700
+    bool must_exist;           // ... no: it is never made
+    struct spool_owner *owner; // filled when another has the lock; NULL: nobody wants to know
     uint64_t reserve;          // octets set aside for a full disk, SPOOL_RESERVE or more; 0: none
     void (*notify)(void *arg); // from another thread: call spool_completions soon
     void *notify_arg;
@@ -103,9 +107,12 @@ struct spool_options {
 };
 
 struct spool;
-// ERR_BUSY: another process holds it, `why` names it, or the disk is full; try again later. ERR_STATE: a newer format.
-// ERR_CORRUPT: no spool, or a broken one. `why` is filled for every error.
+// ERR_BUSY: another process holds it, `why` names it, or the disk is full; try again later. ERR_ABSENT: there is no
+// such folder. ERR_STATE: a newer format. ERR_CORRUPT: no spool, or a broken one. `why` is filled for every error. Any
+// thread; events come from it then, until spool_start.
 int spool_open(const struct spool_options *o, struct spool **out, char why[256]);
+// Whom events are told from here on; before spool_start.
+void spool_tell_to(struct spool *s, void (*event)(void *arg, const struct spool_event *e), void *arg);
 int spool_start(struct spool *s);
 void spool_completions(struct spool *s);     // runs callbacks
 size_t spool_pending(const struct spool *s); // batches and queries whose callback has not run

@@ -4,6 +4,7 @@
 #define MTA_SPOOL_INTERNAL_H
 
 #include "base/workq.h"
+#include "mta/spool_lock.h"
 #include "mta/spool_store.h"
 #include "mta/spool_transfer.h"
 
@@ -80,8 +81,5 @@ void spool_give_back(struct spool *s, bool full, bool purged); // pages that are
 void spool_tell(struct spool *s, const struct spool_event *e);
 
 int spool_recover(struct spool *s, bool clean, char why[256]);
-
-// The lock: a kernel lock that ends with its holder, never by age; the text in the file only says who has it.
-int spool_lock_take(int dir, char owner[128]); // a descriptor; ERR_BUSY: owner says who; ERR_SYSTEM
 
 #endif

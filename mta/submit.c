@@ -204,7 +204,7 @@ void submit_command(struct request *r) {
     }
     *s = (struct submission){.r = r, .opened = o};
     if (r->m->stopping || r->m->no_space) {
-        reply_error(r, r->m->stopping ? "the daemon is stopping; try again later"
+        reply_error(r, r->m->stopping ? "the spool is being closed; try again later"
                                       : "free space is below its reserve; try again later");
         submission_free(s);
     } else if (o->env->type == P1_PROBE)

@@ -189,10 +189,11 @@ class Mta:
             if self.process.poll() is not None:
                 raise Failure(f"{self.name} ended with status {self.process.poll()} while starting")
             try:
-                return self.ask("show", what="status")["mta"] == self.name
+                status = self.ask("show", what="status")
+                return status["mta"] == self.name and status["serving"]
             except (OSError, Refused):
                 return False
-        wait_for(f"{self.name} answers", seconds, ready)
+        wait_for(f"{self.name} serves", seconds, ready)
 
     @property
     def pid(self):

@@ -12,17 +12,17 @@ from test_mail import non_delivery, wait_report
 from wire import Caller, Proxy, is_acknowledgement, message
 
 
-def twin(w, mta, name="twin"):
-    """Another daemon with the same spool, addresses and sockets, but its own log and configuration file."""
+def twin(w, mta, name="twin", launch=(), background=False):
+    """Another daemon with the same spool and addresses, as on another node: with its own sockets, log and configuration."""
     t = Mta(w, mta.name, mta.host, mta.prmd)
     t.dir = f"{mta.dir}-{name}"
     os.makedirs(t.dir)
     t.log, t.conf = os.path.join(t.dir, "events"), os.path.join(t.dir, "x400d.conf")
     t.spool, t.delivered, t.delivers = mta.spool, mta.delivered, mta.delivers
-    t.peers, t.routes, t.socket_path = mta.peers, mta.routes, mta.socket_path
-    t.settle_log = lambda: None  # while it waits, its sockets are the other's
+    t.peers, t.routes = mta.peers, mta.routes
+    t.launch = list(launch)
     w.mtas.append(t)
-    return t.start(wait=False)
+    return t.start(wait=False, background=background)
 
 
 def test_second_daemon_waits(w):
@@ -35,9 +35,42 @@ def test_second_daemon_waits(w):
     a.submit(user("Receiver", "BETA"))
     b.wait_items(1)
     equal(len(second.events(20014)), 1, "told once")
+    status = second.ask("show", what="status")
+    equal((status["serving"], status["state"], status["holder"]["pid"]), (False, "waiting", b.pid), "its status")
+    equal(status["holder"]["host"], socket.gethostname(), "the holder's host")
+    check(str(b.pid) in status["waiting_for"], f"what it waits for: {status}")
+    equal([e["id"] for e in second.ask("show", what="events")], [20014], "its events")
+    for command in (lambda: second.submit(user("Receiver", "BETA")), second.queue, lambda: second.message("x"),
+                    lambda: second.ask("queue", action="hold", all=True), lambda: second.ask("peer", name="mta-a", action="connect"),
+                    lambda: second.ask("trace", peer="mta-a"), lambda: second.ask("show", what="peers")):
+        try:
+            command()
+            check(False, "a command that needs the spool was done")
+        except Refused as e:
+            check(str(b.pid) in str(e) and "no spool" in str(e), f"the answer: {e}")
+    p = subprocess.run([os.path.join(BUILD, "bin", "x400"), "show", "status", "-f", second.conf], capture_output=True, text=True)
+    check(p.returncode == 0 and f"in use by process {b.pid}" in p.stdout, f"x400 show status: {p.stdout}{p.stderr}")
+    p = subprocess.run([os.path.join(BUILD, "bin", "x400"), "show", "queue", "-f", second.conf], capture_output=True, text=True)
+    check(p.returncode == 1 and f"process {b.pid}" in p.stderr, f"x400 show queue: {p.returncode} {p.stderr}")
+    before = len(os.listdir(f"/proc/{second.pid}/fd"))
+    for k in range(3):  # while it waits, also a reload and SIGHUP do what they say
+        second.mta_lines["keep"] = f"keep finished {k + 1}d"
+        check("keep" in reload(second), "a reload while waiting")
+    second.process.send_signal(signal.SIGHUP)
+    wait_for("SIGHUP was heard", 10, lambda: len(second.events(20010)) == 4)
+    equal(second.ask("show", what="status")["holder"]["pid"], b.pid, "it still waits")
+    check(len(os.listdir(f"/proc/{second.pid}/fd")) <= before + 2, "no descriptor is left behind by the attempts")
+    os.unlink(os.path.join(b.spool, "lock"))  # the file is not the lock
+    time.sleep(1)
+    equal(second.ask("show", what="status")["state"], "waiting", "without the lock's file")
     b.kill()
     second.wait_ready()
     second.wait_event(2219)  # it was an unclean stop
+    checked = [e["what"] for e in second.events(2206)]
+    equal(checked, ["database", "messages", "deliveries", "contents"], "events 2206")
+    found = second.events(2207)[0]
+    equal([found[k] for k in ("messages", "recipients", "intents", "damaged")], ["0"] * 4, f"event 2207: {found['text']}")
+    equal(second.events(20026)[0]["dir"], b.spool, "event 20026")
     a.submit(user("Receiver", "BETA"))
     b.wait_items(2)
     third = twin(w, b, "third")
@@ -55,7 +88,42 @@ def test_waiting_daemon_can_be_stopped(w):
     second = twin(w, a)
     second.wait_event(20014)
     check(second.stop() < 5, "stopped at once")
+    check(second.events(20003) and not os.path.exists(second.socket_path("status")), "in order")
     check(a.running(), "the first goes on")
+
+
+def test_waiting_daemon_keeps_its_watchdog(w):
+    a = w.mta("MTA-A").start()
+    path = os.path.join(a.dir, "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(10)
+        second = twin(w, a, launch=["env", f"NOTIFY_SOCKET={path}", "WATCHDOG_USEC=200000"])
+        said = [manager.recv(1000).decode() for _ in range(12)]
+        check(sum("WATCHDOG=1" in s for s in said) > 3, f"the watchdog is served: {said}")
+        check(any("READY=1" in s and f"process {a.pid}" in s for s in said), f"ready, and says what it waits for: {said}")
+        equal(second.ask("show", what="status")["serving"], False, "serving")
+        second.stop()
+
+
+def test_a_second_daemon_with_the_same_sockets(w):
+    """It is refused at once, and harms nothing."""
+    a = w.mta("MTA-A").start()
+    p = subprocess.run([os.path.join(BUILD, "x400d"), "-f", a.conf], capture_output=True, text=True, timeout=20)
+    check(p.returncode == 1 and "another daemon answers on the socket" in p.stderr, f"refused: {p.stderr}")
+    a.submit(user("One"))
+    a.wait_items(1)
+
+
+def test_a_spool_whose_folder_cannot_be_made(w):
+    a = w.mta("MTA-A")
+    a.spool = os.path.join(a.dir, "not", "there")
+    a.start(wait=False)
+    equal(a.process.wait(10), 1, "the exit status")
+    check("the folder above it is not there" in a.events(9266)[0]["text"], f"9266: {a.events(9266)[0]['text']}")
+    a.spool = os.path.join(a.dir, "there")
+    a.start()
+    check(os.path.exists(os.path.join(a.spool, "spool.db")), "a folder that is not there is made")
 
 
 def test_newer_spool_is_refused(w):
@@ -96,13 +164,9 @@ def test_background(w):
     w.closers.append(lambda: [os.kill(pid, signal.SIGKILL) for pid in processes_of(a)])
     a.start(background=True)
     command = [os.path.join(BUILD, "x400d"), "-f", a.conf]
-    p = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    equal(p.returncode, 0, "a second one waits in the background")
-    a.wait_event(20014)
-    second = [pid for pid in processes_of(a) if pid != a.pid]
-    equal(len(second), 1, "waiting processes")
-    os.kill(second[0], signal.SIGTERM)
-    wait_for("the second ends", 5, lambda: processes_of(a) == [a.pid])
+    second = twin(w, a, background=True)
+    second.wait_event(20014)
+    check(second.stop() < 5 and a.running(), "a second one waits in the background")
     a.stop()
     with open(a.conf, "a") as f:
         f.write("stack \"second\" { listen on 127.0.0.1 port 0 }\n")

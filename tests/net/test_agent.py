@@ -133,10 +133,11 @@ def test_the_second_node_waits_for_the_spool(w):
     equal(c.agent(two, "start", 8), 1, "a start while the other has the spool")
     check(len(c.pids(two)) == 1, "it waits")
     c.a.wait_event(20014)
+    equal(c.agent(two, "monitor"), SUCCESS, "monitor of what waits: it runs and answers")
     exchange(c.a, c.b)
     c.down(one)
-    wait_for("the second node has it", 20, lambda: c.agent(two, "monitor") == SUCCESS)
     c.on(two)
+    wait_for("the second node has it", 20, lambda: c.a.ask("show", what="status")["serving"])
     two.take(c.virtual)
     exchange(c.a, c.b, 1, 90)  # it listens when it tries again
     c.check_packets()
