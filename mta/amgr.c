@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mta/amgr_call.h"
 #include "mta/amgr_room.h"
 #include "mta/codes.h"
 #include "mta/resume_out.h"
@@ -31,7 +32,7 @@ struct peer *amgr_peer(struct amgr *a, const char *name) {
 
 // ---- links ----
 
-static void link_free(struct link *l) {
+void link_free(struct link *l) {
     struct peer *p = l->peer;
     LIST_REMOVE(l, of_peer);
     *(l->outgoing ? &p->n_out : &p->n_in) -= 1;
@@ -123,6 +124,7 @@ void link_up(struct link *l) {
     l->opened_utc = p->last_up_utc = clock_utc_ms();
     snprintf(l->local, sizeof l->local, "%s", assoc_local(l->assoc));
     snprintf(l->remote, sizeof l->remote, "%s", assoc_remote(l->assoc));
+    peer_came(p, l);
     char what[100], points[48] = "no checkpoints";
     if (n->rtse.checkpoint != 0)
         snprintf(points, sizeof points, "checkpoint %u K, window %u", n->rtse.checkpoint, n->rtse.window);
@@ -162,33 +164,6 @@ static void tell_end(struct link *l, const struct assoc_failure *f) {
     p->last_failure_utc = clock_utc_ms();
     EVENT_RAISE(l->m->events, mta_event(EV_ABNORMAL_END), {"peer", p->name}, {"association", l->id},
                 {"local", l->local}, {"remote", l->remote}, {"by", ended_by(f)}, {"what", f->text});
-}
-
-// Without the port, which is another one at each attempt: what repeats is then seen to repeat.
-static const char *host_of(const char *address, char out[NET_ADDRESS_TEXT]) {
-    const char *colon = strrchr(address, ':');
-    bool port = colon != NULL && (strchr(address, ':') == colon || colon[-1] == ']');
-    snprintf(out, NET_ADDRESS_TEXT, "%.*s", (int)(port ? colon - address : (ptrdiff_t)strlen(address)), address);
-    return out;
-}
-
-static void call_failed_event(struct peer *p, const struct assoc_failure *f, const char *stack) {
-    const struct event_def *def = mta_event(EV_CALL_FAILED);
-    char text[NET_ADDRESS_TEXT];
-    const char *local = f->local[0] == 0 ? NULL : host_of(f->local, text);
-    EVENT_RAISE(p->m->events, def, {"peer", p->name}, {"stack", stack}, {"local", local}, {"remote", f->remote},
-                {"step", assoc_step_text(f->step)}, {"what", f->text}, {"cause", f->cause[0] != 0 ? f->cause : NULL},
-                {"configured", f->configured[0] != 0 ? f->configured : NULL});
-    if (f->step == ASSOC_CONNECT)
-        EVENT_RAISE(p->m->events, mta_event(EV_CONNECT_ERROR), {"peer", p->name}, {"stack", stack}, {"local", local},
-                    {"remote", f->remote}, {"what", f->text});
-}
-
-static void on_attempt_failed(void *ctx, const struct assoc_failure *f) {
-    struct link *l = ctx;
-    if (l->resume != NULL && l->resume->tries > 1)
-        return; // it is tried every second
-    call_failed_event(l->peer, f, assoc_stack_name(l->assoc));
 }
 
 static void on_open(void *ctx) {
@@ -241,7 +216,7 @@ static void recovery_ended(struct link *l, const struct assoc_failure *f) {
     if (f != NULL)
         note_failed_call(p, f);
     if (f != NULL && x->tries <= 1 && !f->recover_refused)
-        call_failed_event(p, f, assoc_stack_name(l->assoc));
+        peer_call_failed(p, f, assoc_stack_name(l->assoc));
     link_free(l);
     resume_out_failed(x, f != NULL && f->recover_refused, f == NULL ? "it was closed" : f->text);
     amgr_check_stopped(p->m->amgr);
@@ -259,7 +234,7 @@ void on_link_ended(void *ctx, const struct assoc_failure *f) {
     if (was_open)
         tell_end(l, f);
     else if (f != NULL) {
-        call_failed_event(p, f, assoc_stack_name(l->assoc));
+        peer_call_failed(p, f, assoc_stack_name(l->assoc));
         open_failed(p, f);
     }
     bool fruitless = outgoing && !l->recovered && f != NULL && (!was_open || l->messages == 0);
@@ -360,36 +335,6 @@ static void retry_start(struct peer *p) {
                 {"attempts", attempts});
 }
 
-static void open_link(struct peer *p) {
-    static const struct assoc_call_options options = {.attempt_failed = on_attempt_failed};
-    struct link *l = link_new(p, true);
-    if (l == NULL)
-        return;
-    l->assoc = assoc_call(&p->m->env, p->conf, &options, &amgr_link_user, l);
-    if (l->assoc != NULL)
-        return;
-    EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"peer", p->name}, {"what", "memory is short"});
-    link_free(l);
-}
-
-bool peer_recover(struct peer *p, struct resumption *x) {
-    struct link *l = p->m->stopping || !p->m->amgr->started ? NULL : link_new(p, true);
-    if (l == NULL)
-        return false;
-    struct assoc_call_options options = {.attempt_failed = on_attempt_failed,
-                                         .recover = &x->state.session,
-                                         .first_stack = x->stack[0] == 0 ? NULL : x->stack,
-                                         .first_remote = x->remote[0] == 0 ? NULL : x->remote};
-    x->tries++;
-    l->recovered = true;
-    l->resume = x;
-    l->assoc = assoc_call(&p->m->env, p->conf, &options, &amgr_link_user, l);
-    if (l->assoc != NULL)
-        return true;
-    link_free(l);
-    return false;
-}
-
 // One for every so many messages.
 unsigned peer_wanted(const struct peer *p) {
     const struct conf_peer *c = p->conf;
@@ -435,7 +380,7 @@ void peer_pump(struct peer *p) {
     if (p->retrying || enough || p->conf->n_connect == 0)
         return;
     for (unsigned n = p->owed && p->n_out == 0 ? 1 : missing(p), had = p->n_out; n > 0; n--, had++) {
-        open_link(p);
+        peer_open(p);
         if (p->n_out == had)
             break;
     }
@@ -555,9 +500,10 @@ void peer_enable(struct peer *p, bool enable) {
 void peer_connect(struct peer *p) {
     p->retrying = false;
     p->enough_until = 0;
+    peer_forget_path(p);
     loop_timer_at(p->retry, 0);
     hop_hasten(p->m->queue, p->hop);
     peer_pump(p);
     if (p->n_out == 0 && p->conf != NULL && p->conf->n_connect > 0 && !p->disabled && !p->m->stopping)
-        open_link(p);
+        peer_open(p);
 }

@@ -33,6 +33,7 @@ struct link {
     struct assoc *assoc;
     char id[16]; // "A17", for logs and commands
     bool outgoing, open, closing;
+    bool by_order;                          // outgoing: the peer's pairs were tried in their order (amgr_call.h)
     bool recovered;                         // it stands for one that was lost: good for what that one had under way
     struct resumption *resume;              // outgoing, recovered: what it is for, until that was begun
     bool probed;                            // for a sign of life (amgr_room.h)
@@ -53,6 +54,13 @@ struct link {
     char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT];
 };
 
+// Over which pair of stack and remote address a call came through last (amgr_call.h). remote "": none yet.
+struct call_path {
+    char stack[64], local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT];
+    int64_t since_utc; // it has been this one
+    uint64_t until_ms; // monotonic: tried first until then
+};
+
 struct peer {
     LIST_ENTRY(peer) link;
     struct mta *m;
@@ -70,6 +78,9 @@ struct peer {
     bool retrying;         // the open-retry timer runs
     uint64_t enough_until; // monotonic ms: until then no more associations than there are
     int64_t retry_utc;
+    struct call_path path;
+    struct net_address arrived[2]; // where its last calls came in, IPv4 and IPv6; family AF_UNSPEC: none yet
+    int64_t arrived_utc;           // the last of them
     char last_failure[ASSOC_TEXT + 20];
     int64_t last_failure_utc, last_up_utc;
     uint64_t sent, received; // messages, since the start
@@ -87,7 +98,7 @@ void amgr_free(struct amgr *a);
 struct peer *amgr_peers(struct amgr *a); // first; then LIST_NEXT(p, link)
 struct peer *amgr_peer(struct amgr *a, const char *name);
 void peer_enable(struct peer *p, bool enable); // disabling closes its associations in order and refuses its calls
-void peer_connect(struct peer *p);             // tries now
+void peer_connect(struct peer *p);             // tries now, in the configured order
 void peer_disconnect(struct peer *p);          // closes its associations in order
 void peer_pump(struct peer *p);
 

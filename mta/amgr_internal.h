@@ -45,6 +45,7 @@ extern const struct assoc_user amgr_link_user;
 
 struct link *link_new(struct peer *p, bool outgoing); // NULL: no memory; the association is set by the caller
 void link_up(struct link *l);
+void link_free(struct link *l); // its association is no more, or never was
 struct resumption;
 // Calls, to recover the association on which that transfer was interrupted. False: not now.
 bool peer_recover(struct peer *p, struct resumption *x);

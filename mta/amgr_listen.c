@@ -8,6 +8,7 @@
 #include "assoc/trace.h"
 #include "base/mem.h"
 #include "conf/print.h"
+#include "mta/amgr_call.h"
 #include "mta/amgr_room.h"
 #include "mta/resume_in.h"
 #include "mta/resume_out.h"
@@ -342,6 +343,7 @@ void amgr_reload(struct amgr *a) {
         const struct conf_peer *now = conf_peer_find(a->m->conf, p->name);
         if (now == NULL || p->conf == NULL || !conf_peer_equal(now, p->conf)) {
             peer_disconnect(p); // its associations were made with what is no longer so
+            peer_forget_path(p);
             p->retrying = false;
             loop_timer_at(p->retry, 0);
         }

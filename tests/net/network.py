@@ -214,8 +214,16 @@ class Host(Namespace):
             add rule inet silent i {'ip6' if is_v6(address) else 'ip'} daddr {address} {f'tcp dport {port} ' if port else ''}drop
         """)
 
+    def refuses_from(self, address):
+        """TCP from there is reset: the other side learns at once."""
+        self.run("nft", "-f", "-", stdin=f"""
+            add table inet refuses
+            add chain inet refuses i {{ type filter hook input priority -10; policy accept; }}
+            add rule inet refuses i {'ip6' if is_v6(address) else 'ip'} saddr {address} meta l4proto tcp reject with tcp reset
+        """)
+
     def unfiltered(self):
-        for table in ("only", "silent"):
+        for table in ("only", "silent", "refuses"):
             self.run("nft", "delete", "table", "inet", table, fails=True)
 
     # -- names --

@@ -109,3 +109,129 @@ def test_a_pulled_cable_is_survived(w):
         m.ask("peer", name="mta-b" if m is a else "mta-a", action="disconnect")
     left.plug(near, False)
     exchange(a, b, 1, 90)
+
+
+# ---- several networks ----
+
+def three_networks(w):
+    """MTA-A and MTA-B are on three networks, and a private one between the nodes that neither lists; A's stacks are of one
+    network each, and nothing of the first comes through to B."""
+    networks = [w.network(n) for n in ("net1", "net2", "net3")]
+    private = w.network("private")
+    left, right = w.host("left", *networks, private), w.host("right", *networks, private)
+    a, b = w.mta_on(left, "MTA-A"), w.mta_on(right, "MTA-B", "0.0.0.0")
+    a.stacks = [Stack(n.name, left.v4(n)) for n in networks]
+    to_b, to_a = w.link(a, b)
+    to_a.calls = False
+    to_b.via = [n.name for n in networks]
+    to_b.connects = [right.v4(n) for n in networks]
+    right.refuses_from(left.v4(networks[0]))
+    return a, b, to_b, networks, private
+
+
+def again(a):
+    """What is open now would be used."""
+    a.ask("peer", name="mta-b", action="disconnect")
+    wait_for("disconnected", 15, lambda: not a.ask("show", what="associations"))
+
+
+def test_the_pair_that_works_is_tried_first_the_next_time(w):
+    a, b, to_b, networks, private = three_networks(w)
+    left, right = a.machine, b.machine
+    to_b.connects = [right.v4(networks[1])]  # reached over any of A's networks, if B's filter lets it
+    seen = w.capture(left)
+    a.start(), b.start()
+    working = (left.v4(networks[1]), right.v4(networks[1]))
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(1, 60)
+    first = seen.calls()
+    equal(first, [(left.v4(networks[0]), right.v4(networks[1])), working], "the first call tries the configured order")
+    e = a.events(9318)
+    equal([(x["peer"], x["stack"], x["local"], x["remote"], x["step"]) for x in e],
+          [("mta-b", "net1", left.v4(networks[0]), right.v4(networks[1]) + ":102", "connect")], "one 9318 for what failed")
+    check(e[0]["what"], "with the system's words")
+
+    again(a)
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(2)
+    equal(seen.calls()[len(first):], [working], "the second call goes straight to the pair that works")
+
+    right.unfiltered()  # net1 heals: the remembered pair goes on until the configured order is tried anew
+    again(a)
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(3)
+    equal(seen.calls()[len(first):], [working] * 2, "remembered")
+    again(a)
+    a.ask("peer", name="mta-b", action="connect")  # the operator says: now
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(4)
+    check((left.v4(networks[0]), right.v4(networks[1])) in seen.calls()[len(first) + 2:], "the preferred network is back")
+    seen.forbid(*(h.v4(private) for h in (left, right)))
+
+
+def test_the_remembered_pair_fails_and_another_is_found(w):
+    a, b, to_b, networks, _ = three_networks(w)
+    left, right = a.machine, b.machine
+    to_b.connects = [right.v4(networks[1])]
+    seen = w.capture(left)
+    a.start(), b.start()
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(1, 60)
+    again(a)
+    right.refuses_from(left.v4(networks[1]))
+    had = len(seen.calls())
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(2, 60)
+    target = right.v4(networks[1])
+    equal(seen.calls()[had:], [(left.v4(networks[k]), target) for k in (1, 0, 2)],
+          "the remembered one, then the others in order")
+    again(a)
+    had = len(seen.calls())
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(3)
+    equal(seen.calls()[had:], [(left.v4(networks[2]), target)], "then the new one")
+
+
+def test_stacks_are_tried_in_the_order_of_via(w):
+    a, b, to_b, networks, private = three_networks(w)
+    to_b.via = [n.name for n in reversed(networks)]
+    to_b.connects = [b.machine.v4(n) for n in reversed(networks)]
+    seen = w.capture(a.machine)
+    a.start(), b.start()
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(1)
+    equal(seen.calls(), [(a.machine.v4(networks[2]), b.machine.v4(networks[2]))], "calls")
+    a.stop()
+    to_b.via = ["net2"]
+    to_b.connects = [b.machine.v4(networks[1])]
+    a.start()
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(2)
+    equal(seen.calls()[1:], [(a.machine.v4(networks[1]), b.machine.v4(networks[1]))], "calls after the change")
+    seen.forbid(*(h.v4(private) for h in (a.machine, b.machine)))
+
+
+def test_a_dead_name_holds_up_only_what_is_behind_it(w):
+    """Names: one of a name server that never answers, one of the hosts file. The first of `connect` has its 10 s and its
+    event; behind the address that works it costs nothing."""
+    lan = w.network()
+    left, right, names = w.host("left", lan), w.host("right", lan), w.host("names", lan)
+    left.resolves_with(names.v4())
+    names.silent(names.v4(), None)
+    left.knows({"mta-b.example.net": [right.v4()]})
+    a, b = w.mta_on(left, "MTA-A"), w.mta_on(right, "MTA-B")
+    to_b, to_a = w.link(a, b)
+    to_a.calls = False
+    to_b.connects = ["mta-b.example.net", "dead.example.net"]
+    a.start(), b.start()
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(1, 8)
+    equal(a.events(9318), [], "nothing failed")
+    a.stop()
+    to_b.connects.reverse()
+    a.start()
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(2, 40)
+    e = a.events(9318)
+    equal([(x["step"], x["remote"], x["stack"]) for x in e], [("resolve", "dead.example.net", "net")], "9318")
+    check("no name server gives an answer" in e[0]["what"], f"why: {e[0]}")

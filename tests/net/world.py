@@ -25,12 +25,15 @@ class NetPeer(Peer):
         super().__init__(mta, other, password_out, password_in)
         self.connects = [other.host]
         self.accept = None
+        self.via = []  # names of stacks; none: as the configuration has it
 
     def connect_lines(self):
         lines = []
         for c in self.connects:
             kind = "address" if ":" in c or c.replace(".", "").isdigit() else "host"
             lines.append(f"connect {kind} {c} port {self.port}")
+        if self.via:
+            lines.append("via " + ", ".join(f'"{s}"' for s in self.via))
         return lines
 
     def block(self):
