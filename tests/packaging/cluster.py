@@ -53,6 +53,9 @@ echo "x400 $*" >>log
 [ -e running ] && [ ! -e silent ] || { echo 'x400: the status socket: Connection refused' >&2; exit 1; }
 case "$1 $2" in
 "show stacks") cat stacks ;;
+"show status")
+    [ ! -e waits ] || { echo '{"state": "waiting", "serving": false, "waiting_for": "the spool, which two holds"}'; exit; }
+    echo '{"state": "serving", "serving": true}' ;;
 "stack "*) [ ! -e stack-fails ] || { echo 'no stack is called so' >&2; exit 1; } ;;
 esac
 """
@@ -192,12 +195,13 @@ def test_failed_starts(b):
     b.put("fails")
     equal(b.agent("start"), GENERIC, "it ends at once")
     os.remove(b.path("fails"))
-    b.put("silent")  # it waits for its spool
-    begun = time.monotonic()
-    equal(b.agent("start"), GENERIC, "it never answers")
-    assert time.monotonic() - begun < 9, "within its time"
-    assert "lock of the spool" in b.said, b.said
-    os.remove(b.path("silent"))
+    for wrong, said in (("silent", "Connection refused"), ("waits", "the spool, which two holds")):
+        b.put(wrong)
+        begun = time.monotonic()
+        equal(b.agent("start"), GENERIC, wrong)
+        assert time.monotonic() - begun < 9, "within its time"
+        assert said in b.said, b.said
+        os.remove(b.path(wrong))
     b.put("stack-fails")
     equal(b.agent("start", stack="net.1"), GENERIC, "no such stack")
     assert "no stack is called so" in b.said, b.said
@@ -230,6 +234,10 @@ def test_a_stack_as_the_resource(b):
     equal(len(b.pids()), 1, "the daemon runs on")
     b.put("stack-fails")
     equal(b.agent("stop", **only), GENERIC, "a release that fails")
+    equal(len(b.pids()), 1, "the daemon runs on")
+    b.put("silent")
+    equal(b.agent("stop", **only), SUCCESS, "of one that does not answer")
+    equal(b.pids(), [], "it is ended, so that its spool is free")
 
 
 def test_wrong_parameters(b):
