@@ -178,8 +178,9 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .name = "fatal-start",
             .text = "The daemon cannot start: {what}",
             .meaning = "Something that it cannot do without is missing. It ends with exit status 1.",
-            .causes = "The spool cannot be read or is of a newer format; a control socket cannot be made or another "
-                      "daemon answers on it; memory.",
+            .causes =
+                "The spool cannot be read, is of a newer format, or is on a network file system; a control socket "
+                "cannot be made or another daemon answers on it; memory.",
             .action = "The text says what; mend it and start again.",
         },
     [EV_NO_PEER_MATCHES] =

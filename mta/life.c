@@ -36,10 +36,10 @@ struct life {
     struct loop_timer *patience;
     struct opener *opener; // the thread that opens the spool; NULL: none
     struct housekeeping *housekeeping;
-    unsigned attempts; // since it waits for the lock
-    char told[320];    // the last event about what is waited for
-    bool waited;       // the operator was told so: he is told of the end, too
-    bool served;       // once
+    unsigned attempts;    // since it waits for the lock
+    char told[SPOOL_WHY]; // the last event about what is waited for
+    bool waited;          // the operator was told so: he is told of the end, too
+    bool served;          // once
     bool ending, cut;
 };
 
@@ -209,7 +209,7 @@ static void opened(struct life *l, int err, const char *why, const struct spool_
 static void on_opener(void *arg) {
     struct life *l = arg;
     struct spool_owner holder;
-    char why[256];
+    char why[SPOOL_WHY];
     if (l->opener == NULL || !opener_turn(l->opener))
         return;
     int err = opener_free(l->opener, &l->m->spool, why, &holder);
@@ -341,7 +341,7 @@ void life_stop(struct life *l) {
 void life_finish(struct life *l) {
     if (l == NULL)
         return;
-    char why[256];
+    char why[SPOOL_WHY];
     struct spool_owner holder;
     l->ending = true;
     if (l->opener != NULL)

@@ -28,7 +28,7 @@ const char *life_state_word(enum life_state s); // "waiting", "opening", "servin
 struct life_status {
     enum life_state state;
     int64_t since;             // of the state
-    char why[320];             // what is waited for, or why it is being closed, in words; "": serving
+    char why[SPOOL_WHY];       // what is waited for, or why it is being closed, in words; "": serving
     struct spool_owner holder; // of the lock that is waited for; its host is "" when nobody has it
 };
 

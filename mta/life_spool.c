@@ -23,7 +23,7 @@ struct opener {
     atomic_bool done;
     int err;
     struct spool *spool;
-    char why[256];
+    char why[SPOOL_WHY];
     struct spool_owner holder;
 };
 
@@ -95,7 +95,7 @@ bool opener_turn(struct opener *p) {
     return done;
 }
 
-int opener_free(struct opener *p, struct spool **spool, char why[256], struct spool_owner *holder) {
+int opener_free(struct opener *p, struct spool **spool, char why[SPOOL_WHY], struct spool_owner *holder) {
     pthread_join(p->thread, NULL);
     raise_all(p);
     workq_destroy(&p->raised);

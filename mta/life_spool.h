@@ -12,7 +12,7 @@ struct opener;
 struct opener *opener_new(const struct spool_options *o, void (*notify)(void *arg), void *arg);
 bool opener_turn(struct opener *p); // raises events; true: the thread is done
 // Waits for the thread. What spool_open said: *spool is set when it is ERR_OK.
-int opener_free(struct opener *p, struct spool **spool, char why[256], struct spool_owner *holder);
+int opener_free(struct opener *p, struct spool **spool, char why[SPOOL_WHY], struct spool_owner *holder);
 
 void life_spool_event(struct mta *m, const struct spool_event *e); // as an event for the operator
 // Fills the queue, and the transfers that can be resumed.

@@ -103,7 +103,7 @@ static void fatal(struct daemon *d, const char *what) {
 
 static void on_changed(void *ctx, const struct life_status *s) {
     struct daemon *d = ctx;
-    char status[360];
+    char status[SPOOL_WHY + 20];
     if (s->state == LIFE_SERVING)
         snprintf(status, sizeof status, "MTA %s, %zu messages waiting at the start", d->m.conf->mta.name,
                  queue_items(d->m.queue));

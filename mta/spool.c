@@ -14,37 +14,47 @@
 
 #include "base/mem.h"
 #include "mta/spool_internal.h"
+#include "mta/spool_mount.h"
 
-static int open_folder(struct spool *s, char why[256]) {
+static int open_folder(struct spool *s, char why[SPOOL_WHY]) {
     if (!s->o.must_exist && mkdir(s->o.dir, 0700) < 0 && errno != EEXIST) {
-        snprintf(why, 256, "spool %s: cannot be made: %s%s", s->o.dir, strerror(errno),
+        snprintf(why, SPOOL_WHY, "spool %s: cannot be made: %s%s", s->o.dir, strerror(errno),
                  errno == ENOENT ? " (the folder above it is not there: make it, or mount its file system)" : "");
         return ERR_SYSTEM;
     }
     s->dir = open(s->o.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->dir < 0 && errno == ENOENT) {
-        snprintf(why, 256, "spool %s is not there: its file system is not mounted, or the folder was never made",
+        snprintf(why, SPOOL_WHY, "spool %s is not there: its file system is not mounted, or the folder was never made",
                  s->o.dir);
         return ERR_ABSENT;
     }
     if (s->dir < 0) {
-        snprintf(why, 256, "spool %s: cannot be opened: %s", s->o.dir, strerror(errno));
+        snprintf(why, SPOOL_WHY, "spool %s: cannot be opened: %s", s->o.dir, strerror(errno));
         return ERR_SYSTEM;
     }
-    char text[200], who[160];
+    char text[200], who[160], type[MOUNT_TYPE], point[MOUNT_POINT];
+    if (!spool_mount_allowed(s->dir, type, point)) {
+        snprintf(
+            why, SPOOL_WHY,
+            "spool %s is on a network file system (%s, mounted on %s): its locks do not keep two nodes apart, and "
+            "SQLite's write-ahead log does not work there, so messages would be lost. Use a local file system; for "
+            "two nodes one on shared or replicated block storage, which the active node mounts",
+            s->o.dir, type, point);
+        return ERR_SYSTEM;
+    }
     struct spool_owner owner;
     s->lock = spool_lock_take(s->dir, &owner, text);
     spool_owner_text(&owner, who);
     if (s->lock == ERR_BUSY)
-        snprintf(why, 256, "spool %s is in use by %s", s->o.dir, who);
+        snprintf(why, SPOOL_WHY, "spool %s is in use by %s", s->o.dir, who);
     else if (s->lock < 0)
-        snprintf(why, 256, "spool %s %s", s->o.dir, text);
+        snprintf(why, SPOOL_WHY, "spool %s %s", s->o.dir, text);
     if (s->lock == ERR_BUSY && s->o.owner != NULL)
         *s->o.owner = owner;
     return s->lock < 0 ? s->lock : ERR_OK;
 }
 
-static int open_database(struct spool *s, char why[256]) {
+static int open_database(struct spool *s, char why[SPOOL_WHY]) {
     char *path = mem_printf("%s/spool.db", s->o.dir);
     if (path == NULL)
         return ERR_NOMEM;
@@ -58,13 +68,14 @@ static int open_database(struct spool *s, char why[256]) {
     if (err == ERR_OK && fsync(s->dir) < 0)
         err = ERR_SYSTEM;
     if (err == ERR_STATE)
-        snprintf(why, 256,
+        snprintf(why, SPOOL_WHY,
                  "spool %s has format %d, this program knows formats up to %d: it was used by a newer version",
                  s->o.dir, format, SPOOL_FORMAT);
     else if (err == ERR_CORRUPT)
-        snprintf(why, 256, "spool %s: spool.db is damaged or not a spool: %s", s->o.dir, sqlite3_errmsg(s->writer.db));
+        snprintf(why, SPOOL_WHY, "spool %s: spool.db is damaged or not a spool: %s", s->o.dir,
+                 sqlite3_errmsg(s->writer.db));
     else if (err < 0)
-        snprintf(why, 256, "spool %s: spool.db cannot be opened: %s", s->o.dir,
+        snprintf(why, SPOOL_WHY, "spool %s: spool.db cannot be opened: %s", s->o.dir,
                  s->writer.db == NULL ? err_text(err) : sqlite3_errmsg(s->writer.db));
     return err;
 }
@@ -82,7 +93,7 @@ static int read_next_id(struct spool *s) {
     return err;
 }
 
-static int begin_use(struct spool *s, char why[256]) {
+static int begin_use(struct spool *s, char why[SPOOL_WHY]) {
     // The reserve of an earlier run may be only a part of it; and where the disk is full, what follows needs its room.
     unlinkat(s->dir, "reserve", 0);
     char *mark = store_meta_get(&s->writer, "clean");
@@ -90,7 +101,7 @@ static int begin_use(struct spool *s, char why[256]) {
     mem_free(mark);
     int err = store_meta_set(&s->writer, "clean", "no");
     if (err < 0) {
-        snprintf(why, 256, "spool %s: cannot be written: %s", s->o.dir, sqlite3_errmsg(s->writer.db));
+        snprintf(why, SPOOL_WHY, "spool %s: cannot be written: %s", s->o.dir, sqlite3_errmsg(s->writer.db));
         return err;
     }
     return spool_recover(s, clean, why);
@@ -122,8 +133,8 @@ static int make_queues(struct spool *s) {
     return err;
 }
 
-int spool_open(const struct spool_options *o, struct spool **out, char why[256]) {
-    snprintf(why, 256, "spool %s: %s", o->dir, err_text(ERR_NOMEM));
+int spool_open(const struct spool_options *o, struct spool **out, char why[SPOOL_WHY]) {
+    snprintf(why, SPOOL_WHY, "spool %s: %s", o->dir, err_text(ERR_NOMEM));
     struct spool *s = mem_calloc(1, sizeof *s);
     if (s == NULL)
         return ERR_NOMEM;
@@ -137,7 +148,7 @@ int spool_open(const struct spool_options *o, struct spool **out, char why[256])
         err = open_database(s, why);
     }
     if (err == ERR_OK && (err = read_next_id(s)) < 0)
-        snprintf(why, 256, "spool %s: %s", o->dir, sqlite3_errmsg(s->writer.db));
+        snprintf(why, SPOOL_WHY, "spool %s: %s", o->dir, sqlite3_errmsg(s->writer.db));
     if (err == ERR_OK)
         err = begin_use(s, why);
     if (err == ERR_OK)

@@ -17,6 +17,7 @@
 #include "mta/content_file.h"
 #include "mta/spool_lock.h"
 
+enum { SPOOL_WHY = 640 };          // room for an explanation
 enum { SPOOL_RESERVE = 16 << 20 }; // with so much left the journal can be emptied, and mail leave
 enum spool_kind { SPOOL_MESSAGE, SPOOL_PROBE, SPOOL_REPORT };
 enum spool_priority { SPOOL_NORMAL = 0, SPOOL_NON_URGENT = 1, SPOOL_URGENT = 2 }; // the values of the P1 Priority
@@ -110,7 +111,7 @@ struct spool;
 // ERR_BUSY: another process holds it, `why` names it, or the disk is full; try again later. ERR_ABSENT: there is no
 // such folder. ERR_STATE: a newer format. ERR_CORRUPT: no spool, or a broken one. `why` is filled for every error. Any
 // thread; events come from it then, until spool_start.
-int spool_open(const struct spool_options *o, struct spool **out, char why[256]);
+int spool_open(const struct spool_options *o, struct spool **out, char why[SPOOL_WHY]);
 // Whom events are told from here on; before spool_start.
 void spool_tell_to(struct spool *s, void (*event)(void *arg, const struct spool_event *e), void *arg);
 int spool_start(struct spool *s);

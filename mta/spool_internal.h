@@ -80,6 +80,6 @@ void spool_give_back(struct spool *s, bool full, bool purged); // pages that are
 // From a thread: the event is raised in the loop. From the start: at once.
 void spool_tell(struct spool *s, const struct spool_event *e);
 
-int spool_recover(struct spool *s, bool clean, char why[256]);
+int spool_recover(struct spool *s, bool clean, char why[SPOOL_WHY]);
 
 #endif

@@ -135,7 +135,7 @@ static int sweep(struct recovery *r, const char *folder, enum sql named_by) {
     return err;
 }
 
-int spool_recover(struct spool *s, bool clean, char why[256]) {
+int spool_recover(struct spool *s, bool clean, char why[SPOOL_WHY]) {
     struct recovery r = {.s = s, .e = {.kind = SPOOL_EVENT_RECOVERY_DONE}};
     int err = ERR_OK;
     if (!clean) {
@@ -154,7 +154,7 @@ int spool_recover(struct spool *s, bool clean, char why[256]) {
     if (err == ERR_OK)
         err = sweep(&r, "tmp", SQL_TRANSFER_FILE);
     if (err < 0) {
-        snprintf(why, 256, "spool %s: recovery failed: %s", s->o.dir, sqlite3_errmsg(s->writer.db));
+        snprintf(why, SPOOL_WHY, "spool %s: recovery failed: %s", s->o.dir, sqlite3_errmsg(s->writer.db));
         return err;
     }
     s->checked = !clean;

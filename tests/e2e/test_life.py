@@ -5,6 +5,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 
 from harness import BUILD, Mta, Refused, check, equal, ipm, user, wait_for
@@ -113,6 +114,29 @@ def test_a_second_daemon_with_the_same_sockets(w):
     check(p.returncode == 1 and "another daemon answers on the socket" in p.stderr, f"refused: {p.stderr}")
     a.submit(user("One"))
     a.wait_items(1)
+
+
+def test_spool_on_a_network_file_system(w):
+    """It is refused before anything is written there; other file systems through FUSE are not."""
+    if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        return "not shown: a FUSE file system needs root and /dev/fuse"
+    a = w.mta("MTA-A")
+    os.mkdir(a.spool)
+    mounted = [sys.executable, os.path.join(os.path.dirname(__file__), "mounted.py")]
+    for kind in ("fuse.sshfs", "fuse.glusterfs"):
+        a.launch = [*mounted, kind, a.spool]
+        a.start(wait=False)
+        equal(a.process.wait(20), 1, "the exit status")
+        text = a.events(9266)[-1]["text"]
+        for part in (f"network file system ({kind}, mounted on {a.spool})", "write-ahead log", "Use a local file system"):
+            check(part in text, f"event 9266 says {part}: {text}")
+    a.launch = [*mounted, "fuse.mine", a.spool]
+    a.start(wait=False)
+    equal(a.process.wait(20), 1, "the exit status: that one takes no files")
+    check("network" not in a.events(9266)[-1]["text"], f"another reason: {a.events(9266)[-1]['text']}")
+    equal(os.listdir(a.spool), [], "nothing was written")
+    a.launch = []
+    a.start()
 
 
 def test_a_spool_whose_folder_cannot_be_made(w):

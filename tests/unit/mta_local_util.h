@@ -96,7 +96,7 @@ static inline void world_conf(struct world *w) {
 // serve: local delivery too; without it mail only waits.
 static inline void world_start(struct world *w, bool serve) {
     struct mta *m = &w->m;
-    char path[600], why[256];
+    char path[600], why[SPOOL_WHY];
     int64_t last = 0, before = -1;
     memset(m, 0, sizeof *m);
     path_in(w, path, "events");

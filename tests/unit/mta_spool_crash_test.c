@@ -177,7 +177,7 @@ static int64_t count(struct spool *s) {
 
 static bool live_on_a_small_disk(struct place *p) {
     struct spool *s;
-    char why[256], path[128];
+    char why[SPOOL_WHY], path[128];
     if (!check(place_try(p, SPOOL_RESERVE, &s, why) == ERR_OK && spool_start(s) == ERR_OK, why))
         return false;
     int64_t last = 0;

@@ -317,7 +317,7 @@ static void test_lock(void **state) {
     pid_t child = fork();
     if (child == 0) {
         struct spool *s;
-        char why[256];
+        char why[SPOOL_WHY];
         char ok = place_try(&p, 0, &s, why) == ERR_OK ? 'y' : 'n';
         if (write(ready[1], &ok, 1) == 1)
             pause();
@@ -327,7 +327,7 @@ static void test_lock(void **state) {
     assert_int_equal(read(ready[0], &ok, 1), 1);
     assert_int_equal(ok, 'y');
     struct spool *s = NULL;
-    char why[256], pid[64];
+    char why[SPOOL_WHY], pid[64];
     assert_int_equal(place_try(&p, 0, &s, why), ERR_BUSY);
     snprintf(pid, sizeof pid, "in use by process %d on ", (int)child);
     assert_non_null(strstr(why, pid));
@@ -349,7 +349,7 @@ static void test_format(void **state) {
     spool_close(place_open(&p));
     direct(&p, "PRAGMA user_version = 3");
     struct spool *s;
-    char why[256];
+    char why[SPOOL_WHY];
     assert_int_equal(place_try(&p, 0, &s, why), ERR_STATE);
     assert_non_null(strstr(why, "format 3"));
     assert_non_null(strstr(why, "newer version"));

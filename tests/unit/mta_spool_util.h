@@ -75,7 +75,7 @@ static inline bool place_wait(struct place *p) {
     return rc == 0;
 }
 
-static inline int place_try(struct place *p, uint64_t reserve, struct spool **s, char why[256]) {
+static inline int place_try(struct place *p, uint64_t reserve, struct spool **s, char why[SPOOL_WHY]) {
     struct spool_options o = {
         .dir = p->dir, .reserve = reserve, .notify = place_ring, .notify_arg = p, .event = place_event, .event_arg = p};
     return spool_open(&o, s, why);
@@ -83,7 +83,7 @@ static inline int place_try(struct place *p, uint64_t reserve, struct spool **s,
 
 static inline struct spool *place_open(struct place *p) {
     struct spool *s = NULL;
-    char why[256];
+    char why[SPOOL_WHY];
     int err = place_try(p, 0, &s, why);
     if (err < 0)
         fprintf(stderr, "spool_open: %s\n", why);
