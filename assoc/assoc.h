@@ -118,6 +118,7 @@ struct assoc_bind {
     const struct conf_stack *stack;
     const struct net_address *local, *remote;
     const struct bind_info *info;              // NULL: it recovers an association, without a bind
+    const struct rtse_session_id *recover;     // that one, else NULL
     const struct stack_negotiated *negotiated; // called and calling selectors, mode and protocol among them
     enum rtse_dialogue dialogue;               // that it wants
     const struct assoc_back *back;             // what it says of bind-back; NULL: nothing

@@ -48,7 +48,7 @@ struct assoc {
 
     // a call
     struct assoc_call_options options;
-    struct rtse_session_id lost; // recovering
+    struct rtse_session_id lost; // recovering, also an answer's
     struct net_address arrived[FAMILIES];
     struct call_name *names; // of the targets
     struct assoc_target *targets;

@@ -67,13 +67,17 @@ static void indicate(struct assoc *a, const struct stack_open *open) {
                            .dialogue = open->dialogue};
     if (assoc_back_parse(open->implementation, &a->back) == ERR_OK)
         b.back = &a->back;
+    if (open->recover != NULL) {
+        a->lost = *open->recover;
+        b.recover = &a->lost;
+    }
     a->step = ASSOC_BIND;
     a->indicated = true;
     a->protocol = assoc_protocol_of(open->so_far);
     if (open->recover == NULL)
         u->bind_ind(a->listener->ctx, a, &b);
     else if (u->recover_ind != NULL)
-        u->recover_ind(a->listener->ctx, a, &b, open->recover);
+        u->recover_ind(a->listener->ctx, a, &b, b.recover);
     else
         assoc_refuse_recover(a, RTSE_REFUSE_CANNOT_RECOVER);
 }

@@ -17,6 +17,7 @@
 enum { LISTEN_RETRY_MS = 30000, RECOVERIES_MAX = 10 };
 
 static void listen_now(struct listening *n);
+static void on_recover(void *ctx, struct assoc *as, const struct assoc_bind *b, const struct rtse_session_id *session);
 
 // ---- answering ----
 
@@ -26,17 +27,27 @@ static void note_call(struct listening *n, const struct net_address *remote, con
     snprintf(n->last_result, sizeof n->last_result, "%s", result);
 }
 
+// As the events of the system that operators know had it.
+static const char *address_hex(const struct net_address *a, char out[33]) {
+    bool v4 = a->sa.sa_family == AF_INET;
+    const uint8_t *octets = v4 ? (const uint8_t *)&a->v4.sin_addr : a->v6.sin6_addr.s6_addr;
+    for (size_t k = 0; k < (v4 ? 4 : 16); k++)
+        snprintf(out + 2 * k, 3, "%02X", octets[k]);
+    return out;
+}
+
 static void refuse_unknown(struct listening *n, struct assoc *as, const struct assoc_bind *b,
                            const struct assoc_identity *id) {
-    char remote[NET_ADDRESS_TEXT], name[P1_UB_MTA_NAME + 1];
+    char remote[NET_ADDRESS_TEXT], name[P1_UB_MTA_NAME + 1], hex[33];
     net_address_host_text(b->remote, remote); // without the port, which differs each time: a repetition is seen as one
     snprintf(name, sizeof name, "%.*s", (int)b->info->name.n, (const char *)b->info->name.p);
     bool by_name = id->verdict == ASSOC_UNKNOWN_NAME || id->verdict == ASSOC_WRONG_PASSWORD;
     if (by_name)
         EVENT_RAISE(n->a->m->events, mta_event(EV_UNKNOWN_MTA), {"name", name}, {"remote", remote},
                     {"stack", b->stack->name}, {"what", id->explanation});
-    EVENT_RAISE(n->a->m->events, mta_event(EV_NO_PEER_MATCHES), {"name", name}, {"remote", remote},
-                {"stack", b->stack->name}, {"what", id->explanation});
+    EVENT_RAISE(n->a->m->events, mta_event(EV_NO_PEER_MATCHES), {"name", name[0] == 0 ? NULL : name},
+                {"remote", remote}, {"hex", address_hex(b->remote, hex)}, {"stack", b->stack->name},
+                {"what", id->explanation});
     note_call(n, b->remote, by_name ? "refused: name or password" : "refused: no peer matches");
     assoc_refuse(as, BIND_AUTHENTICATION_ERROR);
 }
@@ -120,10 +131,21 @@ static void held_bind_gone(struct amgr *a, const struct assoc *as) {
     mem_free(h);
 }
 
-static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
-    struct listening *n = ctx;
+// The names of `accept from` that decide are being resolved for the first time.
+static void on_undecided_gone(struct held_bind *h) {
+    (void)h;
+}
+
+static void bind_decide(struct peer *none, struct listening *n, struct assoc *as, const struct assoc_bind *b) {
+    (void)none;
     struct assoc_identity id;
-    assoc_identify(n->a->m->conf, b, &id);
+    if (b->info == NULL) {
+        on_recover(n, as, b, b->recover);
+        return;
+    }
+    assoc_identify(n->a->m->conf, n->a->m->accept, b, &id);
+    if (id.verdict == ASSOC_PENDING && bind_hold(n, as, b, NULL, on_undecided_gone))
+        return;
     assoc_watch_peer(as, id.peer);
     struct peer *p = id.verdict == ASSOC_KNOWN ? amgr_peer(n->a, id.peer->name) : NULL;
     if (p == NULL) {
@@ -140,13 +162,50 @@ static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
         bind_refuse_busy(p, n, as, b);
 }
 
+static void on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
+    bind_decide(NULL, ctx, as, b);
+}
+
+// Once around: who still waits is behind the others then.
+static void decide_held(struct amgr *a) {
+    size_t n = 0;
+    struct held_bind *h;
+    TAILQ_FOREACH(h, &a->held_binds, link)
+    n += h->gone == on_undecided_gone;
+    for (; n > 0; n--) {
+        TAILQ_FOREACH(h, &a->held_binds, link) {
+            if (h->gone == on_undecided_gone)
+                break;
+        }
+        if (h != NULL)
+            bind_release(h, bind_decide);
+    }
+}
+
+static void on_name_found(void *arg) {
+    decide_held(arg);
+}
+
+// The names of the configuration in force.
+static void take_names(struct amgr *a) {
+    assoc_accept_free(a->m->accept);
+    a->m->accept = assoc_accept_new(a->m->env.resolver, a->m->conf, on_name_found, a);
+    if (a->m->accept == NULL)
+        EVENT_RAISE(a->m->events, mta_event(EV_RESOURCE_LIMIT),
+                    {"what", "memory is short: no caller is let in by a name in `accept from`"});
+    decide_held(a);
+}
+
 // Instead of a bind: the caller is who it was when the association that it recovers was made.
 static void on_recover(void *ctx, struct assoc *as, const struct assoc_bind *b, const struct rtse_session_id *session) {
     struct listening *n = ctx;
     struct mta *m = n->a->m;
     char remote[NET_ADDRESS_TEXT], why[200];
     net_address_host_text(b->remote, remote);
-    struct peer *p = resume_in_whose(m->resume_in, session, b->remote, why);
+    bool pending;
+    struct peer *p = resume_in_whose(m->resume_in, session, b->remote, &pending, why);
+    if (p == NULL && pending && bind_hold(n, as, b, NULL, on_undecided_gone))
+        return;
     if (p == NULL || p->conf == NULL) {
         EVENT_RAISE(m->events, mta_event(EV_RECOVERY_REFUSED), {"remote", remote}, {"stack", b->stack->name},
                     {"what", why});
@@ -327,6 +386,7 @@ struct amgr *amgr_new(struct mta *m) {
 void amgr_start(struct amgr *a) {
     a->started = true;
     amgr_take_peers(a);
+    take_names(a);
     take_stacks(a);
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link)
@@ -349,6 +409,7 @@ void amgr_reload(struct amgr *a) {
         }
     }
     amgr_take_peers(a);
+    take_names(a);
     LIST_FOREACH(p, &a->peers, link)
     peer_pump(p);
     resume_out_pump(a->m->resume_out);
@@ -400,6 +461,8 @@ void amgr_end(struct amgr *a) {
         mem_free(p->name);
         mem_free(p);
     }
+    assoc_accept_free(a->m->accept);
+    a->m->accept = NULL;
 }
 
 void amgr_free(struct amgr *a) {

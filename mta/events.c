@@ -188,7 +188,8 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 9301,
             .level = EVENT_WARNING,
             .name = "no-peer-matches",
-            .text = "No configured peer matches the caller {remote} on stack {stack}, MTA name \"{name}\": {what}",
+            .text = "No configured peer matches the caller {remote} (network address {hex}) on stack {stack}[, MTA "
+                    "name \"{name}\"]: {what}",
             .key = "remote name",
             .meaning =
                 "A caller was refused, with authentication-error, because its name, password, selectors or address "

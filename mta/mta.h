@@ -10,6 +10,7 @@
 
 #include <sys/queue.h>
 
+#include "assoc/accept.h"
 #include "assoc/assoc.h"
 #include "base/event.h"
 #include "base/loop.h"
@@ -40,6 +41,7 @@ struct mta {
     struct control *control;
     struct traces *traces;
     // While the spool is ours (life.h), else NULL:
+    struct assoc_accept *accept; // the names of `accept from`, of conf; NULL also: no memory, they allow nothing
     struct spool *spool;
     struct file_thread *files;       // of contents from and to peers
     struct file_thread *submissions; // reads the files of local users, who may make that slow (a FUSE mount)

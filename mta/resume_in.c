@@ -317,14 +317,19 @@ static void end_live(struct link *l) {
     assoc_abort(l->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
 }
 
-// The caller may recover what is kept of that peer; why says when not.
+// The caller may recover what is kept of that peer; why says when not, and *pending that it may yet.
 static bool believed(const struct resume_in *r, const char *peer, const char *host, const struct net_address *remote,
-                     char why[200]) {
+                     bool *pending, char why[200]) {
     char from[NET_ADDRESS_TEXT];
     const struct conf_peer *c = conf_of(r, peer);
-    if (c != NULL && (strcmp(net_address_host_text(remote, from), host) == 0 ||
-                      (c->n_accept > 0 && conf_peer_accepts(c, &remote->sa))))
+    if (c != NULL && strcmp(net_address_host_text(remote, from), host) == 0)
         return true;
+    enum assoc_accept_verdict listed = ASSOC_ACCEPT_NO;
+    if (c != NULL && conf_peer_restricts(c))
+        listed = assoc_accept_check(r->m->accept, c, remote);
+    if (listed == ASSOC_ACCEPT_YES)
+        return true;
+    *pending = *pending || listed == ASSOC_ACCEPT_PENDING;
     snprintf(why, 200, "it was an association of peer %s from %s, and `accept from` does not list this address", peer,
              host);
     return false;
@@ -332,24 +337,25 @@ static bool believed(const struct resume_in *r, const char *peer, const char *ho
 
 // Associations of several peers may have one identifier: the address decides.
 struct peer *resume_in_whose(struct resume_in *r, const struct rtse_session_id *session,
-                             const struct net_address *remote, char why[200]) {
+                             const struct net_address *remote, bool *pending, char why[200]) {
     char host[NET_ADDRESS_TEXT];
     struct parked *p;
     struct done *d;
     snprintf(why, 200, "nothing is kept of an association with that identifier");
+    *pending = false;
     for (struct peer *of = amgr_peers(r->m->amgr); of != NULL; of = LIST_NEXT(of, link)) {
         struct link *l = live(of, session);
-        if (l == NULL || !believed(r, of->name, resume_in_host(l->remote, host), remote, why))
+        if (l == NULL || !believed(r, of->name, resume_in_host(l->remote, host), remote, pending, why))
             continue;
         end_live(l);
         return of;
     }
     TAILQ_FOREACH(p, &r->parked, link) {
-        if (rtse_same_session(&p->state.session, session) && believed(r, p->peer, p->host, remote, why))
+        if (rtse_same_session(&p->state.session, session) && believed(r, p->peer, p->host, remote, pending, why))
             return amgr_peer(r->m->amgr, p->peer);
     }
     TAILQ_FOREACH(d, &r->done, link) {
-        if (session_matches(buf_bytes(&d->key), session) && believed(r, d->peer, d->host, remote, why))
+        if (session_matches(buf_bytes(&d->key), session) && believed(r, d->peer, d->host, remote, pending, why))
             return amgr_peer(r->m->amgr, d->peer);
     }
     return NULL;

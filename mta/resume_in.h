@@ -40,9 +40,10 @@ void resume_in_admit(struct transfer_in *t, struct spool_batch *b); // in the ba
 void resume_in_admitted(struct transfer_in *t);                     // that was committed
 
 // ---- a sender that comes back ----
-// Whose lost association is that? NULL: nobody's, or the caller is not believed; why says so.
+// Whose lost association is that? NULL: nobody's, or the caller is not believed; why says so, and *pending that a name
+// of `accept from` is yet to be resolved: ask again then.
 struct peer *resume_in_whose(struct resume_in *r, const struct rtse_session_id *session,
-                             const struct net_address *remote, char why[200]);
+                             const struct net_address *remote, bool *pending, char why[200]);
 // The transfer that goes on over this link, attached to it, with what RTSE needs; or NULL, then *completed says why.
 struct transfer_in *resume_in_take(struct link *l, const struct rtse_recovery *old, struct rtse_recovery *state,
                                    bool *completed);

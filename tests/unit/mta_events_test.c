@@ -137,7 +137,7 @@ static void operators_find_the_numbers_that_they_know(void **state) {
                  {9202, "stack what"},
                  {9215, "peer stack local remote what"},
                  {9266, "what"},
-                 {9301, "remote stack name what"},
+                 {9301, "remote hex stack name what"},
                  {9318, "peer stack local remote step what cause configured"},
                  {9321, "stack address what seconds"}};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
