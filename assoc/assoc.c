@@ -426,7 +426,8 @@ void assoc_abort_local(struct assoc *a, const char *why) {
     if (a->over)
         return;
     assoc_failure_set(a, &f, a->step, false, why, "");
-    a->closing = false; // that it was being closed does not make this an orderly end
+    // That it was being closed does not make this an orderly end. A call is not gone on with: who made it looks anew.
+    a->closing = a->initiator && !a->open;
     a->silently = true;
     if (a->tcp != NULL)
         tcp_read_pause(a->tcp, true);

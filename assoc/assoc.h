@@ -81,6 +81,7 @@ struct assoc_trace; // assoc/trace.h
 struct assoc_env {
     struct loop *loop;
     struct resolver *resolver;
+    struct assoc_stacks *stacks;     // never NULL: assoc/stacks.h
     const struct assoc_trace *trace; // NULL: nobody traces
 };
 
@@ -140,14 +141,20 @@ struct assoc_listener_options {
     unsigned max_unbound_per_address; // 0: 16
     uint64_t open_timeout_ms;         // from TCP to the bind argument; 0: 60 s
 };
-// Listens where the stack says; resolving is done first when it names a host (then *pending is true and `ready` is
-// called later with NULL, or with a text of what failed). Returns NULL and fills text when it cannot listen.
-struct assoc_listener *assoc_listen(struct assoc_env *env, const struct conf_stack *stack,
-                                    const struct assoc_listener_options *o, const struct assoc_listener_user *user,
-                                    void *ctx, void (*ready)(void *ctx, const char *error), char text[ASSOC_TEXT]);
-void assoc_listener_free(
-    struct assoc_listener *l); // associations that it gave out go on; callers not bound are dropped
-const char *assoc_listener_address(const struct assoc_listener *l); // "127.0.0.2:10102", "" while it is not known
+// A stack's listener, which listens on no address yet. stack, env and user must outlive it. NULL: no memory. Its owner
+// is usually the stack (assoc/stacks.h).
+struct assoc_listener *assoc_listener_new(struct assoc_env *env, const struct conf_stack *stack,
+                                          const struct assoc_listener_options *o,
+                                          const struct assoc_listener_user *user, void *ctx);
+int assoc_listener_open(struct assoc_listener *l, const struct net_address *on, char error[ASSOC_TEXT]); // on it, too
+void assoc_listener_close(struct assoc_listener *l, const struct net_address *on); // as asked for; callers go on
+// The local address is not here any more: callers on it that have not bound are dropped at once and locally.
+void assoc_listener_gone(struct assoc_listener *l, const struct net_address *address);
+// Where it listens since `on` was asked for, with its port; NULL: it does not.
+const struct net_address *assoc_listener_at(const struct assoc_listener *l, const struct net_address *on);
+// Associations that it gave out go on; callers that have not bound are dropped, and those whose bind was indicated are
+// told of by caller_failed.
+void assoc_listener_free(struct assoc_listener *l);
 
 // From here on the association is user's. The peer's configuration (limits, checkpoint, our name and password) is used
 // for the answer and must live until `ended`.
@@ -204,8 +211,8 @@ int assoc_turn_give(struct assoc *a);
 // from the peer for 10 s.
 void assoc_close(struct assoc *a);
 void assoc_abort(struct assoc *a, enum rtse_abort reason);
-// The other side is dead or out of reach: the connection ends here, at once, and nothing is said to it.
-// `ended` follows with a failure of this text.
+// The other side is dead or out of reach, or our own address is gone: the connection ends here, at once, and nothing is
+// said to it. `ended` follows with a failure of this text; of a call that was not open yet without.
 void assoc_abort_local(struct assoc *a, const char *why);
 // TCP's own signs of life of the other side: tcp_probe and tcp_sign of rfc1006/tcp.h.
 void assoc_probe(struct assoc *a, bool on);

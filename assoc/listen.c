@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Answering: listening, the callers that have not bound yet and their limits, accepting and refusing a bind.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,17 +10,21 @@
 
 enum { MAX_UNBOUND = 256, MAX_UNBOUND_PER_ADDRESS = 16, OPEN_MS = 60000, RELEASE_MS = 10000 };
 
+struct socket_of { // one address on which it listens
+    LIST_ENTRY(socket_of) link;
+    struct assoc_listener *l;
+    struct net_address on; // as asked for: the port may be 0
+    struct tcp_listener *tcp;
+};
+
 struct assoc_listener {
     struct assoc_env *env;
     const struct conf_stack *conf;
     struct assoc_listener_options options;
     const struct assoc_listener_user *user;
     void *ctx;
-    void (*ready)(void *ctx, const char *error);
-    struct resolver_query *query;
-    struct tcp_listener *tcp;
-    char address[NET_ADDRESS_TEXT];
-    LIST_HEAD(, assoc) unbound;
+    LIST_HEAD(, socket_of) sockets;
+    LIST_HEAD(, assoc) unbound; // of all its sockets: so are the limits
     unsigned n_unbound;
 };
 
@@ -168,23 +173,25 @@ static bool too_many(struct assoc_listener *l, const struct net_address *from) {
     return l->n_unbound >= l->options.max_unbound || same >= l->options.max_unbound_per_address;
 }
 
-static void refuse_caller(struct assoc_listener *l, const struct net_address *from, const char *why) {
+static void refuse_caller(const struct socket_of *s, const struct net_address *from, const char *why) {
+    struct assoc_listener *l = s->l;
     struct assoc_failure f = {.step = ASSOC_CONNECT, .bind_error = -1, .reason = -1};
     net_address_text(from, f.remote);
-    snprintf(f.local, sizeof f.local, "%s", l->address);
+    net_address_text(tcp_listener_address(s->tcp), f.local);
     snprintf(f.text, sizeof f.text, "%s", why);
     l->user->caller_failed(l->ctx, NULL, &f);
 }
 
 static bool on_accept(void *arg, int fd, const struct net_address *from) {
-    struct assoc_listener *l = arg;
+    const struct socket_of *s = arg;
+    struct assoc_listener *l = s->l;
     if (too_many(l, from)) {
-        refuse_caller(l, from, "too many callers have not bound yet");
+        refuse_caller(s, from, "too many callers have not bound yet");
         return false;
     }
     struct assoc *a = assoc_new(l->env);
     if (a == NULL) {
-        refuse_caller(l, from, "memory is short");
+        refuse_caller(s, from, "memory is short");
         return false;
     }
     struct stack_params p;
@@ -205,7 +212,7 @@ static bool on_accept(void *arg, int fd, const struct net_address *from) {
         net_address_text(&a->local, a->local_text);
     }
     if (a->tcp == NULL || assoc_start_stack(a, &p) != ERR_OK) {
-        refuse_caller(l, from, "memory is short");
+        refuse_caller(s, from, "memory is short");
         leave_listener(a);
         assoc_free(a);
     } else {
@@ -217,32 +224,14 @@ static bool on_accept(void *arg, int fd, const struct net_address *from) {
 
 // ---- listening ----
 
-static int start(struct assoc_listener *l, const struct net_address *on, char error[160]) {
-    l->tcp = tcp_listen(l->env->loop, on, on_accept, l, error);
-    if (l->tcp == NULL)
-        return ERR_SYSTEM;
-    net_address_text(tcp_listener_address(l->tcp), l->address);
-    return ERR_OK;
-}
-
-static void on_resolved(void *arg, const struct resolver_answer *answer) {
-    struct assoc_listener *l = arg;
-    char error[160];
-    l->query = NULL;
-    if (answer->n == 0)
-        l->ready(l->ctx, answer->error);
-    else
-        l->ready(l->ctx, start(l, &answer->addresses[0], error) == ERR_OK ? NULL : error);
-}
-
-struct assoc_listener *assoc_listen(struct assoc_env *env, const struct conf_stack *stack,
-                                    const struct assoc_listener_options *o, const struct assoc_listener_user *user,
-                                    void *ctx, void (*ready)(void *ctx, const char *error), char text[ASSOC_TEXT]) {
+struct assoc_listener *assoc_listener_new(struct assoc_env *env, const struct conf_stack *stack,
+                                          const struct assoc_listener_options *o,
+                                          const struct assoc_listener_user *user, void *ctx) {
     struct assoc_listener *l = mem_calloc(1, sizeof *l);
-    snprintf(text, ASSOC_TEXT, "memory is short");
     if (l == NULL)
         return NULL;
-    *l = (struct assoc_listener){.env = env, .conf = stack, .options = *o, .user = user, .ctx = ctx, .ready = ready};
+    *l = (struct assoc_listener){.env = env, .conf = stack, .options = *o, .user = user, .ctx = ctx};
+    LIST_INIT(&l->sockets);
     LIST_INIT(&l->unbound);
     if (l->options.max_unbound == 0)
         l->options.max_unbound = MAX_UNBOUND;
@@ -250,39 +239,87 @@ struct assoc_listener *assoc_listen(struct assoc_env *env, const struct conf_sta
         l->options.max_unbound_per_address = MAX_UNBOUND_PER_ADDRESS;
     if (l->options.open_timeout_ms == 0)
         l->options.open_timeout_ms = OPEN_MS;
-    struct net_address on;
-    char error[160] = "";
-    if (net_address_parse(&on, stack->listen.host, stack->listen.port) != ERR_OK) {
-        l->query = resolver_ask(env->resolver, stack->listen.host, stack->listen.port, AF_UNSPEC, on_resolved, l);
-        if (l->query != NULL)
-            return l;
-    } else if (start(l, &on, error) == ERR_OK)
-        return l;
+    return l;
+}
+
+int assoc_listener_open(struct assoc_listener *l, const struct net_address *on, char error[ASSOC_TEXT]) {
+    struct socket_of *s = mem_calloc(1, sizeof *s);
+    char text[160] = "memory is short";
+    if (s != NULL) {
+        *s = (struct socket_of){.l = l, .on = *on};
+        s->tcp = tcp_listen(l->env->loop, on, on_accept, s, text);
+    }
+    if (s != NULL && s->tcp != NULL) {
+        LIST_INSERT_HEAD(&l->sockets, s, link);
+        return ERR_OK;
+    }
+    mem_free(s);
+    const char *more = strstr(text, strerror(EACCES)) != NULL && net_address_port(on) < 1024
+                           ? " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)"
+                       : strstr(text, strerror(EADDRINUSE)) != NULL
+                           ? " (another program, or another stack, has the port: see `ss -ltnp`)"
+                       : strstr(text, strerror(EADDRNOTAVAIL)) != NULL ? " (it is not on this machine)"
+                                                                       : "";
+    snprintf(error, ASSOC_TEXT, "%s%s", text, more);
+    return ERR_SYSTEM;
+}
+
+// Who waits for the answer of its bind is told of. gone: the local address is, and nothing may be sent.
+static void drop_unbound(struct assoc *a, bool gone, const char *why) {
+    struct assoc_failure f;
+    if (a->indicated) {
+        assoc_failure_set(a, &f, ASSOC_BIND, false, why, "");
+        caller_failed(a, &f);
+    }
+    leave_listener(a);
+    if (gone)
+        assoc_abort_local(a, why);
     else
-        snprintf(text, ASSOC_TEXT, "%s", error);
-    mem_free(l);
+        assoc_drop_connection(a);
+    assoc_over(a, NULL);
+}
+
+static bool same_address(const struct net_address *a, const struct net_address *b) {
+    return a->sa.sa_family == b->sa.sa_family && net_address_port(a) == net_address_port(b) &&
+           net_address_same_host(a, b);
+}
+
+void assoc_listener_close(struct assoc_listener *l, const struct net_address *on) {
+    struct socket_of *s;
+    LIST_FOREACH(s, &l->sockets, link) {
+        if (same_address(&s->on, on))
+            break;
+    }
+    if (s == NULL)
+        return;
+    LIST_REMOVE(s, link);
+    tcp_listener_free(s->tcp);
+    mem_free(s);
+}
+
+void assoc_listener_gone(struct assoc_listener *l, const struct net_address *address) {
+    for (struct assoc *a = LIST_FIRST(&l->unbound), *next; a != NULL; a = next) {
+        next = LIST_NEXT(a, unbound);
+        if (net_address_same_host(&a->local, address))
+            drop_unbound(a, true, "the local address is not on this machine any more");
+    }
+}
+
+const struct net_address *assoc_listener_at(const struct assoc_listener *l, const struct net_address *on) {
+    const struct socket_of *s;
+    LIST_FOREACH(s, &l->sockets, link) {
+        if (same_address(&s->on, on))
+            return tcp_listener_address(s->tcp);
+    }
     return NULL;
 }
 
 void assoc_listener_free(struct assoc_listener *l) {
     if (l == NULL)
         return;
-    resolver_cancel(l->query);
-    tcp_listener_free(l->tcp);
-    while (!LIST_EMPTY(&l->unbound)) {
-        struct assoc *a = LIST_FIRST(&l->unbound);
-        if (a->indicated) {
-            struct assoc_failure f;
-            assoc_failure_set(a, &f, ASSOC_BIND, false, "we listen no more", "");
-            caller_failed(a, &f);
-        }
-        leave_listener(a);
-        assoc_drop_connection(a); // at once: the stack's configuration may go with the listener
-        assoc_over(a, NULL);
-    }
+    for (struct socket_of *s; (s = LIST_FIRST(&l->sockets)) != NULL;)
+        assoc_listener_close(l, &s->on);
+    while (!LIST_EMPTY(&l->unbound)) // the stack's configuration may go with the listener
+        drop_unbound(LIST_FIRST(&l->unbound), false, "the stack does not listen any more");
     mem_free(l);
-}
-
-const char *assoc_listener_address(const struct assoc_listener *l) {
-    return l->address;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "assoc/assoc.h"
+#include "assoc/stacks.h"
 #include "base/err.h"
 #include "cli/ping_peer.h"
 #include "cli/ping_steps.h"
@@ -40,6 +40,8 @@ const struct option ping_options[] = {
 struct ping {
     struct cli *c;
     struct loop *loop;
+    struct assoc_stack **stacks; // that the peer is called over
+    size_t n_stacks;
     struct assoc *assoc;
     int64_t seconds; // for all of it
     uint64_t begun_ms, before_ms;
@@ -55,7 +57,7 @@ struct ping {
     struct assoc_failure failure; // text "" when there was none
 };
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, RESOLVE_MS = 10000 };
 
 // ---- what happens ----
 
@@ -220,6 +222,31 @@ static void tell(struct ping *p) {
         show_failure(p, &p->failure);
 }
 
+// ---- the stacks that it is called over ----
+
+static int stacks_new(struct ping *p, struct assoc_env *env, const struct conf_peer *peer) {
+    static const struct assoc_stack_user nobody = {0};
+    env->stacks = env->resolver == NULL ? NULL : assoc_stacks_new(p->loop, env->resolver);
+    p->stacks = arena_alloc(p->c->arena, peer->n_via * sizeof(struct assoc_stack *));
+    if (env->stacks == NULL || p->stacks == NULL || assoc_stacks_follow(env->stacks, peer->source.host) != ERR_OK)
+        return ERR_NOMEM;
+    for (; p->n_stacks < peer->n_via; p->n_stacks++) {
+        p->stacks[p->n_stacks] =
+            assoc_stack_new(env, peer->via[p->n_stacks], &(struct assoc_stack_options){0}, &nobody, NULL);
+        if (p->stacks[p->n_stacks] == NULL)
+            return ERR_NOMEM;
+    }
+    for (uint64_t end = clock_mono_ms() + RESOLVE_MS; assoc_stacks_starting(env->stacks) && clock_mono_ms() < end;)
+        loop_run_for(p->loop, 10);
+    return ERR_OK;
+}
+
+static void stacks_free(struct ping *p, struct assoc_env *env) {
+    while (p->n_stacks > 0)
+        assoc_stack_free(p->stacks[--p->n_stacks]);
+    assoc_stacks_free(env->stacks);
+}
+
 static int run(struct ping *p, const struct conf_peer *peer) {
     static const struct assoc_user user = {.step = on_step, .open = on_open, .ended = on_ended};
     struct assoc_call_options o = {.attempt_failed = on_attempt_failed};
@@ -227,7 +254,7 @@ static int run(struct ping *p, const struct conf_peer *peer) {
     struct loop_timer *timer = loop_timer_new(p->loop, on_late, p);
     p->tick = p->steps == NULL && p->c->out_terminal ? loop_timer_new(p->loop, on_tick, p) : NULL;
     p->begun_ms = p->before_ms = clock_mono_ms();
-    if (env.resolver != NULL && timer != NULL)
+    if (stacks_new(p, &env, peer) == ERR_OK && timer != NULL)
         p->assoc = assoc_call(&env, peer, &o, &user, p);
     int status = p->assoc == NULL ? cli_fail(p->c, "the call cannot be made: memory is short, or the resolver's "
                                                    "configuration is unusable")
@@ -246,6 +273,7 @@ static int run(struct ping *p, const struct conf_peer *peer) {
     }
     loop_timer_free(p->tick);
     loop_timer_free(timer);
+    stacks_free(p, &env);
     resolver_free(env.resolver);
     return status;
 }

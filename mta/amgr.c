@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "mta/amgr_call.h"
 #include "mta/amgr_room.h"
+#include "mta/amgr_stacks.h"
 #include "mta/codes.h"
 #include "mta/resume_out.h"
 #include "mta/settle.h"
@@ -151,6 +152,11 @@ static const char *ended_by(const struct assoc_failure *f) {
     return f->by_peer ? "the peer" : f->how == STACK_CLOSED ? "the network" : "us";
 }
 
+void peer_note_failure(struct peer *p, const char *what) {
+    snprintf(p->last_failure, sizeof p->last_failure, "%s", what);
+    p->last_failure_utc = clock_utc_ms();
+}
+
 static void tell_end(struct link *l, const struct assoc_failure *f) {
     struct peer *p = l->peer;
     if (l->told)
@@ -160,8 +166,7 @@ static void tell_end(struct link *l, const struct assoc_failure *f) {
                     {"what", l->closing ? "by us" : "by the peer"});
         return;
     }
-    snprintf(p->last_failure, sizeof p->last_failure, "%s", f->text);
-    p->last_failure_utc = clock_utc_ms();
+    peer_note_failure(p, f->text);
     EVENT_RAISE(l->m->events, mta_event(EV_ABNORMAL_END), {"peer", p->name}, {"association", l->id},
                 {"local", l->local}, {"remote", l->remote}, {"by", ended_by(f)}, {"what", f->text});
 }
@@ -170,6 +175,7 @@ static void on_open(void *ctx) {
     struct link *l = ctx;
     struct peer *p = l->peer;
     link_up(l);
+    stack_note_out(l, "opened");
     p->n_opening--;
     p->failed_opens = 0;
     p->retrying = p->owed = false;
@@ -219,7 +225,7 @@ static void recovery_ended(struct link *l, const struct assoc_failure *f) {
         peer_call_failed(p, f, assoc_stack_name(l->assoc));
     link_free(l);
     resume_out_failed(x, f != NULL && f->recover_refused, f == NULL ? "it was closed" : f->text);
-    amgr_check_stopped(p->m->amgr);
+    amgr_check_ended(p->m->amgr);
 }
 
 void on_link_ended(void *ctx, const struct assoc_failure *f) {
@@ -234,6 +240,7 @@ void on_link_ended(void *ctx, const struct assoc_failure *f) {
     if (was_open)
         tell_end(l, f);
     else if (f != NULL) {
+        stack_note_out(l, f->text);
         peer_call_failed(p, f, assoc_stack_name(l->assoc));
         open_failed(p, f);
     }
@@ -246,7 +253,7 @@ void on_link_ended(void *ctx, const struct assoc_failure *f) {
         no_more_now(p, was_open);
     room_check(p);
     peer_pump(p);
-    amgr_check_stopped(a);
+    amgr_check_ended(a);
 }
 
 static void on_send_ready(void *ctx, size_t room) {
@@ -335,6 +342,12 @@ static void retry_start(struct peer *p) {
                 {"attempts", attempts});
 }
 
+// Its stacks may be on standby: then what is for it waits, and no call fails.
+bool peer_can_call(const struct peer *p) {
+    return p->conf != NULL && p->conf->n_connect > 0 && p->m->amgr->started && !p->disabled && !p->m->stopping &&
+           peer_has_stack(p, NULL);
+}
+
 // One for every so many messages.
 unsigned peer_wanted(const struct peer *p) {
     const struct conf_peer *c = p->conf;
@@ -377,7 +390,7 @@ void peer_pump(struct peer *p) {
     }
     peer_turns(p);
     bool enough = p->n_out > 0 && loop_now_ms(p->m->loop) < p->enough_until;
-    if (p->retrying || enough || p->conf->n_connect == 0)
+    if (p->retrying || enough || !peer_can_call(p))
         return;
     for (unsigned n = p->owed && p->n_out == 0 ? 1 : missing(p), had = p->n_out; n > 0; n--, had++) {
         peer_open(p);
@@ -407,13 +420,16 @@ void link_received(struct link *l) {
         link_close(l);
 }
 
+void link_abort(struct link *l) {
+    l->closing = true;
+    end_job(l, NULL); // what can go on later is kept now: the abort may take longer than we have
+    assoc_abort(l->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
+}
+
 void peer_abort(struct peer *p) {
     struct link *l;
-    LIST_FOREACH(l, &p->links, of_peer) {
-        l->closing = true;
-        end_job(l, NULL); // what can go on later is kept now: the abort may take longer than we have
-        assoc_abort(l->assoc, RTSE_ABORT_TEMPORARY_PROBLEM);
-    }
+    LIST_FOREACH(l, &p->links, of_peer)
+    link_abort(l);
 }
 
 unsigned peer_drop(struct peer *p, bool (*which)(const struct link *l, const void *arg), const void *arg,
@@ -433,8 +449,7 @@ unsigned peer_drop(struct peer *p, bool (*which)(const struct link *l, const voi
     }
     if (n == 0)
         return 0;
-    snprintf(p->last_failure, sizeof p->last_failure, "%s", why);
-    p->last_failure_utc = clock_utc_ms();
+    peer_note_failure(p, why);
     EVENT_RAISE(p->m->events, mta_event(EV_ABNORMAL_END), {"peer", p->name}, {"association", ids},
                 {"local", first->local}, {"remote", first->remote}, {"by", "us"}, {"what", why});
     return n;
@@ -497,13 +512,17 @@ void peer_enable(struct peer *p, bool enable) {
     }
 }
 
-void peer_connect(struct peer *p) {
+void peer_hasten(struct peer *p) {
     p->retrying = false;
     p->enough_until = 0;
-    peer_forget_path(p);
     loop_timer_at(p->retry, 0);
     hop_hasten(p->m->queue, p->hop);
     peer_pump(p);
-    if (p->n_out == 0 && p->conf != NULL && p->conf->n_connect > 0 && !p->disabled && !p->m->stopping)
+}
+
+void peer_connect(struct peer *p) {
+    peer_forget_path(p);
+    peer_hasten(p);
+    if (p->n_out == 0 && peer_can_call(p))
         peer_open(p);
 }

@@ -102,16 +102,6 @@ void peer_connect(struct peer *p);             // tries now, in the configured o
 void peer_disconnect(struct peer *p);          // closes its associations in order
 void peer_pump(struct peer *p);
 
-// Each listener of the configuration, for `show stacks`.
-struct stack_status {
-    const char *name, *address, *error; // address: where it listens, "" while it does not; error: why not
-    const struct conf_stack *conf;
-    int64_t since_utc, last_call_utc;
-    char last_caller[NET_ADDRESS_TEXT];
-    const char *last_result;
-};
-void amgr_stacks(struct amgr *a, void (*cb)(void *arg, const struct stack_status *s), void *arg);
-
 // For transfer_out: the job is done or given back, the association is good for another. For transfer_in: one was
 // received, or refused.
 void link_idle(struct link *l);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mta/amgr_internal.h"
+#include "mta/amgr_stacks.h"
 #include "mta/resume_out.h"
 
 // ---- what is remembered ----
@@ -79,6 +80,7 @@ static void on_attempt_failed(void *ctx, const struct assoc_failure *f) {
     struct link *l = ctx;
     if (l->resume != NULL && l->resume->tries > 1)
         return; // it is tried every second
+    stack_note_out(l, f->text);
     peer_call_failed(l->peer, f, assoc_stack_name(l->assoc));
 }
 
@@ -110,7 +112,7 @@ void peer_open(struct peer *p) {
 }
 
 bool peer_recover(struct peer *p, struct resumption *x) {
-    struct link *l = p->m->stopping || !p->m->amgr->started ? NULL : link_new(p, true);
+    struct link *l = peer_can_call(p) ? link_new(p, true) : NULL;
     if (l == NULL)
         return false;
     struct assoc_call_options options = peer_call_options(p);

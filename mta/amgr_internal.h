@@ -5,23 +5,13 @@
 
 #include "mta/amgr.h"
 
-struct listening {
-    LIST_ENTRY(listening) link;
-    struct amgr *a;
-    struct held_conf *held;
-    const struct conf_stack *conf;
-    struct assoc_listener *listener;
-    struct loop_timer *retry;
-    char error[ASSOC_TEXT];
-    int64_t since_utc, last_call_utc;
-    char last_caller[NET_ADDRESS_TEXT], last_result[60];
-};
+struct amgr_stack;
 
 // A bind of a peer that is known, and whose answer waits for something. It ends by bind_release; or by itself when its
 // caller goes away or its listener is freed: then `gone` is called, after which it is no more.
 struct held_bind {
     TAILQ_ENTRY(held_bind) link; // in the order in which they came
-    struct listening *n;
+    struct amgr_stack *n;
     struct peer *peer;
     struct assoc *as;
     struct assoc_bind bind;
@@ -32,7 +22,6 @@ struct amgr {
     struct mta *m;
     TAILQ_HEAD(, held_bind) held_binds;
     LIST_HEAD(, peer) peers;
-    LIST_HEAD(, listening) listenings;
     uint64_t made; // associations
     bool started;
     struct loop_timer *patience; // while stopping: then what is still busy is aborted
@@ -55,17 +44,27 @@ void link_drop(struct link *l);  // when the loop runs no more
 // 1294 for all; each ends from the loop. How many.
 unsigned peer_drop(struct peer *p, bool (*which)(const struct link *l, const void *arg), const void *arg,
                    const char *why);
+void link_abort(struct link *l); // whatever it does; what can go on later is kept
 void on_link_ended(void *ctx, const struct assoc_failure *f);
 void amgr_take_peers(struct amgr *a); // follows the configuration in force
 void peer_abort(struct peer *p);      // all its associations, whatever they do
-void amgr_check_stopped(struct amgr *a);
+bool peer_can_call(const struct peer *p);
+void peer_hasten(struct peer *p); // what waits for it is tried now
+void peer_note_failure(struct peer *p, const char *what);
+void amgr_check_ended(struct amgr *a); // a link did: somebody may wait for that
+
+// amgr_listen.c: of a stack's listener, ctx a struct amgr_stack
+void amgr_on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b);
+void amgr_on_caller_failed(void *ctx, struct assoc *as, const struct assoc_failure *f);
+void amgr_on_accept_failed(void *ctx, const char *text);
+void amgr_on_recover(void *ctx, struct assoc *as, const struct assoc_bind *b, const struct rtse_session_id *session);
 
 // amgr_listen.c: answers to a bind of a peer that is known.
-typedef void bind_answer(struct peer *p, struct listening *n, struct assoc *as, const struct assoc_bind *b);
+typedef void bind_answer(struct peer *p, struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b);
 bind_answer bind_take;        // accepts
 bind_answer bind_refuse_busy; // with the event that fits
 // The answer waits: false when memory is short.
-bool bind_hold(struct listening *n, struct assoc *as, const struct assoc_bind *b, struct peer *p,
+bool bind_hold(struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b, struct peer *p,
                void (*gone)(struct held_bind *h));
 void bind_release(struct held_bind *h, bind_answer *answer); // h is no more, and answered so
 

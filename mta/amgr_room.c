@@ -115,7 +115,7 @@ static bool room_begin(struct peer *p) {
     return true;
 }
 
-bool room_wait(struct peer *p, struct listening *n, struct assoc *as, const struct assoc_bind *b) {
+bool room_wait(struct peer *p, struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b) {
     if (waiting(p) >= p->conf->associations_max || (p->room == NULL && !room_begin(p)))
         return false;
     return bind_hold(n, as, b, p, on_gone);

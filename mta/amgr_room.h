@@ -20,7 +20,7 @@ enum { ROOM_SILENT_MS = 2500, ROOM_MS = 3000, ROOM_UNANSWERED = 2, ROOM_ROUND_TR
 
 // The bind at the limit waits from here on, until it is answered. False: it cannot (no memory, or enough wait already);
 // it is still the caller's to answer.
-bool room_wait(struct peer *p, struct listening *n, struct assoc *as, const struct assoc_bind *b);
+bool room_wait(struct peer *p, struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b);
 void room_check(struct peer *p); // one of its associations ended
 void room_end(struct peer *p);   // who still waits is refused as busy; nothing is probed any more
 

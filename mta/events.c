@@ -223,9 +223,10 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 9321,
             .level = EVENT_ERROR,
             .name = "listen-failed",
-            .text = "Stack {stack}: cannot listen on {address}: {what}; tried again in {seconds} s",
+            .text = "Stack {stack}: cannot listen on {address}: {what}; tried again every {seconds} s",
             .key = "stack",
-            .meaning = "A listening address cannot be resolved or bound. The other stacks, and calls to peers, go on.",
+            .meaning = "A listening address cannot be resolved or bound. The other stacks, and calls to peers, go on. "
+                       "Told once for each different reason, not for each attempt.",
             .causes = "The address is not on this machine (a cluster's other node has it); another program has the "
                       "port; port 102 needs root or CAP_NET_BIND_SERVICE; the name does not resolve.",
             .action = "Mend the cause; the daemon tries again by itself.",
@@ -373,6 +374,46 @@ static const struct event_def catalogue[EV_EVENTS] = {
                 "A command that changes something came over the control socket; the user id is that of its sender.",
             .causes = "-",
             .action = "Nothing.",
+        },
+    [EV_STACK_STANDBY] =
+        {
+            .id = 20021,
+            .level = EVENT_NOTICE,
+            .name = "stack-standby",
+            .text = "Stack {stack} is on standby: {what}",
+            .meaning =
+                "The stack neither listens nor calls. What waits for peers that have no other stack goes on waiting; "
+                "no call is tried. It becomes active by itself as soon as its address can be used here, unless "
+                "an operator or a cluster engine put it on standby.",
+            .causes = "The virtual address is on another node; it is configured wrongly and on no node at all; another "
+                      "host has the same IPv6 address; `x400 stack … standby`.",
+            .action =
+                "Nothing on a node that should not have the address. Else look at the cluster engine, and compare "
+                "`listen on` and `source` with the addresses that `ip address` shows.",
+        },
+    [EV_STACK_ACTIVE] =
+        {
+            .id = 20022,
+            .level = EVENT_NOTICE,
+            .name = "stack-active",
+            .text = "Stack {stack} is active",
+            .meaning =
+                "The stack was on standby. Its address is here now: it listens and calls, and what waited for its "
+                "peers is sent.",
+            .causes = "-",
+            .action = "Nothing.",
+        },
+    [EV_STACKS_BLIND] =
+        {
+            .id = 20023,
+            .level = EVENT_WARNING,
+            .name = "addresses-not-followed",
+            .text = "{what}: every address counts as usable",
+            .meaning =
+                "The daemon cannot follow the addresses of the machine: a virtual stack is not put on standby when "
+                "its address is elsewhere, but tries to listen and to call, and fails.",
+            .causes = "A sandbox forbids netlink sockets (RestrictAddressFamilies= without AF_NETLINK, say).",
+            .action = "Allow AF_NETLINK, and restart the daemon.",
         },
     [EV_SPOOL_AWAITED] =
         {

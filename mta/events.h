@@ -38,6 +38,9 @@ enum mta_event {
     EV_SPACE_LOW,      // 20017
     EV_SPACE_BACK,     // 20018
     EV_OPERATOR,       // 20019
+    EV_STACK_STANDBY,  // 20021
+    EV_STACK_ACTIVE,   // 20022
+    EV_STACKS_BLIND,   // 20023
     EV_SPOOL_AWAITED,  // 20025
     EV_SPOOL_TAKEN,    // 20026
     EV_SPOOL_CLOSING,  // 20027

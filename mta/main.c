@@ -15,6 +15,7 @@
 
 #include "base/notify.h"
 #include "mta/amgr.h"
+#include "mta/amgr_stacks.h"
 #include "mta/control.h"
 #include "mta/life.h"
 #include "mta/operate.h"
@@ -166,6 +167,8 @@ static void tear_down(struct daemon *d) {
     life_free(m->life);
     if (m->events != NULL && d->exit_status == 0)
         event_raise(m->events, mta_event(EV_STOPPED), NULL, 0);
+    amgr_stacks_free(m->stacks);
+    assoc_stacks_free(m->env.stacks);
     resolver_free(m->env.resolver);
     loop_signal_free(d->term), loop_signal_free(d->interrupt), loop_signal_free(d->hup);
     loop_timer_free(d->second), loop_timer_free(d->watchdog);
@@ -197,7 +200,9 @@ static bool make_parts(struct daemon *d) {
     m->loop = loop_new();
     m->env.loop = m->loop;
     m->env.resolver = m->loop == NULL ? NULL : resolver_new(m->loop);
-    if (m->loop == NULL || m->env.resolver == NULL || m->traces == NULL)
+    m->env.stacks = m->env.resolver == NULL ? NULL : assoc_stacks_new(m->loop, m->env.resolver);
+    m->stacks = m->env.stacks == NULL ? NULL : amgr_stacks_new(m);
+    if (m->stacks == NULL || m->traces == NULL)
         return false;
     m->amgr = amgr_new(m);
     m->life = life_new(m, &user, d);

@@ -22,6 +22,7 @@
 
 struct queue;
 struct amgr;
+struct amgr_stacks;
 struct local;
 struct control;
 struct traces;
@@ -38,6 +39,7 @@ struct mta {
     const struct conf *conf; // the same, held->conf
     struct life *life;
     struct amgr *amgr;
+    struct amgr_stacks *stacks;
     struct control *control;
     struct traces *traces;
     // While the spool is ours (life.h), else NULL:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mta/amgr.h"
+#include "mta/amgr_stacks.h"
 #include "mta/control.h"
 #include "mta/life.h"
 #include "mta/operate.h"
@@ -54,21 +55,23 @@ static json_t *show_status(struct request *r) {
                      s->why[0] == 0 ? json_null() : reply_text(s->why), "holder", holder);
 }
 
-static void add_stack(void *arg, const struct stack_status *s) {
-    json_t *list = arg;
-    const char *state = s->conf->listen.host == NULL ? "calling only" : s->address[0] != 0 ? "listening" : "failed";
-    json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s}", "name",
-                                          s->name, "state", state, "listen", reply_text(s->conf->listen.host), "port",
-                                          (int)s->conf->listen.port, "address", s->address, "error", s->error, "source",
-                                          reply_text(s->conf->source.host), "selectors", selectors(&s->conf->selectors),
-                                          "since", (json_int_t)s->since_utc, "last_call", (json_int_t)s->last_call_utc,
-                                          "last_caller", s->last_caller, "last_result",
-                                          s->last_result == NULL ? "" : s->last_result));
+static void add_stack(void *arg, const struct amgr_stack *n) {
+    const struct assoc_stack_status *st = assoc_stack_status(n->stack);
+    char address[NET_ADDRESS_TEXT] = "";
+    if (st->n_listening > 0)
+        net_address_text(&st->listening[0], address);
+    json_array_append_new(arg, json_pack("{s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s}", "name",
+                                         n->conf->name, "state", assoc_stack_state_text(st->state), "why", st->why,
+                                         "listen", reply_text(n->conf->listen.host), "port", (int)n->conf->listen.port,
+                                         "address", address, "error", st->error, "source",
+                                         reply_text(n->conf->source.host), "selectors", selectors(&n->conf->selectors),
+                                         "since", (json_int_t)st->since_utc_ms, "last_call", (json_int_t)st->in.utc_ms,
+                                         "last_caller", st->in.remote, "last_result", st->in.result));
 }
 
 static json_t *show_stacks(struct request *r) {
     json_t *list = json_array();
-    amgr_stacks(r->m->amgr, add_stack, list);
+    amgr_stacks_each(r->m->stacks, add_stack, list);
     return list;
 }
 

@@ -341,7 +341,7 @@ def test_reload_moves_a_listener(w):
     for k in range(3):
         b.stack_lines[-1] = f"callers per address {k + 3}"
         reload(b)
-        equal([s["state"] for s in b.ask("show", what="stacks")], ["listening"], "the stack")
+        equal([s["state"] for s in b.ask("show", what="stacks")], ["active"], "the stack")
         equal(len(b.ask("show", what="associations")), 1, "the association goes on")
     a.submit(user("Receiver", "BETA"))
     b.wait_items(2)

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "assoc/assoc.h"
+#include "assoc/stacks.h"
 #include "base/mem.h"
 
 enum { APDU = 300000, CONFIRMED = 4 };
@@ -35,6 +35,7 @@ struct world {
     struct assoc_env env;
     struct assoc_listener *listener;
     struct conf_stack stack;
+    struct assoc_stack *here; // for the calls
     const struct conf_stack *via[1];
     struct conf_endpoint connect[2];
     struct conf_peer called_conf, caller_conf;
@@ -181,6 +182,7 @@ static void on_caller_failed(void *ctx, struct assoc *a, const struct assoc_fail
 // ---- a world ----
 
 static void begin(struct world *w, enum conf_protocol mode, enum conf_dialogue dialogue) {
+    static const struct assoc_stack_user nobody = {0};
     static const struct assoc_listener_user listener = {
         .bind_ind = on_bind, .caller_failed = on_caller_failed, .recover_ind = on_recover};
     char text[ASSOC_TEXT];
@@ -191,20 +193,26 @@ static void begin(struct world *w, enum conf_protocol mode, enum conf_dialogue d
     const uint32_t length = APDU - 5;
     memcpy(w->apdu, (uint8_t[]){0x04, 0x83, (uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length}, 5);
     w->env = (struct assoc_env){.loop = w->loop, .resolver = resolver_new(w->loop)};
+    w->env.stacks = assoc_stacks_new(w->loop, w->env.resolver);
+    assert_non_null(w->env.stacks);
     w->ours.secret = bytes_str("secretB");
     w->theirs.secret = bytes_str("secretA");
     w->stack = (struct conf_stack){.name = "test", .listen = {.host = "127.0.0.1", .family = AF_INET}};
+    w->here = assoc_stack_new(&w->env, &w->stack, &(struct assoc_stack_options){0}, &nobody, NULL);
+    assert_non_null(w->here);
     w->via[0] = &w->stack;
     w->called_conf = (struct conf_peer){.name = "a",
                                         .local = {"MTA-B", &w->ours, 1, NULL},
                                         .remote = {"MTA-A", &w->theirs, 1, NULL},
                                         .checkpoint_k = 10,
                                         .window = 3};
-    w->listener = assoc_listen(&w->env, &w->stack, &(struct assoc_listener_options){0}, &listener, w, NULL, text);
-    if (w->listener == NULL)
+    struct net_address on;
+    net_address_parse(&on, "127.0.0.1", 0);
+    w->listener = assoc_listener_new(&w->env, &w->stack, &(struct assoc_listener_options){0}, &listener, w);
+    if (w->listener == NULL || assoc_listener_open(w->listener, &on, text) != ERR_OK)
         fail_msg("%s", text);
-    const char *port = strrchr(assoc_listener_address(w->listener), ':') + 1;
-    w->connect[0] = (struct conf_endpoint){.host = "127.0.0.1", .family = AF_INET, .port = (uint16_t)atoi(port)};
+    w->connect[0] = (struct conf_endpoint){
+        .host = "127.0.0.1", .family = AF_INET, .port = net_address_port(assoc_listener_at(w->listener, &on))};
     w->caller_conf = (struct conf_peer){.name = "b",
                                         .connect = w->connect,
                                         .n_connect = 1,
@@ -227,6 +235,8 @@ static void finish(struct world *w) {
     loop_run_for(w->loop, 10);
     buf_free(&w->caller.in);
     buf_free(&w->called.in);
+    assoc_stack_free(w->here);
+    assoc_stacks_free(w->env.stacks);
     resolver_free(w->env.resolver);
     loop_free(w->loop);
 }

@@ -71,10 +71,12 @@ static int server_start(void **state) {
                                 .remote = {"MTA-A", &s.theirs, 1, NULL},
                                 .checkpoint_k = 30,
                                 .window = 5};
-    s.listener = assoc_listen(&s.env, &s.stack, &(struct assoc_listener_options){0}, &user, &s, NULL, text);
-    if (s.listener == NULL)
+    struct net_address on;
+    net_address_parse(&on, "127.0.0.1", 0);
+    s.listener = assoc_listener_new(&s.env, &s.stack, &(struct assoc_listener_options){0}, &user, &s);
+    if (s.listener == NULL || assoc_listener_open(s.listener, &on, text) != ERR_OK)
         fail_msg("%s", text);
-    snprintf(s.address, sizeof s.address, "%s", assoc_listener_address(s.listener));
+    net_address_text(assoc_listener_at(s.listener, &on), s.address);
     s.stop = loop_notifier_new(s.loop, on_stop, &s);
     assert_non_null(s.stop);
     assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
