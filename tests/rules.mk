@@ -50,13 +50,14 @@ check-now: tests
 #   crash         kill -9 in the middle of transfers, 10 rounds; of a receiver at every checkpoint (COUNT: at so many)
 #   differential  codecs against Erlang's, 100 values of each type
 #   net           real network hosts in namespaces: addresses, names, packet filters; needs root
+#   failover      two nodes, one spool, one address: moved in mid-transfer and killed during COUNT (1,000) messages each way
 #   engines       Pacemaker with Corosync, and keepalived, move an address between two nodes; needs root and their packages
 #   property      two stacks on a link that delays, splits, merges and cuts: 10,000 seeds
 #   interop       the campaign of interop/ against our own daemon, in every mode and dialogue
 #   package       the Debian package, installed, upgraded and removed on a copy of the machine; needs root. Cluster agents
 #   fuzz          each fuzz target 60 s, or COUNT
 #   release       the release archive: reproducible, and built and tested without asn1c
-TIERS := sanitize hostile crash differential property interop net engines package fuzz release
+TIERS := sanitize hostile crash differential property interop net failover engines package fuzz release
 TIER ?= $(TIERS)
 ifneq ($(filter-out $(TIERS),$(TIER)),)
 $(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
@@ -70,6 +71,7 @@ RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-e
 RUN_property = 'env X400D_LINK_SEEDS=$(or $(COUNT),10000) $(BUILD)/tests/rfc1006_stack_link_test'
 RUN_interop = interop/self
 RUN_net = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 $(NET)'
+RUN_failover = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 --count $(or $(COUNT),1000) failover'
 RUN_engines = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 engines'
 RUN_package = tests/packaging/deb.sh tests/packaging/cluster.py \
 	'shellcheck packaging/install-deps packaging/deb/build $(wildcard packaging/deb/p*) $(wildcard packaging/cluster/*)'

@@ -68,11 +68,13 @@ def segments_of(path):
 class Capture:
     """All interfaces of one host, from now on."""
 
-    def __init__(self, host, name=None):
+    def __init__(self, host, name=None, snap=None):
+        """snap: only so many octets of each packet are kept."""
         self.host = host
         self.path = os.path.join(host.dir, (name or "capture") + ".pcap")
         self.log = open(self.path + ".log", "wb")
-        self.process = host.popen("dumpcap", "-q", "-i", "any", "-P", "-w", self.path, stdout=self.log, stderr=self.log)
+        some = ["-s", str(snap)] if snap else []
+        self.process = host.popen("dumpcap", "-q", "-i", "any", "-P", "-w", self.path, *some, stdout=self.log, stderr=self.log)
         host.captures.append(self)
         self.sync()
 

@@ -15,7 +15,7 @@ import time
 
 from harness import Failure, check, wait_for
 
-TOOLS = ["ip", "nft", "dnsmasq", "dumpcap", "arping", "unshare", "nsenter", "setpriv", "bash"]
+TOOLS = ["ip", "tc", "nft", "dnsmasq", "dumpcap", "arping", "unshare", "nsenter", "setpriv", "bash"]
 # What programs look at; the rest of /etc is not there.
 ETC = ["passwd", "group", "services", "protocols", "localtime", "ld.so.cache", "alternatives", "ssl"]
 
@@ -185,6 +185,11 @@ class Host(Namespace):
     def plug(self, network, up=True):
         """Pulls the cable, or puts it back."""
         network.switch.run("ip", "link", "set", self.ports[network.name], "up" if up else "down")
+
+    def slow(self, network, mbytes, queue_ms=50):
+        """What leaves the host there goes at so many MB a second; more waits for so long, and is dropped beyond that."""
+        self.run("tc", "qdisc", "replace", "dev", network.name, "root", "tbf", "rate", f"{mbytes * 8000:.0f}kbit", "burst", "128kb",
+                 "latency", f"{queue_ms}ms")
 
     # -- packet filter --
 

@@ -85,8 +85,8 @@ class NetWorld(World):
         self.mtas.append(m)
         return m
 
-    def capture(self, host, name=None):
-        return Capture(host, name)
+    def capture(self, host, name=None, snap=None):
+        return Capture(host, name, snap)
 
     def name_server(self, host, records, **options):
         return NameServer(host, records, **options)

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Failover of the whole: two nodes with one spool (a bind mount) and one virtual address, and a peer whose packet filter
+lets only that through, both ways. The address moves in the middle of large transfers, and during a stream of messages;
+planned, and by SIGKILL with the node's network gone in the same moment, so that nobody hears a word of it.
+
+Layouts: what the cluster engine does is played by the test.
+    started     the file system is mounted only with the service; the engine starts the daemon after address and mount
+    waiting     mounted on both nodes, both daemons run; the second one waits for the spool's lock
+
+COUNT is the number of messages each way in a stream; 1,000 and more take contents of 100 MB, less of 25 MB."""
+import os
+import threading
+import time
+
+from harness import Failure, check, equal, ipm, user, wait_for
+from test_mail import content, envelope
+from world import NetPeer
+
+MB = 1 << 20
+INTERRUPTED, RESUMED, NOT_RESUMED = 20107, 20108, 20109
+STARTED, WAITING = "started", "waiting"
+PACE = 0.05
+
+
+class Cluster:
+    """MTA-A on two nodes, MTA-B on the peer. Each node has sockets, log and configuration of its own."""
+
+    def __init__(self, w, layout, lines=(), mbytes=None):
+        self.w, self.layout = w, layout
+        self.lan = w.network()
+        self.shared = os.path.join(w.dir, "shared")
+        os.makedirs(os.path.join(self.shared, "spool"))
+        hosts = [w.host(n, self.lan) for n in ("one", "two", "peer")]
+        self.virtual = self.lan.address(100)
+        self.b = w.mta_on(hosts[2], "MTA-B")
+        self.nodes = [self.node(h) for h in hosts[:2]]
+        for p in [m.peers["mta-b"] for m in self.nodes] + list(self.b.peers.values()):
+            p.lines.update(lines)
+        self.b.machine.only(self.virtual)
+        if mbytes:
+            for h in hosts:
+                h.slow(self.lan, mbytes)
+        self.captures = [w.capture(h, snap=128) for h in hosts]
+        self.active = self.other = None
+        if layout == WAITING:
+            for m in self.nodes:
+                self.mount(m)
+
+    def node(self, host):
+        """The daemon for that node. Both are one MTA: same name, passwords and spool."""
+        m = self.w.mta_on(host, "MTA-A", self.virtual)
+        first = m.name.lower() in self.b.peers
+        m.dir = os.path.join(self.w.dir, "mta-a-" + host.name)
+        os.makedirs(m.dir)
+        m.log, m.conf = os.path.join(m.dir, "events"), os.path.join(m.dir, "x400d.conf")
+        m.spool = os.path.join(host.dir, "spool")
+        m.delivered = os.path.join(self.shared, "delivered")
+        m.delivers = [(f'country "GB" admd "DEMO" prmd "{m.prmd}"', m.delivered)]
+        os.makedirs(m.spool)
+        if not first:
+            self.w.link(m, self.b)
+        else:
+            other = self.nodes_of(host).peers["mta-b"]
+            p = m.peers["mta-b"] = NetPeer(m, self.b, other.password_out, other.password_in)
+            m.route(self.b.prmd, p.name)
+        return m
+
+    def nodes_of(self, host):
+        return next(m for m in self.w.mtas if m.prmd == "ALPHA" and m.machine is not host)
+
+    # -- what an engine does --
+
+    def mount(self, m):
+        m.machine.run("mount", "--bind", os.path.join(self.shared, "spool"), m.spool)
+
+    def begin(self):
+        self.b.start()
+        one, two = self.nodes
+        one.machine.take(self.virtual)
+        if self.layout == STARTED:
+            self.mount(one)
+        one.start()
+        if self.layout == WAITING:
+            two.start(wait=False)
+        self.active, self.other = one, two
+
+    def give_up(self):
+        """In order: the service, its file system, its address."""
+        m = self.active
+        m.stop()
+        if self.layout == STARTED:
+            m.machine.run("umount", m.spool)
+        m.machine.lose(self.virtual)
+
+    def die(self):
+        """SIGKILL, and its network is gone: what its system would say in its place reaches nobody."""
+        m = self.active
+        m.machine.run("nft", "-f", "-", stdin="""
+            table inet dead { chain o { type filter hook output priority -20; policy accept; meta l4proto tcp drop; }
+            }""")
+        m.kill()
+        m.machine.lose(self.virtual)
+
+    def revive(self):
+        """The node that died is there again, as the other one."""
+        m = self.other
+        m.machine.run("nft", "delete", "table", "inet", "dead")
+        if self.layout == STARTED:
+            m.machine.run("umount", m.spool)
+        else:
+            m.start(wait=False)
+
+    def take_over(self):
+        m = self.other
+        m.machine.take(self.virtual)
+        if self.layout == STARTED:
+            self.mount(m)
+            m.start()
+        else:
+            m.wait_ready(60)
+        self.active, self.other = m, self.active
+
+    def move(self, planned):
+        self.give_up() if planned else self.die()
+        self.take_over()
+
+    # -- what must be true --
+
+    def check_packets(self):
+        """No segment with a node address, neither seen nor counted by the filter."""
+        nodes = [a for m in self.nodes for a in m.machine.addresses()]
+        for c in self.captures:
+            c.forbid(*nodes)
+        equal(self.b.machine.dropped(), (0, 0), "dropped by the filter")
+
+    def events(self, *ids, **fields):
+        """Of both nodes."""
+        return [e for m in self.nodes if os.path.exists(m.log) for e in m.events(*ids, **fields)]
+
+
+# ---- large transfers ----
+
+def half(spool):
+    """How many octets came of what is not complete."""
+    total = 0
+    for folder, _, files in os.walk(os.path.join(spool, "tmp")):
+        for f in files:
+            try:
+                total += os.path.getsize(os.path.join(folder, f))
+            except OSError:
+                pass
+    return total
+
+
+def delivered_once(m, id, octets):
+    wait_for(f"{id} delivered", 120, lambda: any(envelope(i)["id"] == id for i in m.items()), 0.05)
+    return lambda: equal([content(i) == octets for i in m.items() if envelope(i)["id"] == id], [True],
+                         f"{id}: delivered once, and equal to the octet")
+
+
+def way(name, sender, wanted):
+    """How a transfer went on, by its sender: it says what must be so, and why not."""
+    resumed, anew = ([e for e in sender.events(id) if e["transfer"].startswith("the transfer of")] for id in (RESUMED, NOT_RESUMED))
+    check(bool(resumed) == wanted, f"{name}: resumed {resumed}, from its start {anew}")
+    return f"{name} " + (f"resumed behind {int(resumed[-1]['octets']) / MB:.0f} MB" if resumed else
+                         f"sent again ({anew[-1]['what']})")
+
+
+def moved(w, layout, sync, planned):
+    size = 100 if w.count >= 1000 else 25
+    # A planned stop lets a transfer go on for 10 s; what is cut then must not be complete.
+    rate = size / (20 if planned else 8)
+    c = Cluster(w, layout, {"checkpoint": f"checkpoint 30K window 5 recovery 60s sync {sync}"}, mbytes=rate)
+    c.begin()
+    out, back = (ipm(octets=os.urandom(size * MB)) for _ in range(2))
+    to_b = c.active.submit(user("Receiver", c.b.prmd), out)
+    to_a = c.b.submit(user("Receiver", c.active.prmd), back)
+    for spool in (c.b.spool, os.path.join(c.shared, "spool")):
+        wait_for("the middle of both", 60, lambda s=spool: half(s) > size * MB // 4)
+    at = time.monotonic()
+    check(not c.b.items() and not c.active.items(), "neither is complete")
+    c.move(planned)
+    taken = time.monotonic() - at
+    checks = [delivered_once(c.b, to_b, out)]
+    there = time.monotonic() - at
+    checks.append(delivered_once(c.active, to_a, back))
+    here = time.monotonic() - at
+    c.active.wait_empty(), c.b.wait_empty()
+    for x in checks:
+        x()
+    equal((len(c.b.items()), len(c.active.items())), (1, 1), "items delivered")
+    c.check_packets()
+    # The receiver of the first lives on. Of the second it was killed, and knows what it synced.
+    ways = way("to the peer", c.active, True), way("from the peer", c.b, planned or sync == "window")
+    return f"{size} MB each way, taken over after {taken:.1f} s; {ways[0]}, there after {there:.1f} s; {ways[1]}, here after {here:.1f} s"
+
+
+def test_planned_window_started(w):
+    return moved(w, STARTED, "window", True)
+
+
+def test_planned_never_started(w):
+    return moved(w, STARTED, "never", True)
+
+
+def test_killed_window_started(w):
+    return moved(w, STARTED, "window", False)
+
+
+def test_killed_never_started(w):
+    return moved(w, STARTED, "never", False)
+
+
+def test_planned_window_waiting(w):
+    return moved(w, WAITING, "window", True)
+
+
+def test_killed_never_waiting(w):
+    return moved(w, WAITING, "never", False)
+
+
+# ---- a stream of messages ----
+
+class Stream:
+    """Messages from one user, each with a number in its text. Who is refused tries again, as people do; when it is not
+    known what came of a submission, it is made again under another number, and the first may arrive or not."""
+
+    def __init__(self, sender, prmd, n):
+        self.sender, self.prmd, self.n = sender, prmd, n
+        self.sure, self.perhaps, self.stop = [], [], False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def start(self):
+        self.thread.start()
+
+    def once(self, text):
+        m = self.sender()
+        try:
+            m.submit(user("Receiver", self.prmd), ipm(text=text))
+            return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False  # nobody was there
+        except Exception:
+            self.perhaps.append(text)
+            return False
+
+    def run(self):
+        attempt = 0
+        while len(self.sure) < self.n and not self.stop:
+            attempt += 1
+            text = f"number {attempt}."
+            if self.once(text):
+                self.sure.append(text)
+            time.sleep(PACE)
+
+    def settle(self, m):
+        """All that were accepted are there, once."""
+        wait_for(f"messages accepted for {m.prmd}", self.n * PACE * 4 + 60, lambda: len(self.sure) >= self.n, 0.2)
+        self.thread.join()
+        wait_for(f"messages delivered on {m.name}", 180, lambda: len(m.items()) >= self.n, 0.5)
+        for sender in (self.sender(), m):
+            sender.wait_empty(60)
+        return sum(self.counted(m).values())
+
+    def counted(self, m):
+        found = {}
+        for item in m.items():
+            text = text_of(item)
+            found[text] = found.get(text, 0) + 1
+        lost = [t for t in self.sure if t not in found]
+        twice = [t for t, k in found.items() if k > 1]
+        strange = [t for t in found if t not in self.sure and t not in self.perhaps]
+        if lost or twice or strange:
+            raise Failure(f"on {m.name}: lost {lost[:9]}, twice {twice[:9]}, of nobody {strange[:9]}")
+        return found
+
+
+def text_of(item):
+    octets = content(item)
+    at = octets.index(b"number ")
+    return octets[at:octets.index(b".", at) + 1].decode()
+
+
+def killed(c):
+    """The active node dies, the other takes over: how long that needs, and until the first message each way is through."""
+    c.die()
+    at, had = time.monotonic(), (len(c.b.items()), len(c.nodes[0].items()))
+    c.take_over()
+    times = {"taken over": time.monotonic() - at}
+
+    def both():
+        for m, h in zip((c.b, c.active), had):
+            if "first on " + m.name not in times and len(m.items()) > h:
+                times["first on " + m.name] = time.monotonic() - at
+        return len(times) == 3
+    wait_for("the next message each way", 90, both)
+    return ", ".join(f"{what} after {s:.1f} s" for what, s in times.items())
+
+
+def stream(w, layout, kills=3):
+    n = w.count if w.count >= 10 else 200
+    c = Cluster(w, layout)
+    c.begin()
+    there, here = Stream(lambda: c.active, c.b.prmd, n), Stream(lambda: c.b, c.active.prmd, n)
+    begun, notes = time.monotonic(), []
+    there.start(), here.start()
+    for k in range(kills):
+        wait_for("more of both", n * PACE * 4 + 60,
+                 lambda k=k: min(len(c.b.items()), len(c.active.items())) >= n * (k + 1) // (kills + 1), 0.01)
+        if k > 0:
+            c.revive()
+        notes.append(killed(c))
+    counts = there.settle(c.b), here.settle(c.active)
+    took = time.monotonic() - begun
+    c.check_packets()
+    unknown = len(there.perhaps) + len(here.perhaps)
+    return (f"{n} each way, {counts[0]} and {counts[1]} delivered, each once; {unknown} submissions without an answer; "
+            f"killed {kills} times: {'; '.join(notes)}; {took:.0f} s in all")
+
+
+def test_stream_started(w):
+    return stream(w, STARTED)
+
+
+def test_stream_waiting(w):
+    return stream(w, WAITING)
