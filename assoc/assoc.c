@@ -406,7 +406,7 @@ void assoc_close(struct assoc *a) {
     else if (a->stack != NULL)
         stack_u_abort(a->stack, loop_now_ms(a->env->loop));
     assoc_pump(a);
-    if (a->tcp == NULL || a->step <= ASSOC_CONNECT)
+    if (a->tcp == NULL || a->step <= ASSOC_TRANSPORT) // nobody up there has heard of it
         assoc_over(a, NULL);
 }
 

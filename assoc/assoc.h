@@ -163,7 +163,7 @@ void assoc_refuse(struct assoc *a, enum bind_error e);
 void assoc_refuse_recover(struct assoc *a, enum rtse_refuse reason); // RTSE_REFUSE_CANNOT_RECOVER, or busy
 
 enum assoc_step assoc_step_now(const struct assoc *a); // that is under way
-// A call that is connected and whose bind the peer has not answered yet.
+// A call whose bind is on its way (it goes with the first octets above transport) and has not been answered.
 bool assoc_bind_pending(const struct assoc *a);
 
 // ---- an open association ----

@@ -45,7 +45,7 @@ enum assoc_step assoc_step_now(const struct assoc *a) {
     return a->step;
 }
 bool assoc_bind_pending(const struct assoc *a) {
-    return a->initiator && !a->open && !a->over && !a->recovering && a->stack != NULL;
+    return a->initiator && !a->open && !a->over && !a->closing && !a->recovering && a->step > ASSOC_TRANSPORT;
 }
 uint64_t assoc_octets_in(const struct assoc *a) {
     return a->in;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mta/amgr_back.h"
 #include "mta/amgr_call.h"
 #include "mta/amgr_room.h"
 #include "mta/amgr_stacks.h"
@@ -38,6 +39,8 @@ void link_free(struct link *l) {
     LIST_REMOVE(l, of_peer);
     *(l->outgoing ? &p->n_out : &p->n_in) -= 1;
     p->n_opening -= l->outgoing && !l->open;
+    p->n_apart -= l->apart;
+    back_unlink(l);
     loop_timer_free(l->timer);
     loop_timer_free(l->patience);
     held_conf_unref(l->held);
@@ -189,6 +192,7 @@ static void on_open(void *ctx) {
     peer_pump(p);
     if (l->out == NULL)
         link_idle(l);
+    back_up(l);
 }
 
 static void note_failed_call(struct peer *p, const struct assoc_failure *f) {
@@ -228,8 +232,26 @@ static void recovery_ended(struct link *l, const struct assoc_failure *f) {
     amgr_check_ended(p->m->amgr);
 }
 
+// A bind-back that did not come up: the calls for what waits here go on whatever came of it.
+static void back_ended(struct link *l, const struct assoc_failure *f) {
+    struct peer *p = l->peer;
+    if (f != NULL) {
+        stack_note_out(l, f->text);
+        note_failed_call(p, f);
+        peer_call_failed(p, f, assoc_stack_name(l->assoc));
+    }
+    back_failed(l, f);
+    link_free(l);
+    peer_pump(p);
+    amgr_check_ended(p->m->amgr);
+}
+
 void on_link_ended(void *ctx, const struct assoc_failure *f) {
     struct link *l = ctx;
+    if (l->back != NULL && !l->open) {
+        back_ended(l, f);
+        return;
+    }
     if (l->resume != NULL) {
         recovery_ended(l, f);
         return;
@@ -508,6 +530,7 @@ void peer_enable(struct peer *p, bool enable) {
         peer_connect(p);
     else {
         room_end(p);
+        back_end(p);
         peer_disconnect(p);
     }
 }

@@ -18,6 +18,8 @@
 // Priorities of the turn. What is less than another is more urgent.
 enum { TURN_RELEASE, TURN_URGENT, TURN_NORMAL, TURN_NON_URGENT, TURN_NOTHING };
 
+struct back;
+struct back_call;
 struct room;
 struct transfer_in;
 struct transfer_out;
@@ -36,6 +38,8 @@ struct link {
     bool by_order;                          // outgoing: the peer's pairs were tried in their order (amgr_call.h)
     bool recovered;                         // it stands for one that was lost: good for what that one had under way
     struct resumption *resume;              // outgoing, recovered: what it is for, until that was begun
+    struct back_call *back;                 // outgoing: it was begun as a bind-back (amgr_back.h)
+    bool apart;                             // incoming: beside the peer's limit (amgr_back.h)
     bool probed;                            // for a sign of life (amgr_room.h)
     bool told;                              // its end was, with others'
     bool close_when_idle;                   // a transfer is under way: it may end first
@@ -70,6 +74,8 @@ struct peer {
     bool disabled; // by the operator, until enabled or a restart
     LIST_HEAD(, link) links;
     unsigned n_out, n_in, n_opening;
+    unsigned n_apart;      // of n_in
+    struct back *back;     // its bind-backs (amgr_back.h); NULL: none yet
     struct room *room;     // a probing for dead associations is under way (amgr_room.h); else NULL
     unsigned failed_opens; // since the last association that came up
     bool

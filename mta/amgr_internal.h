@@ -15,6 +15,7 @@ struct held_bind {
     struct peer *peer;
     struct assoc *as;
     struct assoc_bind bind;
+    uint64_t came_ms;
     void (*gone)(struct held_bind *h);
 };
 
@@ -63,6 +64,7 @@ void amgr_on_recover(void *ctx, struct assoc *as, const struct assoc_bind *b, co
 typedef void bind_answer(struct peer *p, struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b);
 bind_answer bind_take;        // accepts
 bind_answer bind_refuse_busy; // with the event that fits
+bind_answer bind_refuse_back; // as busy: there is no association in the other direction
 // The answer waits: false when memory is short.
 bool bind_hold(struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b, struct peer *p,
                void (*gone)(struct held_bind *h));

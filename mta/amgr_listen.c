@@ -8,6 +8,7 @@
 #include "assoc/trace.h"
 #include "base/mem.h"
 #include "conf/print.h"
+#include "mta/amgr_back.h"
 #include "mta/amgr_call.h"
 #include "mta/amgr_room.h"
 #include "mta/amgr_stacks.h"
@@ -60,6 +61,11 @@ void bind_refuse_busy(struct peer *p, struct amgr_stack *n, struct assoc *as, co
     assoc_refuse(as, BIND_BUSY);
 }
 
+void bind_refuse_back(struct peer *p, struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b) {
+    note_call(n, b, p->name, "refused: no bind-back");
+    assoc_refuse(as, BIND_BUSY);
+}
+
 // Said explicitly, a monologue is the only dialogue.
 static bool dialogue_fits(struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b,
                           const struct conf_peer *peer) {
@@ -85,6 +91,8 @@ void bind_take(struct peer *p, struct amgr_stack *n, struct assoc *as, const str
     }
     note_call(n, b, p->name, "accepted");
     l->assoc = as;
+    l->apart = back_apart(p, b);
+    p->n_apart += l->apart;
     l->held_by_listener = held_conf_ref(n->held);
     if (assoc_accept(as, p->conf, &amgr_link_user, l) != ERR_OK)
         return;
@@ -102,7 +110,7 @@ bool bind_hold(struct amgr_stack *n, struct assoc *as, const struct assoc_bind *
     struct held_bind *h = mem_calloc(1, sizeof *h);
     if (h == NULL)
         return false;
-    *h = (struct held_bind){.n = n, .peer = p, .as = as, .bind = *b, .gone = gone};
+    *h = (struct held_bind){.n = n, .peer = p, .as = as, .bind = *b, .came_ms = loop_now_ms(n->m->loop), .gone = gone};
     TAILQ_INSERT_TAIL(&n->m->amgr->held_binds, h, link);
     return true;
 }
@@ -153,8 +161,10 @@ static void bind_decide(struct peer *none, struct amgr_stack *n, struct assoc *a
         return;
     if (p->disabled || p->m->stopping)
         bind_refuse_busy(p, n, as, b);
-    else if (p->n_in < p->conf->associations_max)
+    else if (back_apart(p, b))
         bind_take(p, n, as, b);
+    else if (back_counted(p) < p->conf->associations_max)
+        back_bind(p, n, as, b);
     else if (!room_wait(p, n, as, b))
         bind_refuse_busy(p, n, as, b);
 }
@@ -287,6 +297,7 @@ void amgr_reload(struct amgr *a) {
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link) {
         room_end(p); // who waits was known by the configuration before
+        back_end(p);
         const struct conf_peer *now = conf_peer_find(a->m->conf, p->name);
         if (now == NULL || p->conf == NULL || !conf_peer_equal(now, p->conf)) {
             peer_disconnect(p); // its associations were made with what is no longer so
@@ -326,6 +337,7 @@ void amgr_stop(struct amgr *a, uint64_t patience_ms, void (*done)(void *arg), vo
     LIST_FOREACH(p, &a->peers, link) {
         loop_timer_at(p->retry, 0);
         room_end(p);
+        back_end(p);
         peer_disconnect(p);
     }
     a->stopped = done;
@@ -347,6 +359,7 @@ void amgr_end(struct amgr *a) {
         p->hop->wake = NULL; // commits that end later add to the queue
         while (!LIST_EMPTY(&p->links))
             link_drop(LIST_FIRST(&p->links));
+        back_free(p);
         loop_timer_free(p->retry);
         mem_free(p->name);
         mem_free(p);

@@ -2,6 +2,7 @@
 #include "mta/amgr_room.h"
 
 #include "base/mem.h"
+#include "mta/amgr_back.h"
 
 enum { LOOK_MS = 100, BETWEEN_CLOCKS_MS = 50 };
 
@@ -48,8 +49,8 @@ static unsigned waiting(const struct peer *p) {
 void room_check(struct peer *p) {
     if (p->room == NULL)
         return;
-    for (struct held_bind *h; (h = first_waiting(p)) != NULL && p->n_in < p->conf->associations_max;)
-        bind_release(h, bind_take);
+    for (struct held_bind *h; (h = first_waiting(p)) != NULL && back_counted(p) < p->conf->associations_max;)
+        bind_release(h, back_bind);
 }
 
 // ---- probing ----

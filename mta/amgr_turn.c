@@ -71,7 +71,7 @@ void peer_turns(struct peer *p) {
 
 bool link_serves(const struct link *l) {
     return !l->closing && !l->close_when_idle && !l->recovered &&
-           (!l->open ? l->outgoing : assoc_turn(l->assoc) || (l->two_way && !l->late));
+           (!l->open ? l->outgoing && l->back == NULL : assoc_turn(l->assoc) || (l->two_way && !l->late));
 }
 
 bool link_serves_soon(const struct link *l) {

@@ -231,6 +231,27 @@ static const struct event_def catalogue[EV_EVENTS] = {
                       "port; port 102 needs root or CAP_NET_BIND_SERVICE; the name does not resolve.",
             .action = "Mend the cause; the daemon tries again by itself.",
         },
+    [EV_BIND_BACK_FAILED] =
+        {
+            .id = 9322,
+            .level = EVENT_WARNING,
+            .name = "bind-back-failed",
+            .text =
+                "Peer {peer}: its call from {remote} on stack {stack} could not be called back at {endpoint} ({kind}), "
+                "step {step}: {what}; {answer}",
+            .key = "peer",
+            .meaning = "The peer's block says `bind-back`: its call is followed by an association in the other "
+                       "direction, and that could not be had. Each endpoint that was tried is named, with the step at "
+                       "which it failed: resolve, connect, the layers, bind. With `required` the bind was refused as "
+                       "busy and the peer tries its next stack, which declares another endpoint; with `optional` it "
+                       "was accepted, and what waits for the peer is sent by ordinary calls.",
+            .causes = "The endpoint is on a network that this machine is not on, behind a firewall, or does not "
+                      "resolve here; the peer's `accept from` does not list it; the peer declares nothing (`bind-back "
+                      "to` in its stack), or does not know our name and password; it does not answer within 20 s.",
+            .action = "One such event for each network that the two machines do not share is what is to be expected of "
+                      "peers with several. Else have the peer's operator declare an address that can be reached from "
+                      "here, or put `configured` or `source` into the order of `bind-back`.",
+        },
     [EV_STARTED] =
         {
             .id = 20001,
@@ -583,6 +604,19 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .causes = "The recovery time is over; this daemon crashed or was started again meanwhile; the peer calls "
                       "from another of its addresses; somebody else tries.",
             .action = "When the peer has several addresses, list them in its `accept from`.",
+        },
+    [EV_BIND_BACK_LIMIT] =
+        {
+            .id = 20111,
+            .level = EVENT_WARNING,
+            .name = "bind-back-limit",
+            .text = "Peer {peer}: more than {limit} bind-backs in a minute; until it is over no more are begun",
+            .key = "peer",
+            .meaning = "The peer binds again and again and each time is called back in vain. No more is called for it "
+                       "in this minute: with `bind-back required` its binds are refused as busy, with `optional` they "
+                       "are accepted without a bind-back.",
+            .causes = "The peer retries very fast while its endpoint cannot be reached, or wants us to call others.",
+            .action = "The events 9322 before it say where was called. Have the peer's retries set to a longer time.",
         },
     [EV_ACCEPTED] =
         {

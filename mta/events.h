@@ -24,6 +24,7 @@ enum mta_event {
     EV_NO_PEER_MATCHES,   // 9301
     EV_CALL_FAILED,       // 9318
     EV_LISTEN_FAILED,     // 9321
+    EV_BIND_BACK_FAILED,  // 9322
     // the process and its configuration
     EV_STARTED,        // 20001
     EV_STOPPING,       // 20002
@@ -56,6 +57,7 @@ enum mta_event {
     EV_RESUMED,          // 20108
     EV_NOT_RESUMED,      // 20109
     EV_RECOVERY_REFUSED, // 20110
+    EV_BIND_BACK_LIMIT,  // 20111
     // the way of a message: one line each, never suppressed
     EV_ACCEPTED,         // 20201
     EV_TRANSFERRED,      // 20202

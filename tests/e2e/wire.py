@@ -78,6 +78,7 @@ class Caller:
     # What peers write in more than one way.
     password_tag, reference_tag, when = 0x04, 0x14, b"261120100000Z"
     dialogue = 0  # monologue
+    implementation = None  # implementation-information of the AARQ
 
     def __init__(self, mta, name, password, source=None, tsel=None, protocol=None):
         """protocol: of X.410 mode, as it stands in RTORQ (12: P1 of 1988, 1: of 1984; empty: left out); None: normal
@@ -151,6 +152,7 @@ class Caller:
         bind = der(0xB0, argument)
         rtorq = der(0xB0, der(0x80, bytes([checkpoint])), der(0x82, bytes([self.dialogue])), der(0xA3, der(0xA0, bind)))
         aarq = der(0x60, der(0xA1, der(0x06, MTS_TRANSFER)),
+                   der(0x9D, self.implementation) if self.implementation is not None else b"",
                    der(0xBE, der(0x28, der(0x06, BER), der(0x02, b"\x03"), der(0xA0, rtorq))))
         contexts = [der(0x30, der(0x02, bytes([i])), der(0x06, syntax), der(0x30, der(0x06, BER)))
                     for i, syntax in ((1, ACSE), (3, RTSE_SYNTAX), (5, MTSE))]
