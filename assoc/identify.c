@@ -47,6 +47,11 @@ static void known(struct question *q, const struct conf_peer *p) {
     q->untold = 0;
 }
 
+static void pending(struct question *q, const struct conf_peer *p) {
+    q->out->verdict = ASSOC_PENDING;
+    say(q, "a name in `accept from` of peer %s is not resolved yet", p->name);
+}
+
 // What the peer's `accept from` has instead of the caller's address.
 static const char *listed(const struct question *q, const struct conf_peer *p, struct buf *text) {
     const char *list = assoc_accept_list(q->accept, p, text) == 0 ? buf_cstr(text) : NULL;
@@ -72,7 +77,7 @@ static void check_named(struct question *q, const struct conf_peer *p) {
     struct buf text = {0};
     switch (assoc_accept_check(q->accept, p, q->b->remote)) {
     case ASSOC_ACCEPT_YES: known(q, p); break;
-    case ASSOC_ACCEPT_PENDING: q->out->verdict = ASSOC_PENDING; break;
+    case ASSOC_ACCEPT_PENDING: pending(q, p); break;
     case ASSOC_ACCEPT_NO:
         q->out->verdict = ASSOC_WRONG_ADDRESS;
         say(q, "name and password are those of peer %s, but its `accept from` does not list %s: it lists %s", p->name,
@@ -202,7 +207,7 @@ static void identify_unnamed(struct question *q) {
         if (fits == ASSOC_ACCEPT_YES)
             known(q, p);
         else if (fits == ASSOC_ACCEPT_PENDING)
-            q->out->verdict = ASSOC_PENDING;
+            pending(q, p);
         if (fits != ASSOC_ACCEPT_NO)
             return;
     }

@@ -516,13 +516,12 @@ def test_interrupted_on_the_same_association(w):
     equal((len(a.events(RESUMED)), len(b.events(RESUMED))), (2, 2), "resumed")
 
 
-def test_another_address_that_is_listed(w):
-    """A calls again from another of its addresses: `accept from` has it."""
+def another_address(w, address, listed):
     a, b, wire = pair(w, [20])
-    b.peers["mta-a"].accept = f"{a.host}, 127.0.0.18"
+    b.peers["mta-a"].accept = f"{a.host}, {listed}"
 
     def move():
-        wire.proxy.source = "127.0.0.18"
+        wire.proxy.source = address
         return None
     wire.do = move
     start(w, a, b)
@@ -530,7 +529,16 @@ def test_another_address_that_is_listed(w):
     id = a.submit(user("Receiver", "BETA"), octets)
     once(a, b, id, octets)
     equal(len(b.events(RESUMED)), 1, "resumed by B")
-    equal(len([e for e in b.events(20101) if e["remote"].startswith("127.0.0.18")]), 1, "associations from there")
+    equal(len([e for e in b.events(20101) if e["remote"].startswith(address + ":")]), 1, "associations from there")
+
+
+def test_another_address_that_is_listed(w):
+    """A calls again from another of its addresses: `accept from` has it."""
+    another_address(w, "127.0.0.18", "127.0.0.18")
+
+
+def test_another_address_that_is_listed_by_name(w):
+    another_address(w, "127.0.0.1", "localhost")
 
 
 def test_too_many_interrupted(w):
