@@ -200,8 +200,10 @@ static bool try_pair(struct assoc *a, const struct assoc_pair *p) {
         net_address_host_text(&source, a->local_text);
     struct tcp_params params = {.source = has ? &source : NULL, .connect_ms = assoc_ms(a->options.connect_timeout_ms)};
     a->tcp = tcp_connect(a->env->loop, &a->remote, &params, assoc_tcp_user(), a, error);
-    if (a->tcp != NULL)
+    if (a->tcp != NULL) {
+        net_address_host_text(tcp_local(a->tcp), a->local_text);
         return true;
+    }
     assoc_failure_set(a, &a->failure, ASSOC_CONNECT, false, error,
                       has ? "the source address is not on this machine, or there is no way there" : "");
     a->failed = true;

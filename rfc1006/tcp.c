@@ -269,6 +269,8 @@ struct tcp *tcp_connect(struct loop *l, const struct net_address *to, const stru
         return NULL;
     }
     t->remote = *to;
+    socklen_t n = sizeof t->local;
+    getsockname(t->fd, &t->local.sa, &n); // which the system has chosen by now
     if (t->params.connect_ms != 0)
         loop_timer_in(t->timer, t->params.connect_ms);
     want_update(t);

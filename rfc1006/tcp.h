@@ -46,7 +46,7 @@ struct buf *tcp_output(struct tcp *t);                    // append here, then
 void tcp_flush(struct tcp *t);                            // writes what the socket takes; the rest leaves by itself
 bool tcp_above_high(const struct tcp *t);                 // stop producing until `writable`
 void tcp_read_pause(struct tcp *t, bool pause);           // no input while paused; the peer is held back
-const struct net_address *tcp_local(const struct tcp *t); // valid once connected
+const struct net_address *tcp_local(const struct tcp *t); // of a call also before it is connected
 
 // Whether the other side lives. While probed, TCP asks it each second once nothing came for a second; that it does not
 // do while data of ours wait for their acknowledgement, but then it repeats them.

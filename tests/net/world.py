@@ -48,9 +48,14 @@ class NetMta(Mta):
         self.stacks = [Stack("net", host)]
         self.launch = machine.command()
         self.sockets = ""  # a folder of their own, where several daemons share the others
+        self.follows = None  # the stack that the spool follows
 
     def socket_path(self, level):
         return os.path.join(self.dir, self.sockets, level)
+
+    def text(self):
+        spool = f'spool "{self.spool}"'
+        return super().text().replace(spool, f'{spool} follows stack "{self.follows}"' if self.follows else spool)
 
     def stacks_text(self):
         return "".join(s.text() for s in self.stacks)

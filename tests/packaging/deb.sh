@@ -57,6 +57,12 @@ stopped() {
     for ((n = 0; n < 300; n++)); do pgrep -x x400d >/dev/null || return 0; sleep 0.1; done
     return 1
 }
+connects() { timeout 2 bash -c ": </dev/tcp/$1/102"; }
+within() { # SECONDS COMMAND...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" 2>/dev/null; do [ "$SECONDS" -lt "$end" ] || return 1; sleep 0.2; done
+}
 queue() { is "$(x400 show queue --json | grep -c '"id"')" "$1"; }
 
 check 'installs' dpkg -i 1.deb
@@ -86,7 +92,12 @@ mta "MTA-A" {
     reserve 0% at least 1M
 }
 stack "net1" { listen on 127.0.0.1 port 102 tsel "MTA" }
+stack "net2" {
+    listen on 198.51.100.7 port 102 tsel "MTA"
+    virtual
+}
 peer "relay-b" {
+    via "net1"
     connect address 127.0.0.9
     local name "MTA-A" password file "us"
     remote name "MTA-B" password file "us"
@@ -95,8 +106,13 @@ route to any via "relay-b"
 CONF
 check 'the operator completes it' x400d -n
 check 'it starts as its user' daemon
-check 'on port 102' bash -c ': </dev/tcp/127.0.0.1/102'
+check 'on port 102' within 20 connects 127.0.0.1
 check 'as x400' is "$(ps -o user= -C x400d | sort -u)" x400
+check 'no capability but that of the port' is "$(sed -n 's/^Cap\(Eff\|Bnd\|Amb\):\t/\1 /p' "/proc/$(pgrep -o -x x400d)/status" | sort)" \
+    $'Amb 0000000000000400\nBnd 0000000000000400\nEff 0000000000000400'
+check 'not on an address that is not here' not connects 198.51.100.7
+check 'an address comes' ip addr add 198.51.100.7/32 dev lo
+check 'and is listened on, port 102' within 40 connects 198.51.100.7
 check 'mail' x400 send --from 'C=GB;A=GOLD 400;P=ACME;S=A' --to 'C=DE;A=VIAT;P=FIRMA;S=B' --subject Hello --body /etc/hostname
 check 'it waits' queue 1
 check 'it stops' stopped
