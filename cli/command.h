@@ -67,8 +67,8 @@ int ping_run(struct cli *c, const struct args *a);         // ping.c
 int dump_run(struct cli *c, const struct args *a);         // dump.c
 int check_run(struct cli *c, const struct args *a);        // check.c
 int show_status_run(struct cli *c, const struct args *a);  // show.c
-int show_stacks_run(struct cli *c, const struct args *a);  // show.c
-int show_peers_run(struct cli *c, const struct args *a);   // show.c
+int show_stacks_run(struct cli *c, const struct args *a);  // show_stacks.c
+int show_peers_run(struct cli *c, const struct args *a);   // show_peers.c
 int show_assoc_run(struct cli *c, const struct args *a);   // show.c
 int show_queue_run(struct cli *c, const struct args *a);   // show_queue.c
 int show_message_run(struct cli *c, const struct args *a); // show_message.c
@@ -76,10 +76,11 @@ int show_routes_run(struct cli *c, const struct args *a);  // show_route.c: `sho
 int show_events_run(struct cli *c, const struct args *a);  // show_events.c
 int queue_run(struct cli *c, const struct args *a);        // operate.c: the five of them
 int peer_run(struct cli *c, const struct args *a);         // operate.c
+int stack_run(struct cli *c, const struct args *a);        // operate.c
 int reload_run(struct cli *c, const struct args *a);       // operate.c
 int trace_run(struct cli *c, const struct args *a);        // trace.c
 extern const struct option send_options[], probe_options[], ping_options[], dump_options[], check_options[],
-    show_queue_options[], show_message_options[], show_events_options[], queue_options[], reload_options[],
-    trace_options[];
+    show_peers_options[], show_queue_options[], show_message_options[], show_events_options[], queue_options[],
+    reload_options[], trace_options[];
 
 #endif

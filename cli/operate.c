@@ -126,6 +126,46 @@ int peer_run(struct cli *c, const struct args *a) {
     return status;
 }
 
+// ---- stack ----
+
+static void print_released(const struct cli *c, const char *name, const json_t *v) {
+    int64_t n = json_number(v, "released"), cut = json_number(v, "cut_off");
+    fprintf(c->out, "stack %s is on standby: ", name);
+    if (n + cut == 0)
+        fputs("it had no association", c->out);
+    else
+        fprintf(c->out, "%lld association%s released", (long long)n, n == 1 ? " was" : "s were");
+    if (cut > 0)
+        fprintf(c->out, ", %lld did not end in time and %s cut off", (long long)cut, cut == 1 ? "was" : "were");
+    fputc('\n', c->out);
+}
+
+int stack_run(struct cli *c, const struct args *a) {
+    const char *name = a->words[0], *action = a->words[1];
+    bool standby = strcmp(action, "standby") == 0;
+    if (!standby && strcmp(action, "active") != 0)
+        return cli_usage(c, "a stack can be told to be active or standby, not \"%s\"", action);
+    json_t *v =
+        client_once(c, a, CLIENT_CONTROL, json_pack("{s:s, s:s, s:s}", "cmd", "stack", "name", name, "action", action));
+    if (v == NULL)
+        return CLI_FAILED;
+    int status = CLI_DONE;
+    const char *state = json_text(v, "state"), *why = json_text(v, "why");
+    name = text_clean(c->arena, name);
+    if (args_has(a, "json"))
+        status = cli_print_json(c, v);
+    else if (standby && strcmp(state, "standby") != 0)
+        status = cli_fail(c, "stack %s is %s: another command made it active meanwhile", name, state);
+    else if (standby)
+        print_released(c, name, v);
+    else
+        fprintf(c->out, "stack %s is %s%s%s%s%s\n", name, strcmp(state, "standby") == 0 ? "on " : "",
+                text_clean(c->arena, state), *why == 0 ? "" : ": ", text_clean(c->arena, why),
+                strcmp(state, "active") == 0 ? "" : "; it becomes active as soon as it can");
+    json_decref(v);
+    return status;
+}
+
 // ---- reload ----
 
 int reload_run(struct cli *c, const struct args *a) {

@@ -8,7 +8,7 @@
 
 #include "x400/charset.h"
 
-enum { GAP = 2, FIELD_WIDTH = 16 };
+enum { GAP = 2, FIELD_WIDTH = 16, ITEM_WIDTH = 14, LINE_WIDTH = 100 };
 
 // ---- text ----
 
@@ -194,6 +194,35 @@ void field(const struct cli *c, const char *name, enum paint paint, const char *
     int pad = FIELD_WIDTH - text_width(name) - 1;
     fprintf(c->out, "%s%s:%s%*s%s%s%s\n", paint_on(c, PAINT_DIM), name, paint_off(c, PAINT_DIM), pad < 1 ? 1 : pad, "",
             paint_on(c, paint), *text == 0 ? "-" : text_clean(c->arena, text), paint_off(c, paint));
+}
+
+// The octets of a first line: up to the last blank within width columns, or the first one there is.
+static size_t line_of(const char *text, int width) {
+    const char *p = text, *end = text + strlen(text), *blank = NULL;
+    for (int w = 0; p < end;) {
+        blank = *p == ' ' ? p : blank;
+        int one = wcwidth((wchar_t)charset_utf8_next(&p, end));
+        w += one < 0 ? 1 : one;
+        if (w > width && blank != NULL)
+            return (size_t)(blank - text);
+    }
+    return (size_t)(end - text);
+}
+
+void item(const struct cli *c, const char *name, enum paint paint, const char *fmt, ...) {
+    char text[4096];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    const char *rest = text_clean(c->arena, text);
+    fprintf(c->out, "  %s%-*s%s", paint_on(c, PAINT_DIM), ITEM_WIDTH, name, paint_off(c, PAINT_DIM));
+    for (bool first = true; first || *rest != 0; first = false) {
+        size_t n = line_of(rest, LINE_WIDTH - ITEM_WIDTH - 2);
+        fprintf(c->out, "%*s%s%.*s%s\n", first ? 0 : ITEM_WIDTH + 2, "", paint_on(c, paint), (int)n, rest,
+                paint_off(c, paint));
+        rest += n + (rest[n] == ' ');
+    }
 }
 
 void title(const struct cli *c, const char *text) {

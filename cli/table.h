@@ -35,6 +35,9 @@ int table_print(struct table *t, const char *none);
 // "name:  value" lines, the values below each other.
 void field(const struct cli *c, const char *name, enum paint paint, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+// The same indented, below a title; a long value goes on in lines of at most 100 columns.
+void item(const struct cli *c, const char *name, enum paint paint, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 void title(const struct cli *c, const char *text); // a bold line
 
 const char *paint_on(const struct cli *c, enum paint p); // the escape sequence, "" without colour

@@ -20,6 +20,7 @@ struct stack_asked {
     LIST_ENTRY(stack_asked) link;
     amgr_stack_done done;
     void *arg;
+    size_t had, cut; // open associations: when it was asked for, and when patience ended
 };
 
 struct amgr_stacks {
@@ -61,18 +62,20 @@ static void abort_one(void *arg, struct link *l) {
 
 struct count {
     const char *stack;
-    size_t n;
+    size_t n, open;
 };
 
 static void count_one(void *arg, struct link *l) {
     struct count *c = arg;
-    c->n += link_uses(l, c->stack);
+    bool uses = link_uses(l, c->stack);
+    c->n += uses;
+    c->open += uses && l->open;
 }
 
-static size_t links_of(const struct amgr_stack *n) {
-    struct count c = {n->conf->name, 0};
+static struct count links_of(const struct amgr_stack *n) {
+    struct count c = {.stack = n->conf->name};
     each_link(n->m, count_one, &c);
-    return c.n;
+    return c;
 }
 
 // ---- events ----
@@ -189,7 +192,8 @@ static void on_address_gone(void *ctx, struct assoc_stack *s, const struct net_a
 static void answer(struct amgr_stack *n, const char *error) {
     for (struct stack_asked *x; (x = LIST_FIRST(&n->asked)) != NULL;) {
         LIST_REMOVE(x, link);
-        x->done(x->arg, assoc_stack_status(n->stack), error);
+        struct amgr_stack_ended e = {.released = x->had - x->cut, .cut_off = x->cut};
+        x->done(x->arg, assoc_stack_status(n->stack), &e, error);
         mem_free(x);
     }
     if (n->patience != NULL)
@@ -198,13 +202,17 @@ static void answer(struct amgr_stack *n, const char *error) {
 
 static void on_patience(void *arg) {
     struct amgr_stack *n = arg;
+    struct stack_asked *x;
+    size_t open = links_of(n).open;
+    LIST_FOREACH(x, &n->asked, link)
+    x->cut = open < x->had ? open : x->had;
     each_link(n->m, abort_one, n);
 }
 
 void amgr_stacks_link_ended(struct amgr_stacks *s) {
     struct amgr_stack *n;
     LIST_FOREACH(n, &s->all, link) {
-        if (!LIST_EMPTY(&n->asked) && links_of(n) == 0)
+        if (!LIST_EMPTY(&n->asked) && links_of(n).n == 0)
             answer(n, NULL);
     }
 }
@@ -213,10 +221,10 @@ void amgr_stack_set(struct amgr_stacks *s, const char *name, bool standby, amgr_
     struct amgr_stack *n = amgr_stack_find(s, name);
     struct stack_asked *x = n == NULL ? NULL : mem_calloc(1, sizeof *x);
     if (x == NULL) {
-        done(arg, NULL, n == NULL ? "there is no such stack" : "memory is short");
+        done(arg, NULL, NULL, n == NULL ? "there is no such stack" : "memory is short");
         return;
     }
-    *x = (struct stack_asked){.done = done, .arg = arg};
+    *x = (struct stack_asked){.done = done, .arg = arg, .had = standby ? links_of(n).open : 0};
     LIST_INSERT_HEAD(&n->asked, x, link);
     assoc_stack_standby(n->stack, standby);
     if (standby) {
@@ -224,7 +232,7 @@ void amgr_stack_set(struct amgr_stacks *s, const char *name, bool standby, amgr_
         if (n->patience != NULL)
             loop_timer_in(n->patience, STACK_PATIENCE_MS);
     }
-    if (!standby || links_of(n) == 0)
+    if (!standby || links_of(n).n == 0)
         answer(n, NULL);
 }
 

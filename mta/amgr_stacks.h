@@ -46,7 +46,11 @@ void amgr_stacks_each(const struct amgr_stacks *s, void (*cb)(void *arg, const s
 // status tells whether it is, and if not why. error: NULL, or why the word was not taken. done may be called before
 // this returns, and always once.
 enum { STACK_PATIENCE_MS = 10000 };
-typedef void (*amgr_stack_done)(void *arg, const struct assoc_stack_status *status, const char *error);
+struct amgr_stack_ended { // open associations
+    size_t released, cut_off;
+};
+typedef void (*amgr_stack_done)(void *arg, const struct assoc_stack_status *status,
+                                const struct amgr_stack_ended *ended, const char *error);
 void amgr_stack_set(struct amgr_stacks *s, const char *name, bool standby, amgr_stack_done done, void *arg);
 
 // ---- association manager ----

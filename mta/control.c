@@ -67,6 +67,7 @@ static const struct command commands[] = {
     {"peer", CONTROL_ALL, true, peer_command},
     {"reload", CONTROL_ALL, false, reload_command},
     {"trace", CONTROL_ALL, true, trace_command},
+    {"stack", CONTROL_ALL, false, stack_command},
 };
 
 static void serve(struct control_conn *n);

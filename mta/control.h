@@ -52,6 +52,7 @@ void submit_command(struct request *r);       // submit.c
 void queue_command(struct request *r);        // operate.c
 void peer_command(struct request *r);         // operate.c
 void reload_command(struct request *r);       // operate.c
+void stack_command(struct request *r);        // show_stacks.c
 void trace_command(struct request *r);        // trace.c
 void operator_event(const struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -5,27 +5,13 @@
 #include <string.h>
 
 #include "mta/amgr.h"
-#include "mta/amgr_stacks.h"
 #include "mta/control.h"
 #include "mta/life.h"
 #include "mta/operate.h"
 #include "mta/resume_out.h"
 #include "mta/route.h"
+#include "mta/show_net.h"
 #include "mta/transfer.h"
-
-static json_t *selector(struct bytes b) {
-    if (b.p == NULL)
-        return json_null();
-    char hex[2 * 64 + 1] = "";
-    for (size_t k = 0; k < b.n && k < 64; k++)
-        snprintf(hex + 2 * k, 3, "%02X", b.p[k]);
-    return json_string(hex);
-}
-
-static json_t *selectors(const struct conf_selectors *s) {
-    return json_pack("{s:o, s:o, s:o}", "tsel", selector(s->tsel), "ssel", selector(s->ssel), "psel",
-                     selector(s->psel));
-}
 
 static size_t count_associations(struct mta *m) {
     size_t n = 0;
@@ -53,54 +39,6 @@ static json_t *show_status(struct request *r) {
                      (int)m->no_space, "stopping", (int)m->stopping, "serving", s->state == LIFE_SERVING, "state",
                      life_state_word(s->state), "state_since", (json_int_t)s->since, "waiting_for",
                      s->why[0] == 0 ? json_null() : reply_text(s->why), "holder", holder);
-}
-
-static void add_stack(void *arg, const struct amgr_stack *n) {
-    const struct assoc_stack_status *st = assoc_stack_status(n->stack);
-    char address[NET_ADDRESS_TEXT] = "";
-    if (st->n_listening > 0)
-        net_address_text(&st->listening[0], address);
-    json_array_append_new(arg, json_pack("{s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s}", "name",
-                                         n->conf->name, "state", assoc_stack_state_text(st->state), "why", st->why,
-                                         "listen", reply_text(n->conf->listen.host), "port", (int)n->conf->listen.port,
-                                         "address", address, "error", st->error, "source",
-                                         reply_text(n->conf->source.host), "selectors", selectors(&n->conf->selectors),
-                                         "since", (json_int_t)st->since_utc_ms, "last_call", (json_int_t)st->in.utc_ms,
-                                         "last_caller", st->in.remote, "last_result", st->in.result));
-}
-
-static json_t *show_stacks(struct request *r) {
-    json_t *list = json_array();
-    amgr_stacks_each(r->m->stacks, add_stack, list);
-    return list;
-}
-
-static const char *peer_state(const struct peer *p) {
-    return p->conf == NULL                          ? "not configured"
-           : p->disabled                            ? "disabled"
-           : p->n_out > p->n_opening || p->n_in > 0 ? "up"
-           : p->n_opening > 0                       ? "opening"
-           : p->retrying                            ? "waiting to retry"
-                                                    : "idle";
-}
-
-static json_t *show_peers(struct request *r) {
-    json_t *list = json_array();
-    for (struct peer *p = amgr_peers(r->m->amgr); p != NULL; p = LIST_NEXT(p, link)) {
-        json_t *connect = json_array();
-        for (size_t k = 0; p->conf != NULL && k < p->conf->n_connect; k++)
-            json_array_append_new(connect, json_sprintf("%s:%u", p->conf->connect[k].host, p->conf->connect[k].port));
-        json_array_append_new(
-            list,
-            json_pack("{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:I, s:I}", "name", p->name,
-                      "state", peer_state(p), "connect", connect, "outgoing", (int)(p->n_out - p->n_opening),
-                      "incoming", (int)p->n_in, "opening", (int)p->n_opening, "waiting", (int)hop_waiting(p->hop),
-                      "transferring", (int)p->hop->n_running, "sent", (json_int_t)p->sent, "received",
-                      (json_int_t)p->received, "last_up", (json_int_t)p->last_up_utc, "last_failure",
-                      p->last_failure[0] ? reply_text(p->last_failure) : json_null(), "last_failure_at",
-                      (json_int_t)p->last_failure_utc, "next_attempt", (json_int_t)(p->retrying ? p->retry_utc : 0)));
-    }
-    return list;
 }
 
 static json_t *show_association(const struct link *l) {

@@ -137,7 +137,7 @@ def refused(w, mode):
     check("unacceptable-dialogue-mode" in e["text"] and "wants another dialogue" in e["text"], f"event 9318: {e['text']}")
     e = b.wait_event(20104, step="bind")[0]
     check("`dialogue monologue`" in e["what"], f"event 20104: {e['text']}")
-    equal(b.ask("show", what="stacks")[0]["last_result"], "refused: dialogue", "the last call")
+    equal(b.ask("show", what="stacks")[0]["last_in"]["result"], "refused: dialogue", "the last call")
     a.wait_queue([id])
 
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Peers as they are now, for `x400 show peers`.
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "assoc/stacks.h"
+#include "mta/amgr_call.h"
+#include "mta/amgr_stacks.h"
+#include "mta/show_net.h"
+
+const char *peer_state(const struct peer *p) {
+    return p->conf == NULL                          ? "not configured"
+           : p->disabled                            ? "disabled"
+           : p->n_out > p->n_opening || p->n_in > 0 ? "up"
+           : p->n_opening > 0                       ? "opening"
+           : !peer_has_stack(p, NULL)               ? "standby"
+           : p->retrying                            ? "waiting to retry"
+                                                    : "idle";
+}
+
+static json_t *show_endpoints(const struct mta *m, const struct conf_peer *c) {
+    json_t *list = json_array();
+    for (size_t k = 0; k < c->n_connect; k++) {
+        json_t *o = show_name(m, c->connect[k].host);
+        json_object_set_new(o, "port", json_integer(c->connect[k].port));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+static json_t *show_connect(const struct conf_peer *c) {
+    json_t *list = json_array();
+    for (size_t k = 0; k < c->n_connect; k++) {
+        bool v6 = c->connect[k].family == AF_INET6;
+        json_array_append_new(
+            list, json_sprintf("%s%s%s:%u", v6 ? "[" : "", c->connect[k].host, v6 ? "]" : "", c->connect[k].port));
+    }
+    return list;
+}
+
+static json_t *show_via(const struct mta *m, const struct conf_peer *c) {
+    json_t *list = json_array();
+    for (size_t k = 0; k < c->n_via; k++) {
+        const struct assoc_stack *s = assoc_stack_find(m->env.stacks, c->via[k]->name);
+        const struct assoc_stack_status *st = s == NULL ? NULL : assoc_stack_status(s);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "stack", c->via[k]->name, "state",
+                                              st == NULL ? "failed" : assoc_stack_state_text(st->state), "why",
+                                              st == NULL || st->why[0] == 0 ? json_null() : reply_text(st->why)));
+    }
+    return list;
+}
+
+static json_t *show_accept(const struct mta *m, const struct conf_peer *c) {
+    json_t *prefixes = json_array(), *names = json_array();
+    char text[INET6_ADDRSTRLEN];
+    for (size_t k = 0; k < c->n_accept; k++) {
+        const struct conf_prefix *p = &c->accept[k];
+        inet_ntop(p->family, &p->addr, text, sizeof text);
+        bool one = p->length == (p->family == AF_INET ? 32 : 128);
+        json_array_append_new(prefixes, one ? json_string(text) : json_sprintf("%s/%u", text, p->length));
+    }
+    for (size_t k = 0; k < c->n_accept_names; k++)
+        json_array_append_new(names, show_name(m, c->accept_names[k]));
+    return json_pack("{s:o, s:o}", "prefixes", prefixes, "names", names);
+}
+
+static json_t *show_back(const struct peer *p) {
+    static const char *const modes[] = {
+        [CONF_BIND_BACK_NONE] = "none", [CONF_BIND_BACK_OPTIONAL] = "optional", [CONF_BIND_BACK_REQUIRED] = "required"};
+    json_t *order = json_array();
+    for (size_t k = 0; k < p->conf->n_back_order && p->conf->bind_back != CONF_BIND_BACK_NONE; k++)
+        json_array_append_new(order, json_string(conf_back_words[p->conf->back_order[k]]));
+    return json_pack("{s:s, s:o, s:o}", "mode", modes[p->conf->bind_back], "order", order, "last", json_null());
+}
+
+static json_t *show_works(const struct peer *p) {
+    if (!call_path_counts(&p->path, loop_now_ms(p->m->loop)))
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:I}", "stack", reply_text(p->path.stack), "local", reply_text(p->path.local),
+                     "remote", reply_text(p->path.remote), "since", (json_int_t)p->path.since_utc);
+}
+
+// Why it is not called now: NULL when it may be.
+static json_t *show_why(const struct peer *p) {
+    char why[ASSOC_TEXT], text[ASSOC_TEXT + 40];
+    if (p->conf == NULL)
+        return json_string("messages wait for it, but the configuration has no such peer");
+    if (p->disabled)
+        return json_string("disabled by the operator");
+    if (peer_has_stack(p, why))
+        return json_null();
+    snprintf(text, sizeof text, "none of its stacks can call: %s", why);
+    return reply_text(text);
+}
+
+static json_t *show_peer(const struct mta *m, const struct peer *p) {
+    json_t *o = json_pack(
+        "{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:I, s:I}", "name", p->name, "state",
+        peer_state(p), "why", show_why(p), "outgoing", (int)(p->n_out - p->n_opening), "incoming", (int)p->n_in,
+        "opening", (int)p->n_opening, "waiting", (int)hop_waiting(p->hop), "transferring", (int)p->hop->n_running,
+        "sent", (json_int_t)p->sent, "received", (json_int_t)p->received, "last_up", (json_int_t)p->last_up_utc,
+        "last_failure", p->last_failure[0] ? reply_text(p->last_failure) : json_null(), "last_failure_at",
+        (json_int_t)p->last_failure_utc, "next_attempt", (json_int_t)(p->retrying ? p->retry_utc : 0));
+    if (p->conf == NULL)
+        return o;
+    json_t *net =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connect", show_connect(p->conf), "endpoints",
+                  show_endpoints(m, p->conf), "via", show_via(m, p->conf), "works", show_works(p), "source",
+                  reply_text(p->conf->source.host), "accept_from", show_accept(m, p->conf), "bind_back", show_back(p));
+    json_object_update_missing(o, net);
+    json_decref(net);
+    return o;
+}
+
+json_t *show_peers(struct request *r) {
+    json_t *list = json_array();
+    for (struct peer *p = amgr_peers(r->m->amgr); p != NULL; p = LIST_NEXT(p, link))
+        json_array_append_new(list, show_peer(r->m, p));
+    return list;
+}
