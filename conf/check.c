@@ -250,6 +250,7 @@ void draft_finish(struct draft *d) {
     finish_stacks(d);
     finish_spool(d);
     finish_peers(d);
+    draft_check_callers(d);
     draft_check_bind_backs(d);
     finish_routes(d);
     finish_delivers(d);

@@ -64,6 +64,15 @@ static bool clear_host_bits(uint8_t *octets, size_t n, unsigned length) {
     return any;
 }
 
+// Callers over IPv4 are held as such, so what is mapped into IPv6 is, too.
+static void unmap(struct conf_prefix *p) {
+    if (p->family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&p->addr.v6) || p->length < 96)
+        return;
+    struct in_addr v4;
+    memcpy(&v4, &p->addr.v6.s6_addr[12], sizeof v4);
+    *p = (struct conf_prefix){.family = AF_INET, .addr.v4 = v4, .length = p->length - 96};
+}
+
 static bool read_prefix(const char *text, struct conf_prefix *p) {
     char address[INET6_ADDRSTRLEN];
     const char *slash = strchr(text, '/');
@@ -82,6 +91,7 @@ static bool read_prefix(const char *text, struct conf_prefix *p) {
     char *end = NULL;
     unsigned long length = slash == NULL ? most : strtoul(slash + 1, &end, 10);
     p->length = (unsigned)length;
+    unmap(p);
     return length <= most && (slash == NULL || (slash[1] >= '0' && slash[1] <= '9' && *end == '\0'));
 }
 
@@ -283,6 +293,65 @@ void draft_check_reach(struct draft *d, const struct draft_peer *from, const str
                                "or, when nothing is to be declared, write the order without it: bind-back configured",
                                p->via[0]->where.file, p->via[0]->where.line),
                   "calls to the peer \"%s\" declare nothing: no stack of it says `bind-back to`", p->name);
+}
+
+static bool prefixes_overlap(const struct conf_prefix *a, const struct conf_prefix *b) {
+    const uint8_t *x = (const uint8_t *)&a->addr, *y = (const uint8_t *)&b->addr;
+    unsigned length = a->length < b->length ? a->length : b->length, whole = length / 8, rest = length % 8;
+    if (a->family != b->family || memcmp(x, y, whole) != 0)
+        return false;
+    return rest == 0 || ((x[whole] ^ y[whole]) & (uint8_t)(0xFF00 >> rest)) == 0;
+}
+
+static bool same_callers(const struct conf_peer *a, const struct conf_peer *b) {
+    for (size_t i = 0; i < a->n_accept; i++)
+        for (size_t k = 0; k < b->n_accept; k++)
+            if (prefixes_overlap(&a->accept[i], &b->accept[k]))
+                return true;
+    for (size_t i = 0; i < a->n_accept_names; i++)
+        for (size_t k = 0; k < b->n_accept_names; k++)
+            if (strcasecmp(a->accept_names[i], b->accept_names[k]) == 0)
+                return true;
+    return false;
+}
+
+static const struct conf_stack *shared_stack(const struct conf_peer *a, const struct conf_peer *b) {
+    for (size_t i = 0; i < a->n_via; i++)
+        for (size_t k = 0; k < b->n_via; k++)
+            if (a->via[i] == b->via[k])
+                return a->via[i];
+    return NULL;
+}
+
+static bool called_differ(const struct conf_selectors *a, const struct conf_selectors *b) {
+    return (a->tsel_given && b->tsel_given && !bytes_equal(a->tsel, b->tsel)) ||
+           (a->ssel_given && b->ssel_given && !bytes_equal(a->ssel, b->ssel)) ||
+           (a->psel_given && b->psel_given && !bytes_equal(a->psel, b->psel));
+}
+
+// Both bind without credentials. A warning when nothing tells them apart.
+static bool check_pair(struct draft *d, const struct conf_peer *before, const struct conf_peer *p) {
+    const struct conf_stack *s = shared_stack(p, before);
+    if (s == NULL || !same_callers(p, before) || called_differ(&p->called, &before->called))
+        return true;
+    draft_say(
+        d, true, p->where,
+        arena_printf(&d->conf->arena,
+                     "the other: %s:%u\nthey differ by other addresses in `accept from`, another stack in `via`, or "
+                     "other selectors in `called`",
+                     before->where.file, before->where.line),
+        "calls without credentials over the stack \"%s\" may be those of \"%s\" or of \"%s\": they are always "
+        "taken for those of \"%s\"",
+        s->name, before->name, p->name, before->name);
+    return false;
+}
+
+void draft_check_callers(struct draft *d) {
+    const struct conf *c = d->conf;
+    for (size_t i = 0; i < c->n_peers; i++)
+        for (size_t k = 0; k < i && c->peers[i].accept_without_credentials; k++)
+            if (c->peers[k].accept_without_credentials && !check_pair(d, &c->peers[k], &c->peers[i]))
+                break;
 }
 
 void draft_check_bind_backs(struct draft *d) {

@@ -17,6 +17,8 @@ void draft_peer_reach(struct draft *d);
 // Of finished blocks. The stacks before `s` are finished; the peer's stacks are known.
 void draft_check_stack(struct draft *d, const struct draft_stack *from, struct conf_stack *s);
 void draft_check_reach(struct draft *d, const struct draft_peer *from, const struct conf_peer *p);
-void draft_check_bind_backs(struct draft *d); // with all peers known
+// With all peers known.
+void draft_check_callers(struct draft *d);
+void draft_check_bind_backs(struct draft *d);
 
 #endif

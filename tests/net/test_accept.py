@@ -192,6 +192,23 @@ def test_a_bind_while_no_server_answers(w):
     return f"decided after {took:.1f} s"
 
 
+def test_a_reload_decides_a_bind_that_waits(w):
+    """The operator lists the address while the name server is silent."""
+    c = Called(w, "mta-a.example.net", {})
+    c.server.silent()
+    c.b.start()
+    at = time.monotonic()
+    secret = c.b.secret("ping.secret", c.peer.password_in)
+    ping = c.left.popen(X400, "ping", f"{c.b.machine.v4()}:102", "--called-tsel", "MTA", "--local-name", "MTA-A",
+                        "--local-password-file", secret, stdout=subprocess.DEVNULL)
+    wait_for("it is connected", 10, lambda: established(c.b.machine))
+    c.peer.accept = c.left.v4()
+    c.b.write(), c.b.ask("reload")
+    equal(ping.wait(20), 0, "the call")
+    check(time.monotonic() - at < 3.5, f"at once: {time.monotonic() - at:.1f} s")
+    equal(c.b.events(9301), [], "refusals")
+
+
 def established(host):
     return host.run("ss", "-Hnt", "state", "established", "sport = :102").splitlines()
 

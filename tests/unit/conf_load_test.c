@@ -247,9 +247,10 @@ static void peer_values(void **state) {
 
 static void accepts(void **state) {
     (void)state;
-    struct conf *c =
-        load(HEAD NAMED "peer \"p\" {\n accept from 192.0.2.1, 10.128.0.0/9, 2001:db8:0:8000::/49, 1.2.3.4/32\n"
-                        " accept without credentials\n}\npeer \"open\" {\n" NAMES "}\n");
+    struct conf *c = load(
+        HEAD NAMED
+        "peer \"p\" {\n accept from 192.0.2.1, 10.128.0.0/9, 2001:db8:0:8000::/49, 1.2.3.4/32, ::ffff:1.2.8.0/118\n"
+        " accept without credentials\n}\npeer \"open\" {\n" NAMES "}\n");
     static const struct {
         const char *text;
         bool accepted;
@@ -266,6 +267,10 @@ static void accepts(void **state) {
                  {"2001:db8:0:7fff::7", false},
                  {"2001:db8:1:8000::7", false},
                  {"1.2.3.4", true},
+                 {"1.2.8.0", true},
+                 {"1.2.11.255", true},
+                 {"1.2.12.0", false},
+                 {"::ffff:1.2.9.1", true},
                  {"::102:304", false}};
     assert_true(c->peers[0].accept_without_credentials);
     assert_null(c->peers[0].local.name);
@@ -287,14 +292,14 @@ static void accepts(void **state) {
 
 static void addresses(void **state) {
     (void)state;
-    struct conf *c =
-        load("mta \"A\" {\n domain country \"GB\" admd \" \"\n spool \"q\" follows stack \"s\"\n}\n"
-             "stack \"s\" { listen on \"any\" port 1\n virtual\n bind-back to 2001:db8::1\n}\n"
-             "stack \"t\" { listen on any port 2\n source mta.example\n bind-back to mta.example port 7\n}\n"
-             "peer \"p\" {\n connect address 192.0.2.1\n via \"s\"\n source \"mta\"\n bind-back\n accept from b.example, "
-             "c\n" NAMES
-             "}\npeer \"q\" {\n via \"t\"\n bind-back required source declared\n accept from ::1, b.example\n" NAMES
-             "}\npeer \"r\" {\n via \"s\"\n bind-back\n mode x410-1988\n" NAMES "}\n");
+    struct conf *c = load(
+        "mta \"A\" {\n domain country \"GB\" admd \" \"\n spool \"q\" follows stack \"s\"\n}\n"
+        "stack \"s\" { listen on \"any\" port 1\n virtual\n bind-back to 2001:db8::1\n}\n"
+        "stack \"t\" { listen on any port 2\n source mta.example\n bind-back to mta.example port 7\n}\n"
+        "peer \"p\" {\n connect address 192.0.2.1\n via \"s\"\n source \"mta\"\n bind-back\n accept from b.example, "
+        "c\n" NAMES
+        "}\npeer \"q\" {\n via \"t\"\n bind-back required source declared\n accept from ::1, b.example\n" NAMES
+        "}\npeer \"r\" {\n via \"s\"\n bind-back\n mode x410-1988\n" NAMES "}\n");
     const struct conf_stack *s = c->stacks;
     assert_ptr_equal(c->mta.spool_follows, s);
     assert_true(s[0].moves);
