@@ -30,7 +30,7 @@ enum assoc_step {
 };
 const char *assoc_step_text(enum assoc_step s); // "resolve", "connect", ...
 
-enum { ASSOC_TEXT = 320, ASSOC_CAUSE = 512 };
+enum { ASSOC_ARRIVED = 8, ASSOC_TEXT = 320, ASSOC_CAUSE = 512 };
 
 struct assoc_failure {
     enum assoc_step step;
@@ -97,8 +97,8 @@ struct assoc_call_options {
     // The pair that is tried first, if it is one of the peer's, as assoc_stack_name and assoc_remote told: where the
     // lost association was, or the last call worked. first_stack NULL: any; first_remote NULL: none is. Copied.
     const char *first_stack, *first_remote;
-    // Where this peer's last calls came in, at most one address of a family: our calls to it start there when the stack
-    // listens on all addresses and no source is configured. Copied.
+    // Where this peer's last calls came in, at most ASSOC_ARRIVED addresses, the last one first: our calls to it start
+    // at one of them when the stack listens on all addresses and no source is configured. Copied.
     const struct net_address *arrived;
     size_t n_arrived;
     // Called instead of the peer's `connect`. NULL: `connect`. Must live until `ended`.

@@ -8,8 +8,6 @@
 #include "assoc/assoc.h"
 #include "assoc/pairs.h"
 
-enum { FAMILIES = 2 }; // IPv4 and IPv6
-
 // One endpoint of a call while it is being resolved.
 struct call_name {
     struct assoc *a;
@@ -49,7 +47,8 @@ struct assoc {
     // a call
     struct assoc_call_options options;
     struct rtse_session_id lost; // recovering, also an answer's
-    struct net_address arrived[FAMILIES];
+    struct net_address arrived[ASSOC_ARRIVED];
+    char source_from[64];    // why it starts where it does
     struct call_name *names; // of the targets
     struct assoc_target *targets;
     size_t n_targets;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assoc/assoc_internal.h"
+#include "assoc/stacks.h"
 #include "base/mem.h"
 
 enum { CONNECT_MS = 10000, RELEASE_MS = 10000 };
@@ -21,16 +22,13 @@ static void fail(struct assoc *a, enum assoc_step step, const char *text, const 
 static const char SOURCES[] =
     "give the peer a stack with an address of that family; `x400 show stacks` tells what they have";
 
-// Calls start from `source`, or from the address that the stack listens on when that is a plain one.
-static int source_of(const struct assoc *a, const struct conf_stack *s, int family, struct net_address *out, bool *has,
-                     char why[ASSOC_TEXT]) {
-    (void)a;
-    const char *text = s->source.host != NULL ? s->source.host : s->listen.host;
-    *has = text != NULL && net_address_parse(out, text, 0) == ERR_OK && !net_address_is_any(out);
-    if (!*has || out->sa.sa_family == family)
-        return ERR_OK;
-    snprintf(why, ASSOC_TEXT, "it has no IPv%c address", family == AF_INET6 ? '6' : '4');
-    return ERR_ABSENT;
+// Whether a call over this stack to that family can be made at all.
+static bool can_start(const struct assoc *a, const struct conf_stack *c, int family, char why[ASSOC_TEXT]) {
+    const struct assoc_stack *s = assoc_stack_find(a->env->stacks, c->name);
+    struct net_address source;
+    bool has;
+    snprintf(why, ASSOC_TEXT, "it is not there");
+    return s != NULL && assoc_stack_source(s, a->peer, family, NULL, &source, &has, why) == ERR_OK;
 }
 
 // True: no stack of the peer can call an address of this family (AF_UNSPEC: of any) now, and why not.
@@ -38,11 +36,9 @@ static bool cannot_start(const struct assoc *a, int family, char why[ASSOC_TEXT]
     size_t n = (size_t)snprintf(why, ASSOC_TEXT, "no stack can make this call");
     for (size_t k = 0; k < a->peer->n_via; k++) {
         const struct conf_stack *s = a->peer->via[k];
-        struct net_address source;
         char reason[ASSOC_TEXT];
-        bool has;
-        if ((family != AF_INET6 && source_of(a, s, AF_INET, &source, &has, reason) == ERR_OK) ||
-            (family != AF_INET && source_of(a, s, AF_INET6, &source, &has, reason) == ERR_OK))
+        if ((family != AF_INET6 && can_start(a, s, AF_INET, reason)) ||
+            (family != AF_INET && can_start(a, s, AF_INET6, reason)))
             return false;
         if (n < ASSOC_TEXT)
             n += (size_t)snprintf(why + n, ASSOC_TEXT - n, "%s stack \"%s\": %s", k > 0 ? ";" : ":", s->name, reason);
@@ -118,7 +114,7 @@ static void keep_options(struct assoc *a) {
         a->lost = *o->recover;
         o->recover = NULL;
     }
-    o->n_arrived = o->n_arrived < FAMILIES ? o->n_arrived : FAMILIES;
+    o->n_arrived = o->n_arrived < ASSOC_ARRIVED ? o->n_arrived : ASSOC_ARRIVED;
     for (size_t k = 0; k < o->n_arrived; k++)
         a->arrived[k] = o->arrived[k];
     o->arrived = a->arrived;
@@ -186,13 +182,16 @@ static bool try_pair(struct assoc *a, const struct assoc_pair *p) {
     struct net_address source;
     bool has = false;
     char error[160], why[ASSOC_TEXT];
-    if (source_of(a, p->stack, p->remote->sa.sa_family, &source, &has, why) != ERR_OK)
+    const struct assoc_stack *s = assoc_stack_find(a->env->stacks, p->stack->name);
+    if (s == NULL ||
+        assoc_stack_source_to(s, a->peer, p->remote, a->arrived, a->options.n_arrived, &source, &has, why) != ERR_OK)
         return false;
     tell_failed(a);
     if (a->n_tried++ == 0)
         tell_resolved(a, p->remote);
     a->step = ASSOC_CONNECT;
     a->stack_conf = p->stack;
+    snprintf(a->source_from, sizeof a->source_from, "%.60s", why);
     a->remote = *p->remote;
     a->local_text[0] = 0;
     net_address_text(&a->remote, a->remote_text);
@@ -289,8 +288,8 @@ void call_connected(struct assoc *a) {
     struct buf argument = {0};
     a->local = *tcp_local(a->tcp);
     net_address_text(&a->local, a->local_text);
-    char detail[2 * NET_ADDRESS_TEXT + 8];
-    snprintf(detail, sizeof detail, "%s to %s", a->local_text, a->remote_text);
+    char detail[ASSOC_TEXT];
+    snprintf(detail, sizeof detail, "%s to %s (source: %s)", a->local_text, a->remote_text, a->source_from);
     assoc_step_done(a, ASSOC_CONNECT, detail);
     struct bind_info info = {.form = BIND_NONE};
     if (a->peer->local.name != NULL)

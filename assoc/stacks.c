@@ -111,13 +111,6 @@ void followed_put(struct followed *f) {
     mem_free(f);
 }
 
-const struct net_address *followed_usable(const struct followed *f, int family) {
-    for (size_t k = 0; k < f->n; k++)
-        if (f->addresses[k].sa.sa_family == family && assoc_stacks_usable(f->all, &f->addresses[k]))
-            return &f->addresses[k];
-    return NULL;
-}
-
 static void list_addresses(const struct followed *f, char out[ASSOC_TEXT]) {
     size_t at = (size_t)snprintf(out, ASSOC_TEXT / 2, "%s", f->host);
     char text[NET_ADDRESS_TEXT];

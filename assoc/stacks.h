@@ -118,5 +118,11 @@ void assoc_stack_note_call(struct assoc_stack *s, bool incoming, const char *pee
 // says so. The port is 0.
 int assoc_stack_source(const struct assoc_stack *s, const struct conf_peer *peer, int family,
                        const struct net_address *arrived, struct net_address *out, bool *has, char why[ASSOC_TEXT]);
+// The same for a call to this address, and why says in any case where the source is from. Of several that are
+// configured, as a name has, it is the one on the interface by which the system reaches `to`; of several in `arrived`
+// (the last one first) only such a one.
+int assoc_stack_source_to(const struct assoc_stack *s, const struct conf_peer *peer, const struct net_address *to,
+                          const struct net_address *arrived, size_t n_arrived, struct net_address *out, bool *has,
+                          char why[ASSOC_TEXT]);
 
 #endif

@@ -53,8 +53,6 @@ struct assoc_stack {
 struct followed *followed_get(struct assoc_stacks *all, const char *host); // NULL: no memory
 void followed_put(struct followed *f);                                     // NULL is allowed
 struct followed *followed_find(const struct assoc_stacks *all, const char *host);
-// The first address of the family that a socket can be bound to. NULL: none.
-const struct net_address *followed_usable(const struct followed *f, int family);
 // FINE: one of its addresses is usable here. Else RESOLVING to DUPLICATE, and the words for it.
 enum assoc_stack_reason followed_here(const struct followed *f, char why[ASSOC_TEXT]);
 

@@ -2,6 +2,7 @@
 // From which address a call starts: what is configured closest to the peer, and never an address of another node.
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "assoc/stacks_internal.h"
 #include "base/err.h"
@@ -17,22 +18,53 @@ static bool has_family(const struct followed *f, int family) {
     return false;
 }
 
-// From one of these addresses or not at all.
-static int from(const struct followed *f, const char *what, int family, struct net_address *out, char why[ASSOC_TEXT]) {
-    char text[ASSOC_TEXT];
-    const struct net_address *a = followed_usable(f, family);
-    if (a != NULL) {
-        *out = *a;
-        return ERR_OK;
-    }
-    if (f->n > 0 && !has_family(f, family))
-        snprintf(why, ASSOC_TEXT, "%s %.120s has no %s address", what, f->host, family_text(family));
-    else if (followed_here(f, text) != ASSOC_STACK_FINE)
-        snprintf(why, ASSOC_TEXT, "%s: %.280s", what, text);
-    else
-        snprintf(why, ASSOC_TEXT, "%s: no %s address of %.120s is on this machine", what, family_text(family), f->host);
-    return ERR_ABSENT;
+// ---- which of several ----
+
+static unsigned interface_of(const struct assoc_stacks *all, const struct net_address *a, bool *loopback) {
+    const struct local_address *have = all->local == NULL ? NULL : local_addresses_find(all->local, a);
+    *loopback = have != NULL && strcmp(have->if_name, "lo") == 0;
+    return have == NULL ? 0 : have->if_index;
 }
+
+// The interface by which the system would reach it, 0: not known. Nothing is sent.
+static unsigned interface_toward(const struct assoc_stacks *all, const struct net_address *to) {
+    struct net_address from = {0};
+    socklen_t n = sizeof from;
+    bool loopback;
+    int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return 0;
+    bool known = connect(fd, &to->sa, net_address_len(to)) == 0 && getsockname(fd, &from.sa, &n) == 0;
+    close(fd);
+    return known ? interface_of(all, &from, &loopback) : 0;
+}
+
+// Of these addresses a usable one of the family: one on the interface by which `to` is reached (NULL: any interface),
+// or on lo, which stands for none. The others lead there by a detour or not at all: *first is the first of all, for who
+// has to take one of them.
+static const struct net_address *best(const struct assoc_stacks *all, const struct net_address *of, size_t n,
+                                      int family, const struct net_address *to, const struct net_address **first) {
+    unsigned want = to == NULL ? 0 : interface_toward(all, to);
+    *first = NULL;
+    for (size_t k = 0; k < n; k++) {
+        bool loopback;
+        if (of[k].sa.sa_family != family || !assoc_stacks_usable(all, &of[k]))
+            continue;
+        if (*first == NULL)
+            *first = &of[k];
+        if (want == 0 || interface_of(all, &of[k], &loopback) == want || loopback)
+            return &of[k];
+    }
+    return NULL;
+}
+
+// ---- the source ----
+
+struct question {
+    int family;
+    const struct net_address *to, *arrived; // to NULL: only the family is known
+    size_t n_arrived;
+};
 
 static void plain(const struct net_address *a, struct net_address *out) {
     *out = *a;
@@ -42,30 +74,64 @@ static void plain(const struct net_address *a, struct net_address *out) {
         out->v4.sin_port = 0;
 }
 
-// Where the peer's last call came in: for a stack that listens on any, which stands for all addresses of the machine.
-static bool from_arrived(const struct assoc_stack *s, int family, const struct net_address *arrived) {
-    return arrived != NULL && arrived->sa.sa_family == family && s->conf->listen.host != NULL && s->listen == NULL &&
-           assoc_stacks_usable(s->all, arrived);
+// From one of these addresses or not at all. what: in words, the place of the configuration.
+static int from(const struct followed *f, const char *what, const struct question *q, struct net_address *out,
+                char why[ASSOC_TEXT]) {
+    char text[ASSOC_TEXT];
+    const struct net_address *first, *a = best(f->all, f->addresses, f->n, q->family, q->to, &first);
+    if (first != NULL) {
+        plain(a != NULL ? a : first, out);
+        snprintf(why, ASSOC_TEXT, "%s", what);
+        return ERR_OK;
+    }
+    if (f->n > 0 && !has_family(f, q->family))
+        snprintf(why, ASSOC_TEXT, "%s %.120s has no %s address", what, f->host, family_text(q->family));
+    else if (followed_here(f, text) != ASSOC_STACK_FINE)
+        snprintf(why, ASSOC_TEXT, "%s: %.280s", what, text);
+    else
+        snprintf(why, ASSOC_TEXT, "%s: no %s address of %.120s is on this machine", what, family_text(q->family),
+                 f->host);
+    return ERR_ABSENT;
 }
 
-int assoc_stack_source(const struct assoc_stack *s, const struct conf_peer *peer, int family,
-                       const struct net_address *arrived, struct net_address *out, bool *has, char why[ASSOC_TEXT]) {
+static int source(const struct assoc_stack *s, const struct conf_peer *peer, const struct question *q,
+                  struct net_address *out, bool *has, char why[ASSOC_TEXT]) {
     const struct followed *of_peer =
         peer == NULL || peer->source.host == NULL ? NULL : followed_find(s->all, peer->source.host);
-    why[0] = 0;
     *has = true;
     if (s->status.state == ASSOC_STACK_STANDBY || s->status.state == ASSOC_STACK_STARTING) {
         snprintf(why, ASSOC_TEXT, "%s", s->status.why);
         return ERR_ABSENT;
     }
     if (of_peer != NULL)
-        return from(of_peer, "`source` of the peer", family, out, why);
+        return from(of_peer, "`source` of the peer", q, out, why);
     if (s->source != NULL)
-        return from(s->source, "`source` of the stack", family, out, why);
+        return from(s->source, "`source` of the stack", q, out, why);
     if (s->listen != NULL)
-        return from(s->listen, "`listen on` of the stack", family, out, why);
-    *has = from_arrived(s, family, arrived);
+        return from(s->listen, "`listen on` of the stack", q, out, why);
+    // A stack that listens on all addresses stands for all of the machine.
+    const struct net_address *first, *a = s->conf->listen.host == NULL || q->n_arrived == 0
+                                              ? NULL
+                                              : best(s->all, q->arrived, q->n_arrived, q->family, q->to, &first);
+    *has = a != NULL;
     if (*has)
-        plain(arrived, out);
+        plain(a, out);
+    snprintf(why, ASSOC_TEXT, "%s", *has ? "where the peer's last call came in" : "chosen by the system");
     return ERR_OK;
+}
+
+int assoc_stack_source(const struct assoc_stack *s, const struct conf_peer *peer, int family,
+                       const struct net_address *arrived, struct net_address *out, bool *has, char why[ASSOC_TEXT]) {
+    const struct question q = {.family = family, .arrived = arrived, .n_arrived = arrived != NULL};
+    int err = source(s, peer, &q, out, has, why);
+    if (err == ERR_OK)
+        why[0] = 0;
+    return err;
+}
+
+int assoc_stack_source_to(const struct assoc_stack *s, const struct conf_peer *peer, const struct net_address *to,
+                          const struct net_address *arrived, size_t n_arrived, struct net_address *out, bool *has,
+                          char why[ASSOC_TEXT]) {
+    const struct question q = {.family = to->sa.sa_family, .to = to, .arrived = arrived, .n_arrived = n_arrived};
+    return source(s, peer, &q, out, has, why);
 }

@@ -85,8 +85,9 @@ struct peer {
     uint64_t enough_until; // monotonic ms: until then no more associations than there are
     int64_t retry_utc;
     struct call_path path;
-    struct net_address arrived[2]; // where its last calls came in, IPv4 and IPv6; family AF_UNSPEC: none yet
-    int64_t arrived_utc;           // the last of them
+    struct net_address arrived[ASSOC_ARRIVED]; // where its calls came in since the start, the last one first
+    size_t n_arrived;
+    int64_t arrived_utc; // the last of them
     char last_failure[ASSOC_TEXT + 20];
     int64_t last_failure_utc, last_up_utc;
     uint64_t sent, received; // messages, since the start

@@ -29,15 +29,25 @@ void peer_forget_path(struct peer *p) {
     p->path.until_ms = 0;
 }
 
+// To the front; the one that came in the longest ago goes when there is no room.
+static void arrived(struct peer *p, struct net_address a) {
+    size_t k = 0;
+    while (k < p->n_arrived && !net_address_same_host(&p->arrived[k], &a))
+        k++;
+    if (k == p->n_arrived && k < ASSOC_ARRIVED)
+        p->n_arrived++;
+    k = k < ASSOC_ARRIVED ? k : ASSOC_ARRIVED - 1;
+    memmove(p->arrived + 1, p->arrived, k * sizeof a);
+    p->arrived[0] = a;
+    p->arrived_utc = clock_utc_ms();
+}
+
 void peer_came(struct peer *p, const struct link *l) {
-    if (l->outgoing && l->by_order)
+    if (!l->outgoing)
+        arrived(p, *assoc_local_address(l->assoc));
+    else if (l->by_order)
         call_path_came(&p->path, assoc_stack_name(l->assoc), assoc_local(l->assoc), assoc_remote(l->assoc),
                        loop_now_ms(p->m->loop));
-    if (l->outgoing)
-        return;
-    const struct net_address *a = assoc_local_address(l->assoc);
-    p->arrived[a->sa.sa_family == AF_INET6] = *a;
-    p->arrived_utc = clock_utc_ms();
 }
 
 // ---- what is told ----
@@ -92,9 +102,8 @@ struct assoc_call_options peer_call_options(const struct peer *p) {
         o.first_stack = p->path.stack;
         o.first_remote = p->path.remote;
     }
-    bool v4 = p->arrived[0].sa.sa_family != AF_UNSPEC, v6 = p->arrived[1].sa.sa_family != AF_UNSPEC;
-    o.arrived = v4 ? &p->arrived[0] : &p->arrived[1];
-    o.n_arrived = (size_t)v4 + v6;
+    o.arrived = p->arrived;
+    o.n_arrived = p->n_arrived;
     return o;
 }
 

@@ -16,14 +16,25 @@ def behind_a_filter(w, v6):
     return a, b, virtual
 
 
-def source_is_virtual(w, v6, *stack):
+def source_is_virtual(w, v6, *stack, by_name=False, first=None, peer_source=None):
+    """Mail both ways, and on both sides no segment with an address of A's host. `stack`: what it listens on, and other
+    lines, where {} is the virtual address. by_name: A calls B by name. first: who has a message first, "b" or None."""
     a, b, virtual = behind_a_filter(w, v6)
+    a.machine.knows({"mta-a.example.net": [virtual], "mta-b.example.net": [b.host]})
+    if by_name:
+        a.peers["mta-b"].connects = ["mta-b.example.net"]
+    if peer_source:
+        a.peers["mta-b"].lines["source"] = "source " + peer_source.format(virtual)
     if stack:
         listen, *lines = (x.format(virtual) for x in stack)
         a.stacks = [Stack("net", listen, *lines)]
     captures = w.capture(a.machine), w.capture(b.machine)
     a.start(), b.start()
+    if first == "b":
+        b.submit(user("Receiver", a.prmd))
+        a.wait_items(1)
     exchange(a, b, 3)
+    equal(a.events(9318), [], "calls that failed")
     for c in captures:
         c.forbid(*a.machine.addresses())
         equal(c.ends(), {virtual, b.host}, "ends")
@@ -46,9 +57,124 @@ def test_listening_on_any_with_a_source_v6(w):
     source_is_virtual(w, True, "::", "source {}")
 
 
+def test_the_peer_by_name_v4(w):
+    source_is_virtual(w, False, "{}", "virtual", by_name=True)
+
+
+def test_the_peer_by_name_v6(w):
+    source_is_virtual(w, True, "{}", "virtual", by_name=True)
+
+
+def test_listening_on_a_name_v4(w):
+    source_is_virtual(w, False, "mta-a.example.net", "virtual", by_name=True)
+
+
+def test_listening_on_a_name_v6(w):
+    source_is_virtual(w, True, "mta-a.example.net", "virtual")
+
+
+def test_the_source_is_a_name(w):
+    source_is_virtual(w, False, "any", "source mta-a.example.net", "virtual")
+
+
+def test_the_source_of_the_peer_comes_first_v4(w):
+    source_is_virtual(w, False, "any", "source 127.0.0.1", peer_source="{}")
+
+
+def test_the_source_of_the_peer_comes_first_v6(w):
+    source_is_virtual(w, True, "any", "source ::1", peer_source="mta-a.example.net")
+
+
+def test_any_calls_from_where_the_peer_called_v4(w):
+    source_is_virtual(w, False, "any", first="b")
+
+
+def test_any_calls_from_where_the_peer_called_v6(w):
+    source_is_virtual(w, True, "any", by_name=True, first="b")
+
+
+def test_where_another_peer_called_does_not_count(w):
+    """On any, C calls A's virtual address, and B another: each is called from where it called itself."""
+    lan = w.network()
+    left, right, third = w.host("left", lan), w.host("right", lan), w.host("third", lan)
+    virtual, other = lan.address(100), lan.address(101)
+    left.take(virtual), left.take(other)
+    a, b, c = w.mta_on(left, "MTA-A", "any"), w.mta_on(right, "MTA-B"), w.mta_on(third, "MTA-C")
+    w.link(a, b), w.link(a, c)
+    b.peers["mta-a"].connects, c.peers["mta-a"].connects = [virtual], [other]
+    right.only(virtual), third.only(other)
+    a.start(), b.start(), c.start()
+    b.submit(user("Receiver", a.prmd)), c.submit(user("Receiver", a.prmd))
+    a.wait_items(2)
+    a.submit(user("Receiver", b.prmd)), a.submit(user("Receiver", c.prmd))
+    b.wait_items(1), c.wait_items(1)
+    equal((right.dropped(), third.dropped()), ((0, 0), (0, 0)), "dropped by the filters")
+
+
+def test_any_on_two_networks_calls_from_where_the_peer_called_on_each(w):
+    """B calls virtual addresses of A on both networks, the far one first: A's calls to each of B's addresses leave from the
+    virtual address of that network, not from where the last call came in."""
+    near, far = w.network("near"), w.network("far")
+    left, right = w.host("left", near, far), w.host("right", near, far)
+    virtual = {n: n.address(100) for n in (near, far)}
+    for address in virtual.values():
+        left.take(address)
+    a, b = w.mta_on(left, "MTA-A", "any"), w.mta_on(right, "MTA-B", "any")
+    to_b, to_a = w.link(a, b)
+    right.only(*virtual.values())
+    a.start()
+    for n in (far, near):
+        to_a.connects = [virtual[n]]
+        b.start()
+        b.submit(user("Receiver", a.prmd))
+        a.wait_items(1 if n is far else 2)
+        b.stop()
+    b.start()
+    for k, n in enumerate((near, far)):
+        to_b.connects = [right.v4(n)]
+        a.write(), a.ask("reload")
+        seen = w.capture(left, n.name)
+        a.submit(user("Receiver", b.prmd))
+        b.wait_items(k + 1)
+        equal([c for c in seen.calls() if c[1] == right.v4(n)], [(virtual[n], right.v4(n))], f"calls on {n.name}")
+    equal(right.dropped(), (0, 0), "dropped by the filter")
+
+
+def test_a_name_on_two_networks_calls_from_that_of_the_peer(w):
+    near, far = w.network("near"), w.network("far")
+    left, right = w.host("left", near, far), w.host("right", near, far)
+    left.knows({"mta-a.example.net": [left.v4(near), left.v4(far)]})
+    a, b = w.mta_on(left, "MTA-A", "mta-a.example.net"), w.mta_on(right, "MTA-B", right.v4(far))
+    to_b, to_a = w.link(a, b)
+    to_a.calls = False
+    seen = w.capture(left)
+    a.start(), b.start()
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(1)
+    equal(seen.calls(), [(left.v4(far), right.v4(far))], "calls")
+
+
+def test_no_stack_has_an_address_of_that_family(w):
+    lan = w.network()
+    left, right = w.host("left", lan), w.host("right", lan)
+    a, b = w.mta_on(left, "MTA-A", left.v6()), w.mta_on(right, "MTA-B", right.v4())
+    a.stacks += [Stack("other", None, "source " + left.v6())]
+    to_b, to_a = w.link(a, b)
+    to_a.calls = False
+    to_b.via = ["net", "other"]
+    seen = w.capture(left)
+    a.start(), b.start()
+    a.submit(user("Receiver", b.prmd))
+    e = a.wait_event(9318)[0]
+    equal((e["peer"], e["stack"], e["step"]), ("mta-b", "net, other", "resolve"), "9318")
+    for word in ('stack "net": ', 'stack "other": ', "IPv4"):
+        check(word in e["what"], f"{word} in {e['what']}")
+    equal(seen.calls(), [], "calls")
+
+
 def test_without_a_source_the_calls_fail_and_say_so(w):
     a, b, virtual = behind_a_filter(w, False)
-    a.stacks = [Stack("net", "0.0.0.0")]
+    a.stacks = [Stack("net", "any")]
     a.start(), b.start()
     id = a.submit(user("Receiver", b.prmd))
     b.submit(user("Receiver", a.prmd))

@@ -84,7 +84,7 @@ class NetWorld(World):
         """A daemon for a host, listening on the host's first IPv4 address or on something else. Its peers call it at what
         it listens on, or if that is all addresses at the host's first."""
         prmd = {"A": "ALPHA", "B": "BETA", "C": "GAMMA", "D": "DELTA"}[name[-1]]
-        m = NetMta(self, name, machine, {"0.0.0.0": machine.v4(), "::": machine.v6()}.get(listen, listen or machine.v4()),
+        m = NetMta(self, name, machine, {"any": machine.v4(), "0.0.0.0": machine.v4(), "::": machine.v6()}.get(listen, listen or machine.v4()),
                    prmd)
         m.stacks[0].listen = listen or machine.v4()
         self.mtas.append(m)
