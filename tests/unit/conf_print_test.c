@@ -72,13 +72,23 @@ static void difference(void **state) {
                 "removed stack \"t\"\nnew stack \"u\"\n");
     assert_diff(MTA "}\n" TWO PEER "}\n",
                 MTA "}\n" TWO PEER "checkpoint 8K\n}\npeer \"q\" {\n via \"t\"\n local name \"A\" password \"x\"\n "
-                                   "remote name \"Q\" password \"x\"\n}\n",
+                    "remote name \"Q\" password \"x\"\n}\n",
                 "changed peer \"p\"\n  - checkpoint 30K window 5 recovery 1m sync never\n  + checkpoint 8K window 5 "
                 "recovery 1m sync never\nnew peer \"q\"\n");
     assert_diff(MTA "}\n" TWO PEER "}\n",
                 MTA "}\n" TWO "peer \"p\" {\n via \"s\"\n local name \"A\" password \"hush\"\n"
                     " remote name \"B\" password \"noisy\"\n}\n",
                 "changed peer \"p\"\n  ~ the remote password\n");
+    assert_diff(MTA "}\n" TWO PEER "}\n",
+                "mta \"A\" {\n domain country \"GB\" admd \"X\"\n spool \"/q\" follows stack \"s\"\n}\n"
+                "stack \"s\" { listen on 127.0.0.1\n virtual\n bind-back to a.example\n}\nstack \"t\" { source "
+                "b.example }\n" PEER
+                "accept from a.example\n bind-back required source declared\n source 127.0.0.1\n}\n",
+                "changed mta \"A\"\n  - spool \"/q\"\n  + spool \"/q\" follows stack \"s\"\n"
+                "changed stack \"s\"\n  + virtual\n  + bind-back to a.example port 102\n"
+                "changed stack \"t\"\n  - source 10.0.0.1\n  + source b.example\n"
+                "changed peer \"p\"\n  + source 127.0.0.1\n  + bind-back required source declared\n"
+                "  + accept from a.example\n");
     assert_diff(MTA "}\n" TWO PEER "}\n", MTA "}\n" TWO, "removed peer \"p\"\n");
     assert_diff(MTA "}\n" TWO PEER "}\nroute to any via \"p\"\nroute to country \"DE\" via \"p\"\n",
                 MTA "}\n" TWO PEER "}\nroute to country \"DE\" via \"p\"\nroute to any via \"p\" cost 3\n"
