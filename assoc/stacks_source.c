@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From which address a call starts: what is configured closest to the peer, and never an address of another node.
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "assoc/stacks_internal.h"
@@ -20,23 +22,33 @@ static bool has_family(const struct followed *f, int family) {
 
 // ---- which of several ----
 
-static unsigned interface_of(const struct assoc_stacks *all, const struct net_address *a, bool *loopback) {
-    const struct local_address *have = all->local == NULL ? NULL : local_addresses_find(all->local, a);
-    *loopback = have != NULL && strcmp(have->if_name, "lo") == 0;
-    return have == NULL ? 0 : have->if_index;
+// An interface that leads nowhere: lo, dummy. Its addresses are announced by routing, or stand for the machine.
+static bool leads_nowhere(const char *name) {
+    struct ifreq r = {0};
+    snprintf(r.ifr_name, sizeof r.ifr_name, "%s", name);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool known = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &r) == 0;
+    if (fd >= 0)
+        close(fd);
+    bool dummy = (r.ifr_flags & IFF_BROADCAST) != 0 && (r.ifr_flags & IFF_NOARP) != 0;
+    return known && ((r.ifr_flags & IFF_LOOPBACK) != 0 || dummy);
+}
+
+static const struct local_address *entry_of(const struct assoc_stacks *all, const struct net_address *a) {
+    return all->local == NULL ? NULL : local_addresses_find(all->local, a);
 }
 
 // The interface by which the system would reach it, 0: not known. Nothing is sent.
 static unsigned interface_toward(const struct assoc_stacks *all, const struct net_address *to) {
     struct net_address from = {0};
     socklen_t n = sizeof from;
-    bool loopback;
     int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return 0;
     bool known = connect(fd, &to->sa, net_address_len(to)) == 0 && getsockname(fd, &from.sa, &n) == 0;
     close(fd);
-    return known ? interface_of(all, &from, &loopback) : 0;
+    const struct local_address *e = known ? entry_of(all, &from) : NULL;
+    return e == NULL ? 0 : e->if_index;
 }
 
 // Of these addresses a usable one of the family: one on the interface by which `to` is reached (NULL: any interface),
@@ -47,12 +59,12 @@ static const struct net_address *best(const struct assoc_stacks *all, const stru
     unsigned want = to == NULL ? 0 : interface_toward(all, to);
     *first = NULL;
     for (size_t k = 0; k < n; k++) {
-        bool loopback;
         if (of[k].sa.sa_family != family || !assoc_stacks_usable(all, &of[k]))
             continue;
         if (*first == NULL)
             *first = &of[k];
-        if (want == 0 || interface_of(all, &of[k], &loopback) == want || loopback)
+        const struct local_address *e = entry_of(all, &of[k]);
+        if (want == 0 || e == NULL || e->if_index == want || leads_nowhere(e->if_name))
             return &of[k];
     }
     return NULL;

@@ -139,7 +139,7 @@ def test_called_peers(w):
         name = p.peer.name
         if step:
             e = a.wait_event(9318, 10, peer=name, step=step)[0]
-            equal(e["remote"], f"{p.host}:{p.port}", f"the address of {name}")
+            equal((e["stack"], e["local"], e["remote"]), ("net", a.host, f"{p.host}:{p.port}"), f"addresses of {name}")
             check("within 2000 ms" in e["text"] and "likely" in e["text"], f"event 9318 of {name}: {e['text']}")
         else:
             e = a.wait_event(1294, DROPPED, peer=name)[0]

@@ -21,6 +21,9 @@ def mail_to_c_goes_on(a, c, seconds=10):
 def failed_call(a, step, *words):
     """A's events of a call to B that failed at this step; the texts hold the words."""
     e = a.wait_event(9318, peer="mta-b", step=step)[0]
+    b = a.world.port, a.peers["mta-b"].host
+    equal((e["stack"], e["local"], e["remote"]), ("net", a.host, f"{b[1]}:{b[0]}"), "where from and to")
+    check(e["what"], "why")
     for word in words:
         check(word in e["text"], f"\"{word}\" in event 9318: {e['text']}")
     for id in (289, 301):

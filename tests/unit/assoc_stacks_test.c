@@ -399,6 +399,54 @@ static void the_source_nearest_to_the_peer_counts(void **state) {
     UNTIL(b, strcmp(source(b, NULL, AF_INET, NULL), "192.0.2.99") == 0);
 }
 
+// Of several addresses the one on the way to the peer.
+static const char *source_to(const struct bed *b, const char *to, const char *const arrived[], size_t n) {
+    static char text[NET_ADDRESS_TEXT];
+    struct net_address in[ASSOC_ARRIVED], remote, out;
+    char why[ASSOC_TEXT];
+    bool has;
+    assert_int_equal(net_address_parse(&remote, to, PORT), ERR_OK);
+    for (size_t k = 0; k < n; k++)
+        assert_int_equal(net_address_parse(&in[k], arrived[k], 1234), ERR_OK);
+    int r = assoc_stack_source_to(b->s, NULL, &remote, in, n, &out, &has, why);
+    assert_true(why[0] != 0);
+    return r != ERR_OK ? "absent" : has ? net_address_text(&out, text) : "system";
+}
+
+static void of_several_sources_the_one_on_the_way(void **state) {
+    struct bed *b = bed(state);
+    sh("ip link add w0 type veth peer name w1 && ip link set w1 up && ip link set w0 up");
+    sh("ip addr add 10.9.0.1/24 dev v0 && ip addr add 10.9.0.100/32 dev v0 && ip addr add fd09::1/64 dev v0 nodad");
+    sh("ip addr add 10.8.0.1/24 dev w0 && ip addr add 10.8.0.100/32 dev w0 && ip addr add fd08::1/64 dev w0 nodad");
+    sh("ip addr add 10.7.0.100/32 dev lo");
+    hosts(
+        "127.0.0.1 localhost\n10.9.0.1 mta.example\n10.8.0.1 mta.example\nfd09::1 mta.example\nfd08::1 mta.example\n");
+    b->conf = (struct conf_stack){.name = "net", .listen = at("mta.example")};
+    make(b, false);
+    UNTIL(b, status(b)->state == ASSOC_STACK_ACTIVE && status(b)->n_listening == 4);
+    assert_string_equal(source_to(b, "10.9.0.77", NULL, 0), "10.9.0.1:0");
+    assert_string_equal(source_to(b, "10.8.0.77", NULL, 0), "10.8.0.1:0");
+    assert_string_equal(source_to(b, "fd09::77", NULL, 0), "[fd09::1]:0");
+    assert_string_equal(source_to(b, "fd08::77", NULL, 0), "[fd08::1]:0");
+    assert_string_not_equal(source_to(b, "192.0.2.1", NULL, 0), "system"); // no way there: one of them all the same
+    assoc_stack_free(b->s);
+
+    b->conf = (struct conf_stack){.name = "net", .listen = at("any")};
+    make(b, false);
+    assert_string_equal(source_to(b, "10.9.0.77", NULL, 0), "system");
+    const char *const one[] = {"10.9.0.100"}, *const both[] = {"10.8.0.100", "10.9.0.100"},
+                      *const lo[] = {"10.7.0.100"}, *const lost[] = {"10.9.0.200", "fd09::1"};
+    assert_string_equal(source_to(b, "10.9.0.77", one, 1), "10.9.0.100:0");
+    assert_string_equal(source_to(b, "10.8.0.77", one, 1), "system");
+    assert_string_equal(source_to(b, "10.9.0.77", both, 2), "10.9.0.100:0");
+    assert_string_equal(source_to(b, "10.8.0.77", both, 2), "10.8.0.100:0");
+    assert_string_equal(source_to(b, "10.8.0.77", lo, 1), "10.7.0.100:0");
+    assert_string_equal(source_to(b, "10.9.0.77", lost, 2), "system"); // it is not here any more
+    assert_string_equal(source_to(b, "fd09::77", lost, 2), "[fd09::1]:0");
+    sh("ip link del w0");
+    sh("ip addr del 10.7.0.100/32 dev lo");
+}
+
 // ---- words ----
 
 static void the_operator_and_the_spool_have_their_say(void **state) {
@@ -453,6 +501,7 @@ int main(void) {
         TEST(a_name_is_listened_on_where_it_is_here),
         TEST(a_name_that_leads_nowhere_fails_alone),
         TEST(the_source_nearest_to_the_peer_counts),
+        TEST(of_several_sources_the_one_on_the_way),
         TEST(the_operator_and_the_spool_have_their_say),
         TEST(short_memory_is_survived),
     };
