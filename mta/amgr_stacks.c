@@ -78,6 +78,12 @@ static struct count links_of(const struct amgr_stack *n) {
     return c;
 }
 
+// What a command that puts it on standby waits for: then nothing of it is open any more, and the lock of a spool that
+// follows it is given back.
+static bool in_use(const struct amgr_stack *n) {
+    return links_of(n).n > 0 || life_gives_up(n->m->life, n->conf->name);
+}
+
 // ---- events ----
 
 static void tell_listening(struct amgr_stack *n, const struct assoc_stack_status *st) {
@@ -212,7 +218,7 @@ static void on_patience(void *arg) {
 void amgr_stacks_link_ended(struct amgr_stacks *s) {
     struct amgr_stack *n;
     LIST_FOREACH(n, &s->all, link) {
-        if (!LIST_EMPTY(&n->asked) && links_of(n).n == 0)
+        if (!LIST_EMPTY(&n->asked) && !in_use(n))
             answer(n, NULL);
     }
 }
@@ -232,7 +238,7 @@ void amgr_stack_set(struct amgr_stacks *s, const char *name, bool standby, amgr_
         if (n->patience != NULL)
             loop_timer_in(n->patience, STACK_PATIENCE_MS);
     }
-    if (!standby || links_of(n).n == 0)
+    if (!standby || !in_use(n))
         answer(n, NULL);
 }
 

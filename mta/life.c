@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "mta/admit.h"
 #include "mta/amgr.h"
+#include "mta/amgr_stacks.h"
 #include "mta/housekeeping.h"
 #include "mta/life_spool.h"
 #include "mta/local.h"
@@ -48,6 +49,11 @@ const char *life_state_word(enum life_state s) {
     return words[s];
 }
 
+bool life_gives_up(const struct life *l, const char *stack) {
+    const struct conf_stack *c = l->m->conf->mta.spool_follows;
+    return c != NULL && strcmp(c->name, stack) == 0 && (life_has_spool(l) || l->opener != NULL);
+}
+
 const struct life_status *life_status(const struct life *l) {
     return &l->status;
 }
@@ -60,11 +66,27 @@ static void enter(struct life *l, enum life_state s, const char *why) {
     if (l->status.state != s || l->status.since == 0)
         l->status.since = clock_utc_ms();
     l->status.state = s;
-    if (why != l->status.why)
+    if (strcmp(why, l->status.why) != 0)
         snprintf(l->status.why, sizeof l->status.why, "%s", why);
     if (s != LIFE_WAITING)
         l->status.holder = (struct spool_owner){"", 0, ""};
+    if (!life_has_spool(l))
+        amgr_stacks_hold(l->m->stacks, true, l->status.why); // `show stacks` says so, too
     l->user->changed(l->ctx, &l->status);
+}
+
+// Whether the spool may be open here: with the stack that it follows. why: in words why not; *gone: its address is not
+// here, so that nothing can be ended in order.
+static bool place_is_here(const struct life *l, char why[SPOOL_WHY], bool *gone) {
+    const struct conf_stack *c = l->m->conf->mta.spool_follows;
+    const struct assoc_stack *s = c == NULL ? NULL : assoc_stack_find(l->m->env.stacks, c->name);
+    const struct assoc_stack_status *st = s == NULL ? NULL : assoc_stack_status(s);
+    *gone = st != NULL && !st->here;
+    if (c == NULL || (st != NULL && st->here && !st->by_operator))
+        return true;
+    snprintf(why, SPOOL_WHY, "the spool follows stack %s, which is %s: %s", c->name,
+             st == NULL ? "failed" : assoc_stack_state_text(st->state), st == NULL ? "memory is short" : st->why);
+    return false;
 }
 
 static void end(struct life *l) {
@@ -187,11 +209,17 @@ static void serve(struct life *l) {
 }
 
 static void opened(struct life *l, int err, const char *why, const struct spool_owner *holder) {
-    if (l->ending) {
+    char moved[SPOOL_WHY];
+    bool gone, here = place_is_here(l, moved, &gone);
+    if (l->ending || !here) {
         spool_close(l->m->spool);
         l->m->spool = NULL;
+    }
+    if (l->ending)
         end(l);
-    } else if (err == ERR_OK)
+    else if (!here)
+        wait_for(l, EV_SPOOL_AWAITED, moved);
+    else if (err == ERR_OK)
         serve(l);
     else if (err == ERR_ABSENT) { // what the spool follows is here before its file system is
         wait_for(l, EV_SPOOL_AWAITED, why);
@@ -215,12 +243,6 @@ static void on_opener(void *arg) {
     int err = opener_free(l->opener, &l->m->spool, why, &holder);
     l->opener = NULL;
     opened(l, err, why, &holder);
-}
-
-static void on_look(void *arg) {
-    struct life *l = arg;
-    if (l->status.state == LIFE_WAITING && l->opener == NULL && !l->ending)
-        open_begin(l);
 }
 
 // ---- closing ----
@@ -259,10 +281,14 @@ static void closed(struct life *l) {
     close_now(l);
     if (l->ending) {
         end(l);
+        amgr_stacks_link_ended(l->m->stacks);
         return;
     }
     l->attempts = 0;
-    enter(l, LIFE_WAITING, "the spool was released");
+    l->waited = true;
+    snprintf(l->told, sizeof l->told, "%s", l->status.why); // by the event of the release
+    enter(l, LIFE_WAITING, l->status.why);
+    amgr_stacks_link_ended(l->m->stacks); // a command that put the stack on standby is done only now
     loop_timer_in(l->look, 0);
 }
 
@@ -284,8 +310,9 @@ static void on_released(void *arg) {
     loop_timer_in(((struct life *)arg)->quiet, QUIET_MS);
 }
 
-static void close_begin(struct life *l, const char *why) {
+static void close_begin(struct life *l, const char *why, bool cut) {
     struct mta *m = l->m;
+    l->cut = cut;
     enter(l, LIFE_CLOSING, why);
     m->stopping = true;
     if (!l->ending)
@@ -296,6 +323,37 @@ static void close_begin(struct life *l, const char *why) {
 }
 
 // ---- life ----
+
+static void on_look(void *arg) {
+    struct life *l = arg;
+    char why[SPOOL_WHY];
+    bool gone, here = place_is_here(l, why, &gone);
+    if (l->ending || l->opener != NULL)
+        return;
+    switch (l->status.state) {
+    case LIFE_WAITING:
+        if (here)
+            open_begin(l);
+        else {
+            l->attempts = 0;
+            l->status.holder = (struct spool_owner){"", 0, ""};
+            wait_for(l, EV_SPOOL_AWAITED, why);
+        }
+        break;
+    case LIFE_SERVING:
+        if (!here)
+            close_begin(l, why, gone);
+        break;
+    case LIFE_CLOSING:
+        if (gone && !l->cut) { // in the middle of an orderly end
+            l->cut = true;
+            loop_timer_in(l->patience, CUT_MS);
+        }
+        break;
+    case LIFE_OPENING:
+    case LIFE_ENDED: break;
+    }
+}
 
 struct life *life_new(struct mta *m, const struct life_user *u, void *ctx) {
     struct life *l = mem_calloc(1, sizeof *l);
@@ -331,7 +389,7 @@ void life_stop(struct life *l) {
     bool again = l->ending;
     l->ending = true;
     if (l->status.state == LIFE_SERVING)
-        close_begin(l, "the daemon stops");
+        close_begin(l, "the daemon stops", false);
     else if (l->status.state == LIFE_CLOSING && again)
         loop_timer_in(l->patience, 0);
     else if (l->status.state == LIFE_WAITING && l->opener == NULL)

@@ -164,7 +164,9 @@ static void tear_down(struct daemon *d) {
     traces_free(m->traces);
     control_free(m->control);
     amgr_free(m->amgr);
+    m->amgr = NULL;
     life_free(m->life);
+    m->life = NULL;
     if (m->events != NULL && d->exit_status == 0)
         event_raise(m->events, mta_event(EV_STOPPED), NULL, 0);
     amgr_stacks_free(m->stacks);
