@@ -69,7 +69,7 @@ class Node(NetMta):
 
 
 class Pair:
-    def __init__(self, w, v6=False, follows=False, mounted=True):
+    def __init__(self, w, v6=False, follows=False, mounted=True, nodes=2):
         lan = w.network()
         self.hosts = [w.host("one", lan), w.host("two", lan)]
         peer = w.host("peer", lan)
@@ -82,7 +82,7 @@ class Pair:
         for p in (to_b, to_a):
             p.lines["open"] = "open retry 1000 times every 1s"
         peer.only(self.virtual)
-        self.captures = [w.capture(h) for h in self.hosts + [peer]]
+        self.captures = [w.capture(h) for h in self.hosts[:nodes] + [peer]]
         if mounted:
             for n in self.nodes:
                 n.mounts()
@@ -169,3 +169,132 @@ def test_mounted_with_the_service(w):
         node.machine.lose(c.virtual)
         check(not node.events(2219), "orderly stops only")
     c.check(4, 4)
+
+
+def test_an_address_that_moves_alone(w):
+    """The spool follows the stack: both daemons run all the time, and only the address is moved, without a word."""
+    c = Pair(w, follows=True)
+    (one, two), b = c.nodes, c.b
+    b.start()
+    for n in c.nodes:
+        n.start(wait=False)
+        e = n.wait_event(AWAITED)[0]
+        check("follows stack net" in e["what"] and c.virtual in e["what"], f"event {AWAITED}: {e['text']}")
+        refused_with(n, c.virtual)
+        equal(n.open_spool(), [], "nothing of the spool is open")
+    sent, slowest = 0, 0
+    for k in range(6):
+        here, there = c.nodes[k % 2], c.nodes[1 - k % 2]
+        here.machine.take(c.virtual)
+        slowest = max(slowest, here.wait_serving())
+        check(not there.serves(), "one serves")
+        for _ in range(2):
+            here.submit(user("Receiver", b.prmd)), b.submit(user("Receiver", "ALPHA"))
+        sent += 2
+        here.wait_items(sent, 120), b.wait_items(2 * k + 2, 120)
+        if k == 4:  # perhaps under way when the address goes; its sender may know of that only by TCP's keepalive
+            b.submit(user("Receiver", "ALPHA"), ipm(octets=bytes(3_000_000)))
+            sent += 1
+        here.machine.lose(c.virtual)
+        wait_for("the spool is given up", 20, lambda: here.status()["state"] == "waiting" and not here.open_spool(), 0.02)
+        closing = here.wait_event(CLOSING)[-1]
+        check(c.virtual in closing["what"], f"why: {closing['text']}")
+        here.wait_event(RELEASED)
+    one.machine.take(c.virtual)
+    one.wait_serving()
+    one.wait_items(sent, 90)
+    b.wait_empty(60), one.wait_empty(60)
+    for n in c.nodes:
+        check(not n.events(2219), "every end was orderly")
+        check(len(n.events(TAKEN)) >= 3, "taken over")
+        equal(len(n.events(20001)), 1, "started once")
+    c.check(sent, 12)
+    two.stop(), one.stop()
+    return f"serves at most {slowest:.2f} s after the address"
+
+
+def test_killed_with_a_spool_that_follows(w):
+    c = Pair(w, follows=True)
+    (one, two), b = c.nodes, c.b
+    b.start()
+    one.machine.take(c.virtual)
+    one.start(), two.start(wait=False)
+    two.wait_event(AWAITED)
+    exchange(one, b, 2)
+    ids = [one.submit(user("Receiver", b.prmd)) for _ in range(50)]
+    two.machine.take(c.virtual)  # before the other is dead: as when the engine fences late
+    wait_for("two waits for the lock", 20, lambda: (two.status()["holder"] or {}).get("pid") == one.pid)
+    one.kill()
+    one.machine.lose(c.virtual)
+    took = two.wait_serving()
+    two.wait_event(2219)
+    two.machine.run("arping", "-q", "-U", "-c", "1", "-I", "lan", c.virtual, fails=True)
+    b.wait_items(2 + len(ids), 60)
+    exchange(two, b, 2, 60)
+    c.check(4, 4 + len(ids))
+    return f"serves {took:.2f} s after the kill"
+
+
+def test_an_address_that_flaps(w):
+    """50 times, quicker than a spool is closed: nothing is stuck, lost or left behind."""
+    c = Pair(w, follows=True, nodes=1)
+    one, b = c.nodes[0], c.b
+    one.machine.take(c.virtual)
+    b.start(), one.start()
+    exchange(one, b, 2)
+
+    def held():
+        return len(os.listdir(f"/proc/{one.pid}/fd")), one.memory("VmRSS")
+
+    def round(k):
+        one.machine.lose(c.virtual)
+        time.sleep((k % 7) * 0.03)
+        one.machine.take(c.virtual)
+        time.sleep((k % 5) * 0.1)
+    for k in range(5):
+        round(k)
+    one.wait_serving()
+    exchange(one, b, 2, 60)
+    before = held()
+    stop, sent = threading.Event(), []
+
+    def send():
+        while not stop.is_set():
+            sent.append(b.submit(user("Receiver", "ALPHA")))
+            time.sleep(0.1)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        for k in range(50):
+            round(k)
+    finally:
+        stop.set()
+        sender.join()
+    one.wait_serving()
+    one.wait_items(4 + len(sent), 90)
+    b.wait_empty(60), one.wait_empty(60)
+    after = held()
+    check(after[0] <= before[0] + 10, f"descriptors: {before[0]} before, {after[0]} after")
+    check(after[1] <= before[1] * 1.5 + 10_000, f"memory: {before[1]} K before, {after[1]} K after")
+    check(not one.events(2219), "orderly ends only")
+    c.check(4 + len(sent), 4)
+    return f"{len(one.events(RELEASED))} times released; {before[0]} descriptors before, {after[0]} after; {before[1]} K and {after[1]} K"
+
+
+def test_a_spool_that_is_not_mounted(w):
+    """What follows a stack is never made: the address may be here before the file system."""
+    c = Pair(w, follows=True, mounted=False, nodes=1)
+    one, b = c.nodes[0], c.b
+    one.machine.take(c.virtual)
+    b.start(), one.start(wait=False)
+    e = one.wait_event(AWAITED)[0]
+    check("not mounted" in e["what"], f"event {AWAITED}: {e['text']}")
+    equal(os.listdir(one.mount), [], "nothing is made below the mount point")
+    one.mounts()
+    one.wait_serving()
+    exchange(one, b, 1)
+    one.machine.lose(c.virtual)
+    wait_for("given up", 20, lambda: one.status()["state"] == "waiting")
+    one.unmounts()
+    one.stop()
+    c.check(1, 1)
