@@ -21,7 +21,7 @@ enum {
     STOP_MS = 13000,    // the spool is closed all the same
     CUT_MS = 2000,      // the same, when the address has gone
     QUIET_MS = 20,
-    SOON_MS = 200, // between two attempts to get the lock, for SOON_TIMES, and then
+    SOON_MS = 200, // between two attempts to get the spool, for SOON_TIMES, and then
     LATER_MS = 1000,
     SOON_TIMES = 50
 };
@@ -37,7 +37,7 @@ struct life {
     struct loop_timer *patience;
     struct opener *opener; // the thread that opens the spool; NULL: none
     struct housekeeping *housekeeping;
-    unsigned attempts;    // since it waits for the lock
+    unsigned attempts;    // since it waits for it
     char told[SPOOL_WHY]; // the last event about what is waited for
     bool waited;          // the operator was told so: he is told of the end, too
     bool served;          // once
@@ -208,6 +208,10 @@ static void serve(struct life *l) {
     local_start(m->local);
 }
 
+static void again_later(struct life *l) {
+    loop_timer_in(l->look, l->attempts < SOON_TIMES ? SOON_MS : LATER_MS);
+}
+
 static void opened(struct life *l, int err, const char *why, const struct spool_owner *holder) {
     char moved[SPOOL_WHY];
     bool gone, here = place_is_here(l, moved, &gone);
@@ -223,13 +227,13 @@ static void opened(struct life *l, int err, const char *why, const struct spool_
         serve(l);
     else if (err == ERR_ABSENT) { // what the spool follows is here before its file system is
         wait_for(l, EV_SPOOL_AWAITED, why);
-        loop_timer_in(l->look, LATER_MS);
+        again_later(l);
     } else if (err != ERR_BUSY)
         l->user->fatal(l->ctx, why);
     else {
         l->status.holder = *holder;
         wait_for(l, EV_SPOOL_HELD, why);
-        loop_timer_in(l->look, l->attempts < SOON_TIMES ? SOON_MS : LATER_MS);
+        again_later(l);
     }
 }
 

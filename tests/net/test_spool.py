@@ -22,17 +22,13 @@ class Node(NetMta):
         self.mount = os.path.join(self.dir, "mounted")
         os.makedirs(self.mount)
         self.log, self.conf = os.path.join(self.dir, "events"), os.path.join(self.dir, "x400d.conf")
-        self.stacks, self.follows = [Stack("net", virtual, "virtual")], follows
+        self.stacks, self.follows = [Stack("net", virtual, "virtual")], "net" if follows else None
         self.storage = os.path.join(w.dir, "storage")
         self.spool = os.path.join(self.mount, "spool")
         os.makedirs(os.path.join(self.storage, "spool"), 0o700, exist_ok=True)
         if first:
             self.peers, self.routes, self.delivers = first.peers, first.routes, first.delivers
         w.mtas.append(self)
-
-    def text(self):
-        spool = f'spool "{self.spool}"'
-        return super().text().replace(spool, spool + ' follows stack "net"' if self.follows else spool)
 
     def mounts(self):
         self.machine.run("mount", "--bind", self.storage, self.mount)
@@ -298,3 +294,44 @@ def test_a_spool_that_is_not_mounted(w):
     one.unmounts()
     one.stop()
     c.check(1, 1)
+
+
+def test_planned_move_by_command(w):
+    """`x400 stack net standby` is answered when the lock is given back: the file system can be unmounted, and moves along."""
+    c = Pair(w, follows=True, mounted=False)
+    b, slowest = c.b, 0
+    command = [os.path.join(BUILD, "bin", "x400"), "stack", "net"]
+    b.start()
+    for n in c.nodes:
+        n.start(wait=False)
+        n.wait_event(AWAITED)
+    for k in range(4):
+        here, there = c.nodes[k % 2], c.nodes[1 - k % 2]
+        here.machine.take(c.virtual)
+        here.mounts()
+        p = subprocess.run(command + ["active", "-f", here.conf], capture_output=True, text=True)
+        check(p.returncode == 0, f"x400 stack net active: {p.stderr}")
+        here.wait_serving()
+        exchange(here, b, 2, 60)
+        here.submit(user("Receiver", b.prmd), ipm(octets=bytes(3_000_000)))
+        begun = time.monotonic()
+        p = subprocess.run(command + ["standby", "-f", here.conf], capture_output=True, text=True)
+        slowest = max(slowest, time.monotonic() - begun)
+        check(p.returncode == 0, f"x400 stack net standby: {p.stderr}")
+        equal((here.status()["state"], here.open_spool()), ("waiting", []), "when the command is done")
+        check("operator" in here.status()["waiting_for"], f"what it waits for: {here.status()}")
+        here.unmounts()
+        here.machine.lose(c.virtual)
+        check(not here.events(1294) and not there.serves(), "nothing was cut off")
+    one = c.nodes[0]
+    one.machine.take(c.virtual)
+    one.mounts()
+    subprocess.run(command + ["active", "-f", one.conf], check=True)
+    one.wait_serving()
+    b.wait_items(12, 60)
+    one.wait_empty(60)
+    # who was called cannot release: it aborts, with a reason that says to come again
+    check(all("temporary problem" in e["what"] for e in b.events(1294)), f"events 1294: {b.events(1294)}")
+    check(not one.events(2219), "all in order")
+    c.check(8, 12)
+    return f"on standby within {slowest:.1f} s"
