@@ -41,6 +41,9 @@ enum { PSEL_UNKNOWN = 3 }; // Provider-reason of X.226: called-presentation-addr
 #define BUSY "the peer is overloaded: try later"
 #define SPEAKS "the peer did not understand our call: its log, or a capture shown by `x400 dump`, may tell"
 #define LATER "the peer has as many associations as it wants, or is short of room: try later"
+#define NOT_BACK                                                                                                       \
+    "the peer could not call us back (what each stack has as `bind-back to`; its log names the step, as event 9322), " \
+    "or has as many associations as it wants"
 #define AUTHENTICATION                                                                                                 \
     "our name or password is not what the peer expects, or it knows us by other calling selectors or another "         \
     "address: "                                                                                                        \
@@ -232,7 +235,7 @@ static void words(struct text *t, const struct assoc *a, unsigned which) {
     char host[NET_ADDRESS_TEXT];
     bool normal = p->mode == CONF_NORMAL_MODE;
     if (which & CONNECT)
-        word(t, "connect"), put(t, "%s", a->remote_text);
+        word(t, a->options.to != NULL ? "bind-back" : "connect"), put(t, "%s", a->remote_text);
     if (which & TSEL)
         selector(t, "called tsel", p->called.tsel);
     if (which & SSEL)
@@ -335,6 +338,8 @@ void assoc_explain(const struct assoc *a, struct assoc_failure *f) {
         r = protocol_broken(a, f, text);
     if (r != NULL && strcmp(text, AUTHENTICATION) == 0 && a->peer->local.name == NULL)
         snprintf(text, sizeof text, "%s", ANONYMOUS);
+    if (r != NULL && strcmp(text, LATER) == 0 && a->peer->bind_back != CONF_BIND_BACK_NONE && !a->options.bind_back)
+        snprintf(text, sizeof text, "%s", NOT_BACK);
     if (r == NULL)
         return;
     snprintf(f->cause, sizeof f->cause, "%.250s%s", text,

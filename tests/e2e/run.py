@@ -18,7 +18,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import BUILD, Failure, Skip, World  # noqa: E402
 
-MODULES = ["mail", "refusals", "duplicates", "crash", "large", "hostile", "hang", "space", "life", "operate", "modes", "1984", "dialogue", "resume", "back", "replay", "trace", "ping",
+MODULES = ["mail", "refusals", "duplicates", "crash", "large", "hostile", "hang", "space", "life", "operate", "modes", "1984", "dialogue", "resume", "bind_back", "replay", "trace", "ping",
            "interop"]
 
 
