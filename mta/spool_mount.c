@@ -49,10 +49,10 @@ static size_t field(struct bytes line, size_t *at, char *out, size_t cap) {
         const uint8_t *c = line.p + *at;
         bool octal = c[0] == '\\' && line.n - *at >= 4 && c[1] >= '0' && c[1] <= '3' && c[2] >= '0' && c[2] <= '7' &&
                      c[3] >= '0' && c[3] <= '7';
-        char one = octal ? (char)((c[1] - '0') << 6 | (c[2] - '0') << 3 | (c[3] - '0')) : (char)c[0];
+        int one = octal ? (c[1] - '0') << 6 | (c[2] - '0') << 3 | (c[3] - '0') : c[0];
         *at += octal ? 4 : 1;
         if (n + 1 < cap)
-            out[n++] = one;
+            out[n++] = (char)one;
     }
     out[n] = 0;
     return n;
