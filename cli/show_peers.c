@@ -85,7 +85,8 @@ static void print_back(const struct cli *c, const json_t *p) {
     item(c, "bind-back", PAINT_NONE, "%s: to what is %s, in this order", mode,
          show_net_list(c, json_object_get(back, "order")));
     if (json_is_object(last))
-        item(c, "", PAINT_NONE, "%s: %s", text_ago(c, json_number(last, "time")), json_text(last, "result"));
+        item(c, "", PAINT_NONE, "%s%s: %s", json_is_true(json_object_get(last, "ok")) ? "" : "failed ",
+             text_ago(c, json_number(last, "time")), json_text(last, "result"));
 }
 
 static void print_peer(const struct cli *c, const json_t *p) {

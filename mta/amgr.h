@@ -74,10 +74,13 @@ struct peer {
     bool disabled; // by the operator, until enabled or a restart
     LIST_HEAD(, link) links;
     unsigned n_out, n_in, n_opening;
-    unsigned n_apart;      // of n_in
-    struct back *back;     // its bind-backs (amgr_back.h); NULL: none yet
-    struct room *room;     // a probing for dead associations is under way (amgr_room.h); else NULL
-    unsigned failed_opens; // since the last association that came up
+    unsigned n_apart;  // of n_in
+    struct back *back; // its bind-backs (amgr_back.h); NULL: none yet
+    int64_t back_utc;  // of the last one; 0: none yet
+    bool back_ok;
+    char back_result[ASSOC_TEXT]; // in words
+    struct room *room;            // a probing for dead associations is under way (amgr_room.h); else NULL
+    unsigned failed_opens;        // since the last association that came up
     bool
         owed; // an association of ours ended although the peer, which perhaps cannot call, had the turn or asked for it
     struct loop_timer *retry;

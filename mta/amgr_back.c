@@ -169,8 +169,16 @@ static void refuse_same(struct back *b) {
     }
 }
 
+// For `show peers`.
+static void remember(struct back *b, bool ok, const char *result) {
+    b->p->back_utc = clock_utc_ms();
+    b->p->back_ok = ok;
+    snprintf(b->p->back_result, sizeof b->p->back_result, "%.*s", (int)sizeof b->p->back_result - 1, result);
+}
+
 static void failed(struct back *b) {
     struct peer *p = b->p;
+    remember(b, false, b->what);
     char remote[NET_ADDRESS_TEXT];
     net_address_host_text(&b->remote, remote);
     EVENT_RAISE(p->m->events, mta_event(EV_BIND_BACK_FAILED), {"peer", p->name}, {"stack", b->stack},
@@ -407,6 +415,10 @@ void back_up(struct link *l) {
     if (b == NULL || !l->outgoing || l->recovered)
         return;
     if (b->link == l) {
+        char text[2 * NET_ADDRESS_TEXT + 80];
+        snprintf(text, sizeof text, "up to %s (%s) over stack %.60s", l->remote, conf_back_words[b->kind],
+                 assoc_stack_name(l->assoc));
+        remember(b, true, text);
         l->back->of = NULL;
         b->link = NULL;
     }

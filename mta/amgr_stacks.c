@@ -60,6 +60,12 @@ static void abort_one(void *arg, struct link *l) {
         link_abort(l);
 }
 
+static void cut_one(void *arg, struct link *l) {
+    struct amgr_stack *n = arg;
+    if (link_uses(l, n->conf->name))
+        assoc_abort_local(l->assoc, "it did not end in time when its stack was put on standby");
+}
+
 struct count {
     const char *stack;
     size_t n, open;
@@ -210,8 +216,14 @@ static void on_patience(void *arg) {
     struct amgr_stack *n = arg;
     struct stack_asked *x;
     size_t open = links_of(n).open;
+    if (n->aborted) { // a peer that takes nothing does not even take that
+        each_link(n->m, cut_one, n);
+        return;
+    }
     LIST_FOREACH(x, &n->asked, link)
     x->cut = open < x->had ? open : x->had;
+    n->aborted = true;
+    loop_timer_in(n->patience, STACK_ABORT_MS);
     each_link(n->m, abort_one, n);
 }
 
@@ -235,6 +247,7 @@ void amgr_stack_set(struct amgr_stacks *s, const char *name, bool standby, amgr_
     assoc_stack_standby(n->stack, standby);
     if (standby) {
         each_link(n->m, release_one, n);
+        n->aborted = false;
         if (n->patience != NULL)
             loop_timer_in(n->patience, STACK_PATIENCE_MS);
     }

@@ -27,6 +27,7 @@ struct amgr_stack {
     size_t n_listening;
     LIST_HEAD(, stack_asked) asked; // commands that wait for its associations to end
     struct loop_timer *patience;    // for them; NULL: memory was short
+    bool aborted;                   // patience was over: what is left then is cut off
 };
 
 // Makes the stacks of m->conf and of what it names, held. m->env.stacks is there. NULL: no memory.
@@ -42,10 +43,10 @@ struct amgr_stack *amgr_stack_find(const struct amgr_stacks *s, const char *name
 void amgr_stacks_each(const struct amgr_stacks *s, void (*cb)(void *arg, const struct amgr_stack *n), void *arg);
 
 // The operator's word. Standby: its associations are released, those that are busy when their transfer ended, and
-// aborted after STACK_PATIENCE_MS; `done` is called when the last one ended. Active: `done` is called at once; its
-// status tells whether it is, and if not why. error: NULL, or why the word was not taken. done may be called before
-// this returns, and always once.
-enum { STACK_PATIENCE_MS = 10000 };
+// aborted after STACK_PATIENCE_MS and cut off STACK_ABORT_MS later; `done` is called when the last one ended. Active:
+// `done` is called at once; its status tells whether it is, and if not why. error: NULL, or why the word was not taken.
+// done may be called before this returns, and always once.
+enum { STACK_PATIENCE_MS = 10000, STACK_ABORT_MS = 3000 };
 struct amgr_stack_ended { // open associations
     size_t released, cut_off;
 };

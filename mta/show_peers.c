@@ -70,7 +70,10 @@ static json_t *show_back(const struct peer *p) {
     json_t *order = json_array();
     for (size_t k = 0; k < p->conf->n_back_order && p->conf->bind_back != CONF_BIND_BACK_NONE; k++)
         json_array_append_new(order, json_string(conf_back_words[p->conf->back_order[k]]));
-    return json_pack("{s:s, s:o, s:o}", "mode", modes[p->conf->bind_back], "order", order, "last", json_null());
+    json_t *last = p->back_utc == 0 ? json_null()
+                                    : json_pack("{s:I, s:b, s:o}", "time", (json_int_t)p->back_utc, "ok",
+                                                (int)p->back_ok, "result", reply_text(p->back_result));
+    return json_pack("{s:s, s:o, s:o}", "mode", modes[p->conf->bind_back], "order", order, "last", last);
 }
 
 static json_t *show_works(const struct peer *p) {

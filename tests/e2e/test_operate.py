@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What an operator does over the sockets, and who may."""
 import os
+import signal
 import subprocess
 import time
 
@@ -291,3 +292,91 @@ def test_other_users(w):
         finally:
             os._exit(status)
     equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, "what the other user may do")
+
+
+def stack_of(m):
+    return m.ask("show", what="stacks")[0]
+
+
+def test_stack_on_standby(w):
+    """It is answered when the associations are gone; what waits waits, no call is tried; active undoes it."""
+    a, b = w.pair()
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA")), b.submit(user("Receiver", "ALPHA"))
+    a.wait_items(1), b.wait_items(1)
+    n = len(a.ask("show", what="associations"))
+    done = a.ask("stack", name="net", action="standby")
+    equal((done["state"], done["why"], done["released"], done["cut_off"]), ("standby", "by the operator", n, 0), "the answer")
+    equal(a.ask("show", what="associations"), [], "associations")
+    s = stack_of(a)
+    equal((s["state"], s["listening"], s["by_operator"], s["here"]), ("standby", [], True, True), "the stack")
+    equal(a.ask("stack", name="net", action="standby")["released"], 0, "once more")
+    a.submit(user("Receiver", "BETA"))
+    p = wait_for("the peer waits for a stack", 10,
+                 lambda: (lambda p: p if p["state"] == "standby" and p["waiting"] == 1 else None)(a.peer_status("mta-b")))
+    check("net" in p["why"] and "by the operator" in p["why"], f"why: {p['why']}")
+    b.submit(user("Receiver", "ALPHA"))
+    b.wait_event(9318, step="connect")
+    check(not a.events(9318, 289), "A did not call")
+    done = a.ask("stack", name="net", action="active")
+    equal((done["state"], done["why"]), ("active", None), "the answer")
+    a.wait_items(2), b.wait_items(2)
+    equal([e["what"] for e in a.events(20019)], ["stack net standby"] * 2 + ["stack net active"], "events of the commands")
+    refused(lambda: a.ask("stack", name="nett", action="standby"), "nett", "there is: net")
+    refused(lambda: a.ask("stack", name="net", action="down"), "active or standby")
+    refused(lambda: a.ask("stack", name="net"), "active or standby")
+    refused(lambda: a.ask("stack", level="submit", name="net", action="standby"), "control socket")
+
+
+def test_stack_on_standby_in_a_transfer(w):
+    """A transfer under way may end; one that hangs is cut off after a while, and that is told."""
+    a, b = w.pair()
+    a.start(), b.start()
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)
+    b.process.send_signal(signal.SIGSTOP)
+    id = a.submit(user("Receiver", "BETA"), ipm(octets=bytes(20 << 20)))
+    wait_for("it is being sent", 20, lambda: any(x["sending"] == id for x in a.ask("show", what="associations")))
+    begun = time.monotonic()
+    done = a.ask("stack", name="net", action="standby", timeout=60)
+    took = time.monotonic() - begun
+    equal((done["released"], done["cut_off"]), (0, 1), "the answer")
+    check(took < 18, f"it was answered after {took:.1f} s")
+    b.process.send_signal(signal.SIGCONT)
+    a.ask("stack", name="net", action="active")
+    b.wait_items(2, 60)
+    return f"answered after {took:.1f} s"
+
+
+def test_last_calls_are_shown(w):
+    a, b = w.pair()
+    a.start()
+    a.submit(user("Receiver", "BETA"))
+    a.wait_event(289)
+    out = stack_of(a)["last_out"]
+    equal((out["peer"], out["remote"]), ("mta-b", f"{b.host}:{w.port}"), "the call that failed")
+    check("connect" in out["result"] and "refused" in out["result"], f"its result: {out['result']}")
+    b.start()
+    b.wait_items(1)
+    out, came = stack_of(a)["last_out"], stack_of(b)["last_in"]
+    equal((out["peer"], came["peer"], came["local"]), ("mta-b", "mta-a", f"{b.host}:{w.port}"), "the call that came through")
+    check(out["local"] == came["remote"], f"{out} {came}")
+    works = a.peer_status("mta-b")["works"]
+    equal((works["stack"], works["remote"]), ("net", f"{b.host}:{w.port}"), "the pair that worked")
+    equal(stack_of(b)["last_out"], None, "B did not call")
+
+
+def test_bind_back_is_shown(w):
+    a, b = w.pair()
+    for m, other in ((a, "mta-b"), (b, "mta-a")):
+        m.stack_lines.append(f"bind-back to {m.host}")
+        m.peers[other].lines["back"] = "bind-back required"
+    a.peers["mta-b"].calls = True
+    a.start(), b.start()
+    equal(stack_of(a)["bind_back"], f"TCP:{a.host}:{w.port}", "what A declares")
+    equal(b.peer_status("mta-a")["bind_back"], {"mode": "required", "order": ["declared", "configured", "source"],
+                                                "last": None}, "before")
+    a.submit(user("Receiver", "BETA"))
+    b.wait_items(1)
+    last = b.peer_status("mta-a")["bind_back"]["last"]
+    check(last["ok"] and f"up to {a.host}:{w.port} (declared) over stack net" == last["result"], f"the last: {last}")

@@ -139,7 +139,8 @@ static void operators_find_the_numbers_that_they_know(void **state) {
                  {9266, "what"},
                  {9301, "remote hex stack name what"},
                  {9318, "peer stack local remote step what cause configured"},
-                 {9321, "stack address what seconds"}};
+                 {9321, "stack address what seconds"},
+                 {9322, "peer stack remote endpoint step what"}};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
         const struct event_def *d = NULL;
         for (int e = 0; e < EV_EVENTS; e++)
