@@ -290,10 +290,7 @@ void amgr_start(struct amgr *a) {
     peer_pump(p);
 }
 
-void amgr_reload(struct amgr *a) {
-    amgr_stacks_reload(a->m->stacks);
-    if (!a->started)
-        return;
+static void reload_peers(struct amgr *a) {
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link) {
         room_end(p); // who waits was known by the configuration before
@@ -308,6 +305,15 @@ void amgr_reload(struct amgr *a) {
     }
     amgr_take_peers(a);
     take_names(a);
+}
+
+void amgr_reload(struct amgr *a) {
+    if (a->started)
+        reload_peers(a); // first: a stack that is active at once calls peers
+    amgr_stacks_reload(a->m->stacks);
+    if (!a->started)
+        return;
+    struct peer *p;
     LIST_FOREACH(p, &a->peers, link)
     peer_pump(p);
     resume_out_pump(a->m->resume_out);

@@ -108,7 +108,7 @@ static void tell_listening(struct amgr_stack *n, const struct assoc_stack_status
 
 // Once for each different failure; what is tried again and fails in the same way is not news.
 static void tell_error(struct amgr_stack *n, const struct assoc_stack_status *st) {
-    if (strcmp(st->error, n->told_error) == 0)
+    if (strcmp(st->error, n->told_error) == 0 || st->reason == ASSOC_STACK_TENTATIVE) // that ends by itself
         return;
     snprintf(n->told_error, sizeof n->told_error, "%s", st->error);
     if (st->error[0] == 0)

@@ -23,7 +23,7 @@ if __name__ == "__main__":
         sys.exit(77)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which clears up
     e2e.__doc__, e2e.World = __doc__, NetWorld
-    e2e.MODULES = ["hosts", "calls", "names", "accept", "back", "room", "spool", "operator", "agent"]
+    e2e.MODULES = ["hosts", "calls", "stacks", "names", "accept", "back", "room", "spool", "operator", "agent"]
     APART = ["engines", "failover"]  # which take longer or need more: run when they are named
     e2e.MODULES += [m for m in APART if any(a.split(".")[0] == m for a in sys.argv[1:])]
     sys.exit(e2e.main())
