@@ -200,7 +200,8 @@ static bool try_pair(struct assoc *a, const struct assoc_pair *p) {
     struct tcp_params params = {.source = has ? &source : NULL, .connect_ms = assoc_ms(a->options.connect_timeout_ms)};
     a->tcp = tcp_connect(a->env->loop, &a->remote, &params, assoc_tcp_user(), a, error);
     if (a->tcp != NULL) {
-        net_address_host_text(tcp_local(a->tcp), a->local_text);
+        a->local = *tcp_local(a->tcp); // who follows addresses drops the call when this one goes
+        net_address_host_text(&a->local, a->local_text);
         return true;
     }
     assoc_failure_set(a, &a->failure, ASSOC_CONNECT, false, error,

@@ -37,7 +37,9 @@ def listeners(m):
 
 
 def connections(m):
-    return [line for line in m.machine.run("ss", "-tnH", "state", "established").splitlines() if ":102" in line]
+    """(ours, theirs)"""
+    found = [tuple(line.split()[2:4]) for line in m.machine.run("ss", "-tnH", "state", "established").splitlines()]
+    return sorted(pair for pair in found if ":102" in pair[0] + pair[1])
 
 
 def at(event):
@@ -46,6 +48,7 @@ def at(event):
 
 def arrives(m, address):
     """How long after the address could be used the stack was active."""
+    n = len(m.events(20022))
     if is_v6(address):
         m.machine.take(address, wait=False)
         before = time.time()
@@ -54,8 +57,7 @@ def arrives(m, address):
     else:
         before = time.time()
         m.machine.take(address)
-    n = len(m.events(20022))
-    wait_for("event 20022", 10, lambda: len(m.events(20022)) > n or at(m.events(20022)[-1]) >= before)
+    wait_for("event 20022", 10, lambda: len(m.events(20022)) > n)
     return max(0, at(m.events(20022)[-1]) - before)
 
 
@@ -206,7 +208,7 @@ def test_standby_waits_for_a_transfer(w):
         took = time.monotonic() - begun
     finally:
         b.process.send_signal(18)
-    check(took > 8, f"it was waited for, {took:.1f} s")
+    check(8 < took < 20 * SLOW, f"it was waited for, {took:.1f} s")
     equal(connections(a), [], "and then aborted")
     a.ask("stack", name="net", action="active")
     b.wait_items(2, 60)
@@ -291,7 +293,8 @@ def test_a_name_that_does_not_resolve(w):
     a, b = w.mta_on(left, "MTA-A"), w.mta_on(right, "MTA-B")
     left.take(lan.address(100))
     a.stacks.append(Stack("other", "mta.example.net"))
-    w.link(a, b)
+    to_b, _ = w.link(a, b)
+    to_b.via = ["net"]
     a.start(), b.start()
     e = a.wait_event(9321)
     check("mta.example.net" in e[0]["what"] and e[0]["stack"] == "other", f"the event: {e[0]}")
@@ -317,7 +320,6 @@ def test_a_name_with_several_addresses(w):
     to_b, to_a = w.link(a, b)
     to_b.calls = False
     to_a.connects = [one]
-    to_b.lines["idle"] = to_a.lines["idle"] = "association idle 300s"
     a.start(), b.start()
     wait_state(a, "active")
     equal(listeners(a), sorted([f"{one}:102", f"[{six}]:102"]), "listeners")
@@ -342,6 +344,7 @@ def test_reload(w):
     a.stacks.append(Stack("far", left.v4(far)))
     to_b, to_a = w.link(a, b)
     to_a.connects = [left.v4(far)]
+    to_b.via = ["net"]
     b.stacks[0].listen = "any"
     to_b.accept = f"{right.v4()}, {right.v4(far)}"
     to_a.accept = None
