@@ -61,6 +61,10 @@ static void print_via(const struct cli *c, const json_t *p) {
     if (json_is_object(works))
         item(c, "tried first", PAINT_NONE, "%s over %s, which worked last", json_text(works, "remote"),
              json_text(works, "stack"));
+    const json_t *arrived = json_object_get(p, "arrived");
+    if (json_array_size(json_object_get(arrived, "addresses")) > 0)
+        item(c, "called us at", PAINT_NONE, "%s; last %s", show_net_list(c, json_object_get(arrived, "addresses")),
+             text_time_ago(c, json_number(arrived, "last")));
     if (*json_text(p, "source") != 0)
         item(c, "source", PAINT_NONE, "%s, instead of the stack's", json_text(p, "source"));
 }

@@ -83,6 +83,15 @@ static json_t *show_works(const struct peer *p) {
                      "remote", reply_text(p->path.remote), "since", (json_int_t)p->path.since_utc);
 }
 
+// Where its calls came in: ours to it start there, when a stack listens on all addresses.
+static json_t *show_arrived(const struct peer *p) {
+    char text[NET_ADDRESS_TEXT];
+    json_t *all = json_array();
+    for (size_t k = 0; k < p->n_arrived; k++)
+        json_array_append_new(all, json_string(net_address_host_text(&p->arrived[k], text)));
+    return json_pack("{s:o, s:I}", "addresses", all, "last", (json_int_t)p->arrived_utc);
+}
+
 // Why it is not called now: NULL when it may be.
 static json_t *show_why(const struct peer *p) {
     char why[ASSOC_TEXT], text[ASSOC_TEXT + 40];
@@ -106,10 +115,10 @@ static json_t *show_peer(const struct mta *m, const struct peer *p) {
         (json_int_t)p->last_failure_utc, "next_attempt", (json_int_t)(p->retrying ? p->retry_utc : 0));
     if (p->conf == NULL)
         return o;
-    json_t *net =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connect", show_connect(p->conf), "endpoints",
-                  show_endpoints(m, p->conf), "via", show_via(m, p->conf), "works", show_works(p), "source",
-                  reply_text(p->conf->source.host), "accept_from", show_accept(m, p->conf), "bind_back", show_back(p));
+    json_t *net = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connect", show_connect(p->conf), "endpoints",
+                            show_endpoints(m, p->conf), "via", show_via(m, p->conf), "works", show_works(p), "arrived",
+                            show_arrived(p), "source", reply_text(p->conf->source.host), "accept_from",
+                            show_accept(m, p->conf), "bind_back", show_back(p));
     json_object_update_missing(o, net);
     json_decref(net);
     return o;

@@ -39,6 +39,7 @@ def source_is_virtual(w, v6, *stack, by_name=False, first=None, peer_source=None
         c.forbid(*a.machine.addresses())
         equal(c.ends(), {virtual, b.host}, "ends")
     equal(b.machine.dropped(), (0, 0), "dropped by the filter")
+    equal(a.peer_status("mta-b")["arrived"]["addresses"], [virtual], "where B called, in show peers")
 
 
 def test_listening_on_the_virtual_address_v4(w):
