@@ -54,7 +54,8 @@ struct assoc {
     size_t n_targets;
     struct assoc_pairs pairs;
     unsigned n_tried;
-    bool waiting, all_tried; // waiting: nothing is tried until another name is resolved
+    bool waiting, all_tried;       // waiting: nothing is tried until another name is resolved
+    const struct conf_stack *busy; // its call was refused so, and there is bind-back; NULL: none
 
     // an answer
     struct assoc_listener *listener; // NULL: it is gone

@@ -177,13 +177,19 @@ static void name_failed(struct assoc *a, const struct assoc_target *t) {
     a->failed = true;
 }
 
+// Where bind-back is configured, busy is mostly said to what this stack declared: before its other addresses come the
+// other stacks, and for the last of them all addresses.
+static bool was_busy(const struct assoc *a, const struct conf_stack *s) {
+    return s == a->busy && s != a->peer->via[a->peer->n_via - 1];
+}
+
 // True: it is under way. False: it failed at once, or no call over this stack can be made to this family.
 static bool try_pair(struct assoc *a, const struct assoc_pair *p) {
     struct net_address source;
     bool has = false;
     char error[160], why[ASSOC_TEXT];
     const struct assoc_stack *s = assoc_stack_find(a->env->stacks, p->stack->name);
-    if (s == NULL ||
+    if (s == NULL || was_busy(a, p->stack) ||
         assoc_stack_source_to(s, a->peer, p->remote, a->arrived, a->options.n_arrived, &source, &has, why) != ERR_OK)
         return false;
     tell_failed(a);
@@ -354,6 +360,8 @@ static void bind_refused(struct assoc *a, int error, int rtorj) {
     snprintf(text, sizeof text, "the peer refused the bind: %s (%s %d)", bind_error_name(error),
              assoc_bind_wrapped(a) ? "bind error" : "reason of RTORJ", assoc_bind_wrapped(a) ? error : rtorj);
     assoc_failure_set(a, &f, ASSOC_BIND, true, text, "");
+    if (error == BIND_BUSY && a->peer->bind_back != CONF_BIND_BACK_NONE && !a->options.bind_back)
+        a->busy = a->stack_conf;
     f.bind_error = f.reason = error;
     f.how = STACK_REFUSED;
     assoc_explain(a, &f);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BACK_ANSWER_MS = 25000 }; // mta/amgr_back.h: 20 s; and the way there and back
+
 static bool is_wildcard(const struct conf_endpoint *e) {
     struct in6_addr v6;
     struct in_addr v4;
@@ -178,6 +180,10 @@ void draft_peer_reach(struct draft *d) {
             draft_warning(d, d->seen[DRAFT_BIND_BACK],
                           "add a line such as: accept from 203.0.113.0/24\nor an order without declared",
                           "without `accept from` the peer may declare any address, and is called back there");
+    if (p->bind_back != CONF_BIND_BACK_NONE && p->n_connect > 0 && p->open_timeout_ms < BACK_ANSWER_MS)
+        draft_warning(d, d->seen[DRAFT_OPEN_TIMEOUT], "give it 25s or more",
+                      "with `bind-back required` on its side the peer may take 20 s to answer a bind, and open timeout "
+                      "is shorter");
     if (p->source.host != NULL && p->n_connect == 0 && p->bind_back == CONF_BIND_BACK_NONE)
         draft_warning(d, d->seen[DRAFT_SOURCE], "remove it, or add a line such as: connect host mta-b.example.net",
                       "source has no effect: the peer is not called");

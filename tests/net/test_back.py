@@ -92,6 +92,17 @@ def test_a_name_that_resolves_nowhere_on_the_called_side(w):
     return sequence(w, a, b, 40, ("connect", "resolve"))
 
 
+def test_the_next_string_is_told_before_the_next_address_is_called(w):
+    """The called side has two addresses on the common network; what was refused at one is not tried at the other."""
+    a, b = three_networks(w)
+    second = b.machine.networks[0].address(50)
+    b.machine.take(second)
+    b.stacks = [Stack("net3", "any")]
+    b.peers["mta-a"].lines["via"] = None
+    a.peers["mta-b"].connects = [b.machine.v4(), second]
+    return sequence(w, a, b, 40, ("connect", "connect"))
+
+
 def test_networks_that_swallow_everything(w):
     """The calls back to the first two networks meet silence: no more than the two times of 20 s are lost."""
     a, b = three_networks(w)
