@@ -29,15 +29,18 @@ static void on_local_address(void *arg, enum local_address_change change, const 
     look_all(all);
 }
 
-// What is not listed can still be bound to where a route of type local says so, or net.ipv4.ip_nonlocal_bind.
-static bool binds(const struct net_address *a) {
-    struct net_address any_port = *a;
-    if (a->sa.sa_family == AF_INET6)
-        any_port.v6.sin6_port = 0;
-    else
-        any_port.v4.sin_port = 0;
+// What is not listed is here all the same when it is in 127.0.0.0/8, or where a route of type local leads to it: what
+// is sent there has itself as its source. (To bind to it tells nothing where net.ipv4.ip_nonlocal_bind is set.) Nothing
+// is sent.
+static bool is_local(const struct net_address *a) {
+    if (a->sa.sa_family == AF_INET && ntohl(a->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET)
+        return true;
+    struct net_address to = *a, from = {0};
+    socklen_t n = sizeof from;
+    *(a->sa.sa_family == AF_INET6 ? &to.v6.sin6_port : &to.v4.sin_port) = htons(9); // any will do
     int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool done = fd >= 0 && bind(fd, &any_port.sa, net_address_len(a)) == 0;
+    bool done = fd >= 0 && connect(fd, &to.sa, net_address_len(&to)) == 0 && getsockname(fd, &from.sa, &n) == 0 &&
+                net_address_same_host(&from, &to);
     if (fd >= 0)
         close(fd);
     return done;
@@ -47,7 +50,7 @@ bool assoc_stacks_usable(const struct assoc_stacks *all, const struct net_addres
     if (all->local == NULL)
         return true;
     const struct local_address *have = local_addresses_find(all->local, a);
-    return have != NULL ? local_address_is_usable(have) : binds(a);
+    return have != NULL ? local_address_is_usable(have) : is_local(a);
 }
 
 const char *assoc_stacks_blind(const struct assoc_stacks *all) {

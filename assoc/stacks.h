@@ -21,7 +21,7 @@ struct assoc_stacks *assoc_stacks_new(struct loop *l, struct resolver *r); // NU
 void assoc_stacks_free(struct assoc_stacks *s); // NULL is allowed; the stacks are gone before
 // NULL, or why the machine's addresses cannot be followed: then each address counts as usable.
 const char *assoc_stacks_blind(const struct assoc_stacks *s);
-// A socket can be bound to it now. Beside what netlink lists: 127.0.0.0/8, and what the system lets one bind to.
+// It is on this machine, and a socket can be bound to it. Beside what netlink lists also what a local route leads to.
 bool assoc_stacks_usable(const struct assoc_stacks *s, const struct net_address *a);
 bool assoc_stacks_starting(const struct assoc_stacks *s); // a name has not been answered for the first time yet
 
@@ -93,6 +93,7 @@ struct assoc_stack_user {
 };
 struct assoc_stack_options {
     bool listen;      // else it only has a state and sources: for a program that only calls
+    bool standby;     // by the operator, from the start
     bool held;        // standby until assoc_stack_hold
     const char *hold; // why, in words
 };

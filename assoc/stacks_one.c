@@ -269,6 +269,7 @@ struct assoc_stack *assoc_stack_new(struct assoc_env *env, const struct conf_sta
     s->options = *o;
     s->user = user;
     s->ctx = ctx;
+    s->by_operator = o->standby;
     s->held = o->held;
     snprintf(s->held_why, sizeof s->held_why, "%s", o->hold == NULL ? "" : o->hold);
     LIST_INSERT_HEAD(&s->all->stacks, s, link);

@@ -151,9 +151,13 @@ static void wake_peers(struct amgr_stack *n) {
     resume_out_pump(n->m->resume_out);
 }
 
+static bool calls(enum assoc_stack_state s) {
+    return s == ASSOC_STACK_ACTIVE || s == ASSOC_STACK_FAILED;
+}
+
 static void look(struct amgr_stack *n) {
     const struct assoc_stack_status *st = assoc_stack_status(n->stack);
-    bool woken = st->state == ASSOC_STACK_ACTIVE && n->state != ASSOC_STACK_ACTIVE;
+    bool woken = st->state == ASSOC_STACK_ACTIVE ? n->state != st->state : calls(st->state) && !calls(n->state);
     tell_state(n, st);
     tell_error(n, st);
     tell_listening(n, st);
@@ -263,7 +267,7 @@ bool peer_has_stack(const struct peer *p, char why[ASSOC_TEXT]) {
     for (size_t k = 0; k < p->conf->n_via; k++) {
         const struct assoc_stack *s = assoc_stack_find(p->m->env.stacks, p->conf->via[k]->name);
         const struct assoc_stack_status *st = s == NULL ? NULL : assoc_stack_status(s);
-        if (st == NULL || st->state == ASSOC_STACK_ACTIVE || st->state == ASSOC_STACK_FAILED)
+        if (st == NULL || calls(st->state))
             return true;
         if (at < sizeof text)
             at += (size_t)snprintf(text + at, sizeof text - at, "%sstack %.60s: %s (%.160s)", at > 0 ? "; " : "",
@@ -296,7 +300,7 @@ static bool stack_make(struct amgr_stacks *s, const struct conf_stack *c, bool b
         .state = on_state,
         .address_gone = on_address_gone,
         .listener = {amgr_on_bind, amgr_on_caller_failed, amgr_on_accept_failed, amgr_on_recover}};
-    struct assoc_stack_options o = {.listen = true, .held = s->held, .hold = s->why};
+    struct assoc_stack_options o = {.listen = true, .standby = by_operator, .held = s->held, .hold = s->why};
     struct amgr_stack *n = mem_calloc(1, sizeof *n);
     if (n == NULL)
         return false;
@@ -312,8 +316,6 @@ static bool stack_make(struct amgr_stacks *s, const struct conf_stack *c, bool b
     n->held = held_conf_ref(s->m->held);
     n->patience = loop_timer_new(s->m->loop, on_patience, n);
     LIST_INSERT_HEAD(&s->all, n, link);
-    if (by_operator)
-        assoc_stack_standby(n->stack, true);
     look(n);
     return true;
 }

@@ -361,3 +361,38 @@ def test_reload(w):
     a.ask("reload")
     wait_state(a, "active", "far")
     exchange(a, b)
+
+
+def descriptors(m):
+    return len(os.listdir(f"/proc/{m.pid}/fd"))
+
+
+def test_a_flapping_address(w):
+    """It comes and goes without a pause: nothing is left over, and another stack's mail goes on."""
+    a, b, virtual = cluster(w)
+    other = w.network("other")
+    a.machine.join(other), b.machine.join(other)
+    b.machine.unfiltered()
+    c = w.mta_on(w.host("third", other), "MTA-C")
+    a.stacks.append(Stack("other", a.machine.v4(other)))
+    to_c, to_a = w.link(a, c)
+    to_c.via, to_a.connects, a.peers["mta-b"].via = ["other"], [a.machine.v4(other)], ["net"]
+    for m in (a, b, c):
+        m.start()
+    a.wait_event(20021)
+    exchange(a, c)
+    before, times = descriptors(a), 15
+    for k in range(times):
+        a.machine.take(virtual)
+        a.submit(user("Receiver", b.prmd)), b.submit(user("Receiver", a.prmd))
+        c.submit(user("Receiver", a.prmd))
+        wait_for("active", 10, lambda: len(a.events(20022)) == k + 1)
+        time.sleep(0.1 * (k % 4))
+        a.machine.lose(virtual)
+        wait_for("standby", 10, lambda: len(a.events(20021)) == k + 2)
+    equal(a.events(301, 9321), [], "no retry, no failure to listen")
+    wait_for("no connection and no descriptor is left", 10, lambda: descriptors(a) <= before)
+    equal([x for x in connections(a) if virtual in x[0]], [], "connections")
+    a.machine.take(virtual)
+    b.wait_items(times, 60), a.wait_items(1 + 2 * times, 60)
+    equal((len(b.items()), len(a.items())), (times, 1 + 2 * times), "delivered, each once")

@@ -240,6 +240,25 @@ static void a_virtual_stack_comes_and_goes_with_its_address(void **state) {
     assert_int_equal(b->states, 4);
 }
 
+// Clusters set it for other programs: that a socket could be bound says nothing then.
+static void what_can_be_bound_to_is_not_here_for_that(void **state) {
+    struct bed *b = bed(state);
+    if (!namespace_write("/proc/sys/net/ipv4/ip_nonlocal_bind", "1"))
+        skip();
+    b->conf = (struct conf_stack){.name = "net", .listen = at("192.0.2.100"), .moves = true};
+    make(b, false);
+    assert_int_equal(status(b)->state, ASSOC_STACK_STANDBY);
+    assert_true(namespace_write("/proc/sys/net/ipv4/ip_nonlocal_bind", "0"));
+    sh("ip route add local 192.0.2.0/24 dev lo"); // an address on none of the interfaces, which netlink does not list
+    struct net_address a;
+    assert_int_equal(net_address_parse(&a, "192.0.2.100", 0), ERR_OK);
+    assert_true(assoc_stacks_usable(b->env.stacks, &a));
+    sh("ip route del local 192.0.2.0/24 dev lo");
+    assert_false(assoc_stacks_usable(b->env.stacks, &a));
+    assert_int_equal(net_address_parse(&a, "127.9.9.9", 0), ERR_OK);
+    assert_true(assoc_stacks_usable(b->env.stacks, &a));
+}
+
 static void a_fixed_address_that_is_missing_fails_and_heals(void **state) {
     struct bed *b = bed(state);
     b->conf = (struct conf_stack){.name = "net", .listen = at("192.0.2.100")};
@@ -494,6 +513,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_state_follows_from_what_is_known),
         TEST(a_virtual_stack_comes_and_goes_with_its_address),
+        TEST(what_can_be_bound_to_is_not_here_for_that),
         TEST(a_fixed_address_that_is_missing_fails_and_heals),
         TEST(ipv6_waits_for_duplicate_address_detection),
         TEST(any_is_both_families_and_has_the_address_that_was_called),
