@@ -271,9 +271,10 @@ def test_an_address_that_flaps(w):
     b.wait_empty(60), one.wait_empty(60)
     after = held()
     check(after[0] <= before[0] + 10, f"descriptors: {before[0]} before, {after[0]} after")
-    check(after[1] <= before[1] * 1.5 + 10_000, f"memory: {before[1]} K before, {after[1]} K after")
+    check(after[1] <= before[1] + 10_000 or "E2E_NO_MEMORY" in os.environ, f"memory: {before[1]} K before, {after[1]} K after")
     check(not one.events(2219), "orderly ends only")
     c.check(4 + len(sent), 4)
+    one.stop()
     return f"{len(one.events(RELEASED))} times released; {before[0]} descriptors before, {after[0]} after; {before[1]} K and {after[1]} K"
 
 
