@@ -396,3 +396,19 @@ def test_a_flapping_address(w):
     a.machine.take(virtual)
     b.wait_items(times, 60), a.wait_items(1 + 2 * times, 60)
     equal((len(b.items()), len(a.items())), (times, 1 + 2 * times), "delivered, each once")
+
+
+def test_a_port_that_is_not_allowed(w):
+    """Without the capability for ports below 1024, which the event names."""
+    lan = w.network()
+    left = w.host("left", lan)
+    a = w.mta_on(left, "MTA-A")
+    a.stacks.append(Stack("high", left.v4(), port=10102))
+    w.link(a, w.mta_on(w.host("right", lan), "MTA-B"))
+    a.peers["mta-b"].via = ["high"]
+    a.launch = left.command("setpriv", "--bounding-set", "-net_bind_service")
+    a.start()
+    e = a.wait_event(9321)
+    check("Permission denied" in e[0]["what"] and "CAP_NET_BIND_SERVICE" in e[0]["what"], f"the event: {e[0]}")
+    equal([(s["name"], s["state"]) for s in a.ask("show", what="stacks")], [("net", "failed"), ("high", "active")], "stacks")
+    equal(listeners(a), [f"{left.v4()}:10102"], "listeners")
