@@ -154,6 +154,54 @@ def crossing(w, rounds, words="bind-back required", mode=None, most=None):
     return f"slowest exchange {slowest:.2f} s"
 
 
+class Together:
+    """For the proxies of two callers: the requests of both pass at the same moment, when both are under way."""
+
+    def __init__(self):
+        self.there, self.both = set(), threading.Event()
+
+    def watch(self, name):
+        def see(direction, tpkt):
+            if direction == "up" and tpkt[5:6] == b"\xf0" and tpkt[7:8] == b"\x0d":  # CONNECT, with the bind
+                self.there.add(name)
+                if len(self.there) == 2:
+                    self.both.set()
+                self.both.wait(20)
+            return True
+        return see
+
+
+def binds_that_meet(w, words, mode=None):
+    """Both binds are outstanding when each arrives. Whoever called back would fail: nothing listens there."""
+    a, b = w.pair()
+    for m in (a, b):
+        p = next(iter(m.peers.values()))
+        m.stack_lines.append(f"bind-back to {m.host} port 9")
+        p.lines["back"], p.lines["mode"], p.accept = words, mode, "127.0.0.0/8"
+    meeting = Together()
+    for m, other, host in ((a, b, w.HOSTS[5]), (b, a, w.HOSTS[6])):
+        proxy = Proxy(w, host, (other.host, other.port), m.host, lambda d, t, m=m: meeting.watch(m.name)(d, t))
+        p = m.peers[other.name.lower()]
+        p.host, p.port = proxy.address
+    a.start(), b.start()
+    for _ in range(10):
+        mail(a, b)
+        equal(len(meeting.there), 2, "requests that met")
+        disconnect(a, b)
+        meeting = Together()
+    for m in (a, b):
+        equal(m.events(9322) + m.events(9318) + m.events(289), [], "failures")
+        equal(sorted(ups(m)), ["incoming"] * 10 + ["outgoing"] * 10, "associations")
+
+
+def test_binds_that_meet_are_answered_at_once(w):
+    binds_that_meet(w, "bind-back required declared")
+
+
+def test_binds_that_meet_in_x410_mode(w):
+    binds_that_meet(w, "bind-back required source", "mode x410-1988")
+
+
 def test_crossing_calls_both_required(w):
     return crossing(w, 25)
 
