@@ -19,8 +19,7 @@ static void fail(struct assoc *a, enum assoc_step step, const char *text, const 
 
 // ---- sources ----
 
-static const char SOURCES[] =
-    "give the peer a stack with an address of that family; `x400 show stacks` tells what they have";
+static const char SOURCES[] = "`x400 show stacks` tells which addresses each stack has, and why";
 
 // Whether a call over this stack to that family can be made at all.
 static bool can_start(const struct assoc *a, const struct conf_stack *c, int family, char why[ASSOC_TEXT]) {
@@ -199,6 +198,7 @@ static bool try_pair(struct assoc *a, const struct assoc_pair *p) {
     a->stack_conf = p->stack;
     snprintf(a->source_from, sizeof a->source_from, "%.60s", why);
     a->remote = *p->remote;
+    a->local = (struct net_address){0};
     a->local_text[0] = 0;
     net_address_text(&a->remote, a->remote_text);
     if (has)

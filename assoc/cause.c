@@ -227,12 +227,21 @@ static void credentials(struct text *t, const struct conf_peer *p) {
             p->local.n_passwords > 0 && p->local.file != NULL ? p->local.file : "");
 }
 
+// What a packet filter and the peer's `accept from` look at, and where it is from.
+static void source(struct text *t, const struct assoc *a) {
+    char host[NET_ADDRESS_TEXT];
+    word(t, "source");
+    if (a->local.sa.sa_family != AF_UNSPEC)
+        put(t, "%s (%s)", net_address_host_text(&a->local, host), a->source_from);
+    else // not connected: it is known when it was bound to
+        put(t, a->local_text[0] != 0 ? "%s (%s)" : "%s%s", a->local_text, a->source_from);
+}
+
 static void words(struct text *t, const struct assoc *a, unsigned which) {
     static const char *const dialogues[] = {[CONF_DIALOGUE_ANY] = "not given: monologue is proposed",
                                             [CONF_MONOLOGUE] = "monologue",
                                             [CONF_TWO_WAY_ALTERNATE] = "two-way-alternate"};
     const struct conf_peer *p = a->peer;
-    char host[NET_ADDRESS_TEXT];
     bool normal = p->mode == CONF_NORMAL_MODE;
     if (which & CONNECT)
         word(t, a->options.to != NULL ? "bind-back" : "connect"), put(t, "%s", a->remote_text);
@@ -250,8 +259,8 @@ static void words(struct text *t, const struct assoc *a, unsigned which) {
         if (calling.psel.p != NULL && normal)
             selector(t, "calling psel", calling.psel);
     }
-    if (which & FROM && a->local.sa.sa_family != AF_UNSPEC)
-        word(t, "source"), put(t, "%s", net_address_host_text(&a->local, host));
+    if (which & FROM && a->source_from[0] != 0)
+        source(t, a);
     if (which & NAME)
         credentials(t, p);
     if (which & REMOTE)
@@ -321,7 +330,7 @@ static void explain_caller(const struct assoc *a, struct assoc_failure *f) {
 }
 
 void assoc_explain(const struct assoc *a, struct assoc_failure *f) {
-    static const struct rule connecting = {.words = CONNECT};
+    static const struct rule connecting = {.words = CONNECT | FROM};
     struct text t = {.at = f->configured, .room = sizeof f->configured};
     char text[ASSOC_TEXT] = "";
     if (!a->initiator)

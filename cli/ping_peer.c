@@ -197,6 +197,9 @@ static int source(struct cli *c, const char *address, struct ping_peer *pp) {
         return cli_usage(c, "--source is an IPv4 or IPv6 address, not \"%s\"", address);
     pp->stack = *pp->copy.via[0];
     pp->stack.source = (struct conf_endpoint){.host = address, .family = parsed.sa.sa_family};
+    pp->stack.listen = (struct conf_endpoint){0}; // wherever the stack's own address is
+    pp->stack.moves = false;
+    pp->copy.source = (struct conf_endpoint){0};
     pp->via[0] = &pp->stack;
     pp->copy.via = pp->via;
     pp->copy.n_via = 1;

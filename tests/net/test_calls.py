@@ -183,6 +183,7 @@ def test_without_a_source_the_calls_fail_and_say_so(w):
     e = a.wait_event(9318, 30)[0]
     equal((e["peer"], e["step"]), ("mta-b", "connect"), "the event")
     check(b.host in e["remote"], f"the remote address in {e}")
+    check(f"source {a.machine.v4()} (chosen by the system)" in e["configured"], f"which source: {e['configured']}")
     check(b.machine.dropped()[0] > 0 and not b.items(), "the filter dropped it")
     b.machine.unfiltered()
     b.wait_items(1, 60)  # nothing was lost
@@ -276,7 +277,8 @@ def test_the_pair_that_works_is_tried_first_the_next_time(w):
     e = a.events(9318)
     equal([(x["peer"], x["stack"], x["local"], x["remote"], x["step"]) for x in e],
           [("mta-b", "net1", left.v4(networks[0]), right.v4(networks[1]) + ":102", "connect")], "one 9318 for what failed")
-    check(e[0]["what"], "with the system's words")
+    check("Connection refused" in e[0]["what"], f"the system's words: {e[0]['what']}")
+    check(f"source {left.v4(networks[0])} (`listen on` of the stack)" in e[0]["configured"], e[0]["configured"])
 
     again(a)
     a.submit(user("Receiver", b.prmd))
