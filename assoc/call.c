@@ -2,6 +2,7 @@
 // Calling: all endpoints of the peer are asked for at once, and the pairs of stack and address are tried in the order
 // of assoc/pairs.h, each from the source that the stack gives for it. A name that is still being resolved holds up only
 // what comes behind it.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -210,8 +211,13 @@ static bool try_pair(struct assoc *a, const struct assoc_pair *p) {
         net_address_host_text(&a->local, a->local_text);
         return true;
     }
+    int err = errno;
+    bool is_short = err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
     assoc_failure_set(a, &a->failure, ASSOC_CONNECT, false, error,
-                      has ? "the source address is not on this machine, or there is no way there" : "");
+                      is_short ? "this machine or the limits of the daemon, not the peer"
+                      : has    ? "the source address is not on this machine, or there is no way there"
+                               : "");
+    a->failure.reason = err;
     a->failed = true;
     return false;
 }

@@ -182,9 +182,21 @@ static void refuse_caller(const struct socket_of *s, const struct net_address *f
     l->user->caller_failed(l->ctx, NULL, &f);
 }
 
+static void accept_failed(const struct socket_of *s, int err) {
+    char text[NET_ADDRESS_TEXT + 100], on[NET_ADDRESS_TEXT];
+    snprintf(text, sizeof text, "accept on %s: %.80s", net_address_text(tcp_listener_address(s->tcp), on),
+             strerror(err));
+    if (s->l->user->accept_failed != NULL)
+        s->l->user->accept_failed(s->l->ctx, text);
+}
+
 static bool on_accept(void *arg, int fd, const struct net_address *from) {
     const struct socket_of *s = arg;
     struct assoc_listener *l = s->l;
+    if (fd < 0) {
+        accept_failed(s, -fd);
+        return false;
+    }
     if (too_many(l, from)) {
         refuse_caller(s, from, "too many callers have not bound yet");
         return false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One stack: its state, decided from what is known, and its listeners, made to fit.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,7 +82,7 @@ static bool family_missing(const struct assoc_stack *s, const struct net_address
     int fd = s->conf->listen.any ? socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0) : 0;
     if (fd > 0)
         close(fd);
-    return fd < 0;
+    return fd < 0 && errno == EAFNOSUPPORT;
 }
 
 // error: of the first that could not be listened on, else "".

@@ -383,11 +383,14 @@ static void accept_ready(void *arg, bool readable, bool writable) {
         struct net_address from = {0};
         socklen_t n = sizeof from;
         int fd = accept4(t->fd, &from.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && short_of_resources(errno)) {
+        int err = fd < 0 ? errno : 0;
+        if (short_of_resources(err)) {
             loop_io_want(t->io, false, false);
             loop_timer_in(t->retry, ACCEPT_RETRY_MS);
         }
-        if (fd < 0)
+        if (err != 0 && err != EAGAIN && err != EINTR)
+            t->cb(t->arg, -err, NULL);
+        if (err != 0)
             return;
         t->gone = &gone;
         if (!t->cb(t->arg, fd, &from))

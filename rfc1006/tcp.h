@@ -59,7 +59,8 @@ struct tcp_sign {
 bool tcp_sign(const struct tcp *t, struct tcp_sign *out); // false: there is no connection
 
 struct tcp_listener;
-// A connection arrived: true when it was taken over (with tcp_accept, usually), false: it is closed.
+// A connection arrived: true when it was taken over (with tcp_accept, usually), false: it is closed. fd below 0: none
+// could be accepted, -fd is the errno and from is NULL; the listener goes on.
 typedef bool (*tcp_accept_cb)(void *arg, int fd, const struct net_address *from);
 // Port 0: any free one, see tcp_listener_address. An IPv6 listener does not take IPv4. NULL as with tcp_connect.
 struct tcp_listener *tcp_listen(struct loop *l, const struct net_address *on, tcp_accept_cb cb, void *arg,

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What an operator does over the sockets, and who may."""
+import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import time
 
@@ -380,3 +383,45 @@ def test_bind_back_is_shown(w):
     b.wait_items(1)
     last = b.peer_status("mta-a")["bind_back"]["last"]
     check(last["ok"] and f"up to {a.host}:{w.port} (declared) over stack net" == last["result"], f"the last: {last}")
+
+
+def no_more_descriptors(m):
+    """None is free from now on; what it was before."""
+    before = resource.prlimit(m.pid, resource.RLIMIT_NOFILE)
+    used = 1 + max(int(n) for n in os.listdir(f"/proc/{m.pid}/fd"))
+    return resource.prlimit(m.pid, resource.RLIMIT_NOFILE, (used, before[1]))
+
+
+def in_the_log(m, id, **fields):
+    """As wait_event, of a daemon that may not be able to answer."""
+    def found():
+        lines = [json.loads(line) for line in m.log_octets().decode().splitlines() if line.startswith("{")]
+        return [e for e in lines if e["id"] == id and all(e.get(k) == v for k, v in fields.items())]
+    return wait_for(f"event {id}", 20, found)
+
+
+def test_out_of_descriptors(w):
+    """Calls and callers that find no descriptor are told of as what they are, and mail flows when there are some again."""
+    a, b = w.pair()
+    a.start()
+    a.submit(user("Receiver", "BETA"))
+    a.wait_event(301)
+    before = no_more_descriptors(a)
+    held = []
+    try:
+        for _ in range(300):  # whatever was free below the highest
+            held.append(socket.create_connection((a.host, w.port), 5))
+            if len(a.log_octets().split(b'"id":9202')) > 1:
+                break
+            time.sleep(0.01)
+        e = in_the_log(a, 9202)[0]
+        equal((e["stack"], "Too many open files" in e["what"]), ("net", True), f"event 9202: {e}")
+        e = in_the_log(a, 9156, peer="mta-b")[0]
+        check("Too many open files" in e["what"], f"event 9156: {e}")
+    finally:
+        for s in held:
+            s.close()
+        resource.prlimit(a.pid, resource.RLIMIT_NOFILE, before)
+    b.start()
+    b.wait_items(1)
+    a.wait_empty()

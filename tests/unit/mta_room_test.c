@@ -63,6 +63,7 @@ static const struct tcp_user user = {.input = on_input, .closed = on_closed};
 static bool on_accept(void *arg, int fd, const struct net_address *from) {
     struct world *w = arg;
     (void)from;
+    assert_true(fd >= 0);
     w->far.t = tcp_accept(w->loop, fd, NULL, &user, &w->far);
     return true;
 }

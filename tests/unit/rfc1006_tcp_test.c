@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -68,10 +69,15 @@ struct fixture {
     struct side client, server;
     struct net_address from;
     bool refuse;
+    int accept_error;
 };
 
 static bool on_accept(void *arg, int fd, const struct net_address *from) {
     struct fixture *f = arg;
+    if (fd < 0) {
+        f->accept_error = -fd;
+        return false;
+    }
     f->from = *from;
     if (f->refuse)
         return false;
@@ -242,6 +248,27 @@ static void test_refused_by_acceptor(void **state) {
     dial(&f, NULL);
     UNTIL(&f, f.client.closed);
     assert_null(f.server.t);
+    stop(&f);
+}
+
+// It is told, the connection waits, and is taken when there is a descriptor again.
+static void test_no_descriptor_for_a_caller(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, "127.0.0.1");
+    dial(&f, NULL);
+    struct rlimit was, none;
+    int next = dup(0);
+    assert_true(next >= 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = was.rlim_max};
+    close(next);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    UNTIL(&f, f.accept_error != 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    assert_int_equal(f.accept_error, EMFILE);
+    assert_null(f.server.t);
+    UNTIL(&f, f.server.t != NULL);
     stop(&f);
 }
 
@@ -446,6 +473,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_listens),
         cmocka_unit_test(test_port_taken),
         cmocka_unit_test(test_refused_by_acceptor),
+        cmocka_unit_test(test_no_descriptor_for_a_caller),
         cmocka_unit_test(test_water_marks),
         cmocka_unit_test(test_water_marks_and_flush),
         cmocka_unit_test(test_free_in_callback),
