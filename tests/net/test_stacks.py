@@ -412,3 +412,26 @@ def test_a_port_that_is_not_allowed(w):
     check("Permission denied" in e[0]["what"] and "CAP_NET_BIND_SERVICE" in e[0]["what"], f"the event: {e[0]}")
     equal([(s["name"], s["state"]) for s in a.ask("show", what="stacks")], [("net", "failed"), ("high", "active")], "stacks")
     equal(listeners(a), [f"{left.v4()}:10102"], "listeners")
+
+
+def test_any_drops_what_came_in_on_an_address_that_is_gone(w):
+    """The stack goes on, on the other addresses, and so does what came in there."""
+    a, b, virtual = cluster(w)
+    a.stacks = [Stack("net", "any")]
+    b.machine.unfiltered()
+    c = w.mta_on(w.host("third", a.machine.networks[0]), "MTA-C")
+    to_c, to_a = w.link(a, c)
+    to_a.connects, to_a.accept, to_c.calls, a.peers["mta-b"].calls = [a.machine.v4()], None, False, False
+    a.machine.take(virtual)
+    a.start(), b.start(), c.start()
+    for m in (b, c):
+        m.submit(user("Receiver", a.prmd))
+    a.wait_items(2)
+    equal({ours for ours, _ in connections(a)}, {f"{virtual}:102", f"{a.machine.v4()}:102"}, "associations")
+    a.machine.lose(virtual)
+    wait_for("one is dropped", 5, lambda: {ours for ours, _ in connections(a)} == {f"{a.machine.v4()}:102"})
+    equal([e["peer"] for e in a.events(1294)], ["mta-b"], "events 1294")
+    equal((stack(a)["state"], listeners(a), a.events(20021)), ("active", ["0.0.0.0:102", "[::]:102"], []), "the stack")
+    c.submit(user("Receiver", a.prmd))
+    a.wait_items(3)
+    a.machine.take(virtual)  # or MTA-B, which cannot know, waits for an answer when it stops
