@@ -185,6 +185,8 @@ static enum assoc_accept_verdict check_unnamed(struct question *q, const struct 
         say(q, "peer %s may bind so and has this address, but the %s that it calls from is not that of `called`",
             p->name, wrong);
     buf_free(&text);
+    if (!called || wrong != NULL)
+        q->out->verdict = ASSOC_WRONG_SELECTORS;
     return ASSOC_ACCEPT_NO;
 }
 

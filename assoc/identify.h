@@ -13,7 +13,8 @@ enum assoc_verdict {
     ASSOC_UNKNOWN_NAME,   // event 51 / 9301: no peer has this remote name
     ASSOC_WRONG_PASSWORD, // event 51 / 9301
     ASSOC_WRONG_ADDRESS,  // event 9301: `accept from` does not list the caller's address
-    ASSOC_NO_CREDENTIALS  // event 9301: and no peer allows that
+    ASSOC_NO_CREDENTIALS, // event 9301: and no peer allows that
+    ASSOC_WRONG_SELECTORS // event 51 / 9301: nothing but a selector differs from a peer that may bind so
 };
 struct assoc_identity {
     enum assoc_verdict verdict;

@@ -41,10 +41,11 @@ static void refuse_unknown(struct amgr_stack *n, struct assoc *as, const struct 
     net_address_host_text(b->remote, remote); // without the port, which differs each time: a repetition is seen as one
     snprintf(name, sizeof name, "%.*s", (int)b->info->name.n, (const char *)b->info->name.p);
     bool by_name = id->verdict == ASSOC_UNKNOWN_NAME || id->verdict == ASSOC_WRONG_PASSWORD;
-    if (by_name)
-        EVENT_RAISE(n->m->events, mta_event(EV_UNKNOWN_MTA), {"name", name}, {"remote", remote},
+    const char *given = name[0] == 0 ? NULL : name;
+    if (by_name || id->verdict == ASSOC_WRONG_SELECTORS)
+        EVENT_RAISE(n->m->events, mta_event(EV_UNKNOWN_MTA), {"name", given}, {"remote", remote},
                     {"stack", b->stack->name}, {"what", id->explanation});
-    EVENT_RAISE(n->m->events, mta_event(EV_NO_PEER_MATCHES), {"name", name[0] == 0 ? NULL : name}, {"remote", remote},
+    EVENT_RAISE(n->m->events, mta_event(EV_NO_PEER_MATCHES), {"name", given}, {"remote", remote},
                 {"hex", address_hex(b->remote, hex)}, {"stack", b->stack->name}, {"what", id->explanation});
     note_call(n, b, name, by_name ? "refused: name or password" : "refused: no peer matches");
     assoc_refuse(as, BIND_AUTHENTICATION_ERROR);

@@ -13,7 +13,7 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 51,
             .level = EVENT_NOTICE,
             .name = "unknown-mta",
-            .text = "An MTA that called itself \"{name}\" tried to bind from {remote} on stack {stack} and was "
+            .text = "An MTA[ that called itself \"{name}\"] tried to bind from {remote} on stack {stack} and was "
                     "refused: {what}",
             .key = "remote name",
             .meaning = "A caller came as far as its bind, but no peer has the MTA name that it gave, or the password "

@@ -251,5 +251,8 @@ def test_without_credentials(w):
     equal(c.bound(c.left.v6(), name=None), False, "the other stack")
     what = c.refusal(c.left.v6())
     check("peer mta-a may bind so and has this address, but its `via` does not have the stack net6" in what, what)
+    check(not c.b.events(51), "51 is for names, passwords and selectors")
     equal(c.bound(c.left.v4(), "--calling-tsel", "OTHER", name=None), False, "another calling selector")
+    e = c.b.wait_event(51)[0]
+    equal((e.get("name"), e["remote"], e["stack"]), (None, c.left.v4(), "net"), f"event 51: {e}")
     check("the tsel that it calls from is not that of `called`" in c.refusal(c.left.v4()), c.refusal(c.left.v4()))

@@ -208,7 +208,7 @@ static void without_credentials(void **state) {
          "the bind has no credentials; peer one may bind so, but its `accept from` does not list 192.0.2.50: it lists "
          "192.0.2.1, 192.0.2.3; peer two may bind so and has this address, but its `via` does not have the stack net1");
     b->negotiated.calling.tsel = bytes_str("XX");
-    assert_int_equal(ask(b, "192.0.2.1", "net1", NULL, NULL), ASSOC_NO_CREDENTIALS);
+    assert_int_equal(ask(b, "192.0.2.1", "net1", NULL, NULL), ASSOC_WRONG_SELECTORS);
     says(b,
          "the bind has no credentials; peer one may bind so and has this address, but the tsel that it calls from is "
          "not that of `called`; peer two may bind so and has this address, but its `via` does not have the stack net1");
