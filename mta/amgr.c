@@ -70,10 +70,12 @@ void link_close(struct link *l) {
     assoc_close(l->assoc);
 }
 
-// Not while the other side has the turn, and so something to send.
+// Not while the other side has the turn, and so something to send; nor a bind-back while something is to be sent to a
+// peer that can be reached in no other way.
 static bool link_old(const struct link *l, uint64_t now) {
-    return l->outgoing && now - l->opened_ms >= assoc_peer(l->assoc)->lifetime_ms && l->wanted == TURN_NOTHING &&
-           assoc_turn(l->assoc);
+    const struct conf_peer *c = assoc_peer(l->assoc);
+    return l->outgoing && now - l->opened_ms >= c->lifetime_ms && l->wanted == TURN_NOTHING && assoc_turn(l->assoc) &&
+           (c->n_connect > 0 || hop_ready(l->peer->hop) == 0);
 }
 
 // Idle for long, or old and between two messages. The calling side closes; the called one only drops what the caller
@@ -205,10 +207,19 @@ static void open_failed(struct peer *p, const struct assoc_failure *f) {
     EVENT_RAISE(p->m->events, mta_event(EV_OPEN_FAILED), {"peer", p->name}, {"what", f->text});
 }
 
+// Its outgoing associations, and calls for what waits here. Bind-backs that are not up yet stand in nobody's way.
+static unsigned outgoing(const struct peer *p) {
+    unsigned n = 0;
+    const struct link *l;
+    LIST_FOREACH(l, &p->links, of_peer)
+    n += l->outgoing && (l->open || l->back == NULL);
+    return n;
+}
+
 // An association could not be opened, or broke before it was of any use: calling again at once would only hammer the
 // peer. While there are others, they do the work.
 static void no_more_now(struct peer *p, bool was_open) {
-    if (p->n_out > 0)
+    if (outgoing(p) > 0)
         p->enough_until = loop_now_ms(p->m->loop) + ENOUGH_MS;
     else if (!was_open)
         retry_start(p);
@@ -393,7 +404,7 @@ static unsigned missing(const struct peer *p) {
         soon |= link_serves_soon(l);
     }
     unsigned n = want > serving ? want - serving : p->hop->n_ready[P1_URGENT] > 0 && !soon;
-    unsigned free = max > p->n_out ? max - p->n_out : 0;
+    unsigned out = outgoing(p), free = max > out ? max - out : 0;
     return n < free ? n : free;
 }
 

@@ -239,9 +239,12 @@ static void on_declared(void *arg, const struct resolver_answer *answer) {
     struct back_call *c = mem_calloc(1, sizeof *c);
     const struct net_address *first = NULL;
     char text[ASSOC_TEXT], host[NET_ADDRESS_TEXT];
+    bool pending = false;
     for (size_t k = 0; c != NULL && k < answer->n && c->n < BACK_ADDRESSES; k++) {
         const struct net_address *a = &answer->addresses[k];
-        if (assoc_accept_check(b->p->m->accept, b->p->conf, a) != ASSOC_ACCEPT_YES)
+        enum assoc_accept_verdict allowed = assoc_accept_check(b->p->m->accept, b->p->conf, a);
+        pending |= allowed == ASSOC_ACCEPT_PENDING;
+        if (allowed != ASSOC_ACCEPT_YES)
             continue;
         first = first == NULL ? a : first;
         call_add(c, a);
@@ -252,7 +255,8 @@ static void on_declared(void *arg, const struct resolver_answer *answer) {
         return;
     }
     mem_free(c);
-    snprintf(text, sizeof text, "it is not called: `accept from` of the peer's block does not list %s%s",
+    snprintf(text, sizeof text, "it is not called: `accept from` of the peer's block %s %s%s",
+             pending ? "has names that are still being resolved, and does not list" : "does not list",
              net_address_host_text(&answer->addresses[0], host), answer->n > 1 ? " nor its other addresses" : "");
     note(b, ASSOC_RESOLVE, text, NULL);
     loop_timer_in(b->timer, 0);

@@ -133,6 +133,22 @@ def test_what_is_declared_and_marked(w):
     check(b"X400D" not in forth.down + back.down, "answers say nothing")
 
 
+def test_a_peer_that_cannot_be_called_gets_all(w):
+    """What waits for it goes over the bind-back, beyond the lifetime of an association."""
+    a, b = pair(w, "bind-back required declared", start=False)
+    b.peers["mta-a"].lines["life"] = "associations lifetime 1s"
+    a.peers["mta-b"].calls = False
+    a.start(), b.start()
+    for _ in range(600):
+        b.submit(user("Receiver", a.prmd))
+    a.peers["mta-b"].calls = True
+    a.write()
+    a.ask("reload")
+    a.submit(user("Receiver", b.prmd))
+    a.wait_items(600, 60), b.wait_items(1)
+    b.wait_empty()
+
+
 # ---- no deadlock ----
 
 def crossing(w, rounds, words="bind-back required", mode=None, most=None):
@@ -464,6 +480,16 @@ def test_the_stack_goes_meanwhile(w):
     for c in callers:
         ended(c, 15)
     equal(b.peer_status("mta-a")["incoming"], 0, "associations")
+    wait_for("it listens again", 10, lambda: caller(a, b, b"X400D-BB/1 is-bind-back").open().bound)
+
+
+def test_the_stack_is_put_on_standby_meanwhile(w):
+    a, b, silent, callers = waiting(w, 2)
+    b.ask("stack", name="net", action="standby")
+    for c in callers:
+        ended(c, 15)
+    equal(b.peer_status("mta-a")["opening"], 0, "calls under way")
+    b.ask("stack", name="net", action="active")
     wait_for("it listens again", 10, lambda: caller(a, b, b"X400D-BB/1 is-bind-back").open().bound)
 
 

@@ -32,7 +32,9 @@ static void test_open_and_close(void **state) {
     a.tpdu_size = 2048;
     b.window = 3;
     b.checkpoint = 10;
-    a.implementation_information = bytes_str("initiator 1.0");
+    char long_text[351] = "initiator 1.0";
+    memset(long_text + strlen(long_text), 'x', sizeof long_text - 1 - strlen(long_text));
+    a.implementation_information = bytes_str(long_text);
     struct pair *p = pair_new(&a, &b);
     pair_open(p);
     assert_int_equal(p->b.opens_ind, 1);
@@ -68,7 +70,8 @@ static void test_open_and_close(void **state) {
         assert_int_equal(n->session.reference.user.n, 10);
         assert_int_equal(n->session.reference.common.n, 15);
     }
-    assert_string_equal(stack_negotiated(p->b.s)->association.implementation, "initiator 1.0");
+    assert_string_equal(p->b.implementation, long_text);
+    assert_memory_equal(stack_negotiated(p->b.s)->association.implementation, long_text, 79); // to be shown
     assert_string_equal(stack_negotiated(p->a.s)->association.implementation, "");
     assert_int_equal(stack_rt_close_rsp(p->b.s, p->now), ERR_STATE);
     assert_int_equal(stack_rt_close_req(p->b.s, p->now), ERR_STATE); // monologue: the initiator closes

@@ -53,6 +53,7 @@ struct side {
     enum rtse_mode mode;
     int protocol;
     bool turn; // as indicated
+    char implementation[400];
     struct buf user_data, apdu_received;
     size_t output_max;
 };
@@ -102,6 +103,9 @@ static inline void side_open_ind(void *user, const struct stack_open *o) {
     d->mode = o->mode;
     d->protocol = o->protocol;
     d->turn = o->turn;
+    assert_true(o->implementation.n < sizeof d->implementation);
+    snprintf(d->implementation, sizeof d->implementation, "%.*s", (int)o->implementation.n,
+             o->implementation.n == 0 ? "" : (const char *)o->implementation.p);
     buf_clear(&d->user_data);
     assert_true(buf_append(&d->user_data, o->user_data.p, o->user_data.n) == 0 || d->no_memory);
     if (d->hold_open)
