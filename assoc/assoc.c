@@ -33,7 +33,10 @@ struct assoc *assoc_new(struct assoc_env *env) {
     a->patience = loop_timer_new(env->loop, on_patience, a);
     if (a->timer != NULL && a->reap != NULL && a->patience != NULL)
         return a;
-    assoc_free(a);
+    loop_timer_free(a->timer);
+    loop_timer_free(a->reap);
+    loop_timer_free(a->patience);
+    mem_free(a);
     return NULL;
 }
 

@@ -549,13 +549,13 @@ void peer_enable(struct peer *p, bool enable) {
 void peer_hasten(struct peer *p) {
     p->retrying = false;
     p->enough_until = 0;
+    peer_forget_path(p); // what is better than the pair that worked may be there again
     loop_timer_at(p->retry, 0);
     hop_hasten(p->m->queue, p->hop);
     peer_pump(p);
 }
 
 void peer_connect(struct peer *p) {
-    peer_forget_path(p);
     peer_hasten(p);
     if (p->n_out == 0 && peer_can_call(p))
         peer_open(p);

@@ -43,6 +43,7 @@ struct world {
     struct end caller, called;
     struct rtse_session_id asked;
     bool recovers; // else it refuses
+    bool short_of_memory;
     enum rtse_dialogue dialogue;
     uint8_t apdu[APDU];
 };
@@ -157,7 +158,8 @@ static void take(struct world *w, struct assoc *a, const struct assoc_bind *b) {
     w->dialogue = b->dialogue;
     w->called.a = a;
     w->called.protocol = assoc_protocol(a);
-    assert_int_equal(assoc_accept(a, &w->called_conf, &user, &w->called), ERR_OK);
+    int err = assoc_accept(a, &w->called_conf, &user, &w->called);
+    assert_true(err == ERR_OK || w->short_of_memory);
 }
 
 static void on_bind(void *ctx, struct assoc *a, const struct assoc_bind *b) {
@@ -500,6 +502,38 @@ static void closed_while_resolving(void **state) {
     finish(&w);
 }
 
+// Whichever allocation of a call fails: it is not made, or it ends and says so, or it works all the same.
+static void short_memory(void **state) {
+    (void)state;
+    static struct world w;
+    unsigned opened = 0, ended = 0, refused = 0;
+    begin(&w, CONF_NORMAL_MODE, CONF_DIALOGUE_ANY);
+    w.connect[1] = (struct conf_endpoint){.host = "127.0.0.2", .family = AF_INET, .port = 9};
+    w.caller_conf.n_connect = 2;
+    w.short_of_memory = true;
+    const struct assoc_call_options o = {.first_stack = "test", .first_remote = "127.0.0.2:9"};
+    for (unsigned long n = 1; opened < 20 && n < 400; n++) {
+        w.caller = (struct end){.wanted = UINT32_MAX, .in = w.caller.in};
+        w.called = (struct end){.wanted = UINT32_MAX, .in = w.called.in};
+        mem_fail_at(n);
+        w.caller.a = assoc_call(&w.env, &w.caller_conf, &o, &user, &w.caller);
+        if (w.caller.a == NULL) {
+            mem_fail_at(0);
+            refused++;
+            continue;
+        }
+        UNTIL(&w, w.caller.open || w.caller.ended);
+        mem_fail_at(0);
+        ended += w.caller.ended;
+        opened += w.caller.open;
+        if (w.caller.a != NULL)
+            assoc_close(w.caller.a);
+        UNTIL(&w, w.caller.ended && (w.called.ended || w.called.a == NULL));
+    }
+    assert_true(refused > 3 && ended > 3 && opened > 3);
+    finish(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(monologue),
@@ -511,6 +545,7 @@ int main(void) {
         cmocka_unit_test(lost_address_first),
         cmocka_unit_test(where_it_calls),
         cmocka_unit_test(closed_while_resolving),
+        cmocka_unit_test(short_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
