@@ -364,3 +364,33 @@ def test_a_dead_name_holds_up_only_what_is_behind_it(w):
     e = a.events(9318)
     equal([(x["step"], x["remote"], x["stack"]) for x in e], [("resolve", "dead.example.net", "net")], "9318")
     check("no name server gives an answer" in e[0]["what"], f"why: {e[0]}")
+
+
+def test_a_stack_that_becomes_active_is_used_in_its_order(w):
+    """The preferred stack has a virtual address that is elsewhere: it is passed over without an event, and used when the
+    address comes, whatever worked meanwhile."""
+    lan = w.network()
+    left, right = w.host("left", lan), w.host("right", lan)
+    virtual = lan.address(100)
+    a, b = w.mta_on(left, "MTA-A"), w.mta_on(right, "MTA-B")
+    a.stacks = [Stack("cluster", virtual, "virtual"), Stack("node", left.v4())]
+    to_b, to_a = w.link(a, b)
+    to_a.calls = False
+    to_b.via = ["cluster", "node"]
+    seen = w.capture(left)
+    a.start(), b.start()
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(1)
+    equal((seen.calls(), a.events(9318)), ([(left.v4(), right.v4())], []), "calls while the address is elsewhere")
+    again(a)
+    left.take(virtual)
+    a.wait_event(20022, stack="cluster")
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(2)
+    equal(seen.calls()[1:], [(virtual, right.v4())], "calls when it has come")
+    again(a)
+    left.lose(virtual)
+    wait_for("standby", 10, lambda: len(a.events(20021, stack="cluster")) == 2)
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(3)
+    equal((seen.calls()[2:], a.events(9318)), ([(left.v4(), right.v4())], []), "calls when it has gone")
