@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """python3 mounted.py TYPE FOLDER COMMAND...: runs a command that sees a file system of that FUSE type (fuse.sshfs, say) on
-the folder: an empty one, served from here, in a mount namespace of its own that ends with the command."""
+the folder: an empty one, served from here, in a mount namespace of its own that ends with the command. In it files can
+be made, which have no octets, and no locks."""
 import ctypes
 import errno
 import os
@@ -10,7 +11,9 @@ import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 NEWNS, REC_PRIVATE, PDEATHSIG = 0x20000, 0x4000 | 0x40000, 1
-LOOKUP, FORGET, GETATTR, STATFS, INIT, OPENDIR, RELEASEDIR, ACCESS, BATCH_FORGET = 1, 2, 3, 17, 26, 27, 29, 34, 42
+LOOKUP, FORGET, GETATTR, STATFS, RELEASE, INIT, OPENDIR, RELEASEDIR, SETLK, ACCESS, CREATE, BATCH_FORGET = \
+    1, 2, 3, 17, 18, 26, 27, 29, 32, 34, 35, 42
+POSIX_LOCKS = 2  # of INIT: locks are asked for here
 
 
 def must(result):
@@ -18,13 +21,18 @@ def must(result):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def answer(opcode):
+def attributes(ino, mode):
+    return struct.pack("<QQQQQQIIIIIIIIII", ino, 0, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
+
+
+def answer(opcode, node):
     if opcode == INIT:
-        return struct.pack("<IIIIHHIIHHI28x", 7, 31, 65536, 0, 12, 10, 65536, 1, 0, 0, 0)
+        return struct.pack("<IIIIHHIIHHI28x", 7, 31, 65536, POSIX_LOCKS, 12, 10, 65536, 1, 0, 0, 0)
     if opcode == GETATTR:
-        return struct.pack("<QII", 0, 0, 0) + struct.pack("<QQQQQQIIIIIIIIII", 1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40755, 2, 0, 0, 0,
-                                                            4096, 0)
-    return {STATFS: bytes(80), OPENDIR: bytes(16), RELEASEDIR: b"", ACCESS: b""}.get(opcode)
+        return struct.pack("<QII", 0, 0, 0) + attributes(node, 0o40755 if node == 1 else 0o100600)
+    if opcode == CREATE:
+        return struct.pack("<QQQQII", 2, 0, 0, 0, 0, 0) + attributes(2, 0o100600) + bytes(16)
+    return {STATFS: bytes(80), OPENDIR: bytes(16), RELEASE: b"", RELEASEDIR: b"", ACCESS: b""}.get(opcode)
 
 
 def serve(fd):
@@ -35,11 +43,11 @@ def serve(fd):
             if e.errno in (errno.EINTR, errno.EAGAIN, errno.ENOENT):
                 continue
             return
-        opcode, unique = struct.unpack_from("<4xIQ", request)
+        opcode, unique, node = struct.unpack_from("<4xIQQ", request)
         if opcode in (FORGET, BATCH_FORGET):
             continue
-        body = answer(opcode)
-        error = -errno.ENOENT if opcode == LOOKUP else -errno.ENOSYS if body is None else 0
+        body = answer(opcode, node)
+        error = {LOOKUP: -errno.ENOENT, SETLK: -errno.ENOLCK}.get(opcode, -errno.ENOSYS if body is None else 0)
         body = body or b""
         os.write(fd, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
 

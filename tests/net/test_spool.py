@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from harness import BUILD, Refused, check, equal, ipm, user, wait_for
+from harness import BUILD, TOP, Refused, check, equal, ipm, user, wait_for
 from world import NetMta, Stack, exchange
 
 TAKEN, AWAITED, CLOSING, RELEASED, HELD = 20026, 20025, 20027, 20028, 20014
@@ -336,3 +336,37 @@ def test_planned_move_by_command(w):
     check(not one.events(2219), "all in order")
     c.check(8, 12)
     return f"on standby within {slowest:.1f} s"
+
+
+def test_the_agent_with_daemons_that_stay(w):
+    """daemon=no: the engine moves the address and the stack; a start is done when the daemon serves."""
+    c = Pair(w, follows=True)
+    b, slowest = c.b, 0
+    agent = os.path.join(TOP, "packaging", "cluster", "x400d.ocf")
+
+    def ask(node, action, seconds=30):
+        env = dict(binary=os.path.join(BUILD, "x400d"), client=os.path.join(BUILD, "bin", "x400"), config=node.conf, user="",
+                   stack="net", daemon="no", CRM_meta_timeout=str(seconds * 1000))
+        env = {"OCF_RESKEY_" + k: v for k, v in env.items()}
+        return subprocess.run([agent, action], env=dict(os.environ, **env), stderr=subprocess.DEVNULL).returncode
+
+    b.start()
+    for n in c.nodes:
+        n.start(wait=False)
+        n.wait_event(AWAITED)
+    equal(ask(c.nodes[1], "start", 8), 1, "a start without the address")
+    equal(ask(c.nodes[1], "stop"), 0, "a stop of what does not serve")
+    for k in range(4):
+        here, there = c.nodes[k % 2], c.nodes[1 - k % 2]
+        begun = time.monotonic()
+        here.machine.take(c.virtual)
+        equal(ask(here, "start"), 0, "start")
+        slowest = max(slowest, time.monotonic() - begun)
+        check(here.serves(), "a start is done when the daemon serves")
+        equal((ask(here, "monitor"), ask(there, "monitor")), (0, 7), "monitors")
+        exchange(here, b, 2, 60)
+        equal(ask(here, "stop"), 0, "stop")
+        equal((here.open_spool(), here.running()), ([], True), "the spool is closed, the daemon stays")
+        here.machine.lose(c.virtual)
+    c.check(8, 8)
+    return f"a start took at most {slowest:.1f} s"

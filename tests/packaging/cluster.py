@@ -228,6 +228,16 @@ def test_a_stack_as_the_resource(b):
         b.stacks(state)
         equal(b.agent("monitor", **only), code, state)
     equal(b.agent("monitor", stack="net-1", daemon="no"), GENERIC, "a stack that is not there")
+    b.log()
+    b.stacks("standby")
+    equal(b.agent("start", **only), GENERIC, "its address does not come")
+    assert "stack net.1 is standby" in b.said, b.said
+    b.stacks("active")
+    b.put("waits")
+    equal(b.agent("start", **only), GENERIC, "it has not the spool")
+    assert "the spool, which two holds" in b.said, b.said
+    os.remove(b.path("waits"))
+    b.log()
     equal(b.agent("start", **only), SUCCESS, "start")
     equal(b.agent("stop", **only), SUCCESS, "stop")
     equal(b.log(), ["x400 stack net.1 active", "x400 stack net.1 standby"], "calls")
