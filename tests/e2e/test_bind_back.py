@@ -319,6 +319,20 @@ def test_required_is_refused_as_busy(w):
     b.wait_items(1)
 
 
+def test_required_is_refused_in_x410_mode(w):
+    """RTORJ busy; only where the call came from can be tried, and nobody is there."""
+    a, b = pair(w, "bind-back required declared source", start=False)
+    a.stack_lines.clear()
+    b.peers["mta-a"].calls, b.peers["mta-a"].port = True, 9
+    a.peers["mta-b"].lines.update(mode="mode x410-1988", back=None)
+    a.start(), b.start()
+    a.submit(user("Receiver", b.prmd))
+    e = a.wait_event(9318, step="bind")[0]
+    check("busy (reason of RTORJ 0)" in e["text"], e["text"])
+    e = b.wait_event(9322)[0]
+    equal((e["kind"], e["endpoint"], e["step"]), ("source", f"{a.host}:9", "connect"), "event 9322")
+
+
 def test_each_endpoint_is_told(w):
     a, b = pair(w, "bind-back required declared configured source", start=False)
     b.peers["mta-a"].host, b.peers["mta-a"].port = w.HOSTS[7], 9
