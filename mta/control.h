@@ -49,11 +49,13 @@ void control_free(struct control *c);
 void show_command(struct request *r);         // show.c
 void show_message_command(struct request *r); // show_message.c: `show message`, `raw`
 void submit_command(struct request *r);       // submit.c
-void queue_command(struct request *r);        // operate.c
-void peer_command(struct request *r);         // operate.c
-void reload_command(struct request *r);       // operate.c
-void stack_command(struct request *r);        // show_stacks.c
-void trace_command(struct request *r);        // trace.c
+// The spool goes: contents that are being copied are not taken.
+void submit_end(struct mta *m);
+void queue_command(struct request *r);  // operate.c
+void peer_command(struct request *r);   // operate.c
+void reload_command(struct request *r); // operate.c
+void stack_command(struct request *r);  // show_stacks.c
+void trace_command(struct request *r);  // trace.c
 void operator_event(const struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

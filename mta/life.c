@@ -9,6 +9,7 @@
 #include "mta/admit.h"
 #include "mta/amgr.h"
 #include "mta/amgr_stacks.h"
+#include "mta/control.h"
 #include "mta/housekeeping.h"
 #include "mta/life_spool.h"
 #include "mta/local.h"
@@ -261,6 +262,7 @@ static void close_now(struct life *l) {
     resume_in_stop(m->resume_in);
     housekeeping_free(l->housekeeping);
     local_finish(m->local);
+    submit_end(m);
     file_thread_free(m->submissions);
     file_thread_free(m->files); // runs what is queued; its callbacks may still commit
     l->housekeeping = NULL;
@@ -299,7 +301,8 @@ static void closed(struct life *l) {
 static void on_quiet(void *arg) {
     struct life *l = arg;
     struct mta *m = l->m;
-    if (local_running(m->local) == 0 && spool_pending(m->spool) == 0 && resume_in_busy(m->resume_in) == 0)
+    if (local_running(m->local) == 0 && spool_pending(m->spool) == 0 && resume_in_busy(m->resume_in) == 0 &&
+        LIST_EMPTY(&m->submitting))
         closed(l);
     else
         loop_timer_in(l->quiet, QUIET_MS);

@@ -30,6 +30,7 @@ struct resume_in;
 struct resume_out;
 struct life;
 struct settling;
+struct submission;
 
 struct mta {
     struct loop *loop;
@@ -56,11 +57,12 @@ struct mta {
     uint32_t made;                 // local identifiers made by this run
     size_t n_reporting; // fates with their envelope in memory; those in the list wait for their turn (settle.c)
     struct settling *reports_waiting, *reports_last;
-    LIST_HEAD(, settling) settlings; // all of them
-    bool no_space;                   // below the reserve: nothing new is taken
-    bool stopping;                   // the spool is being closed: nothing new is begun
-    bool foreground;                 // events go to standard error, whatever the configuration says
-    int64_t started;                 // UTC ms
+    LIST_HEAD(, settling) settlings;    // all of them
+    LIST_HEAD(, submission) submitting; // contents of local users that are being copied
+    bool no_space;                      // below the reserve: nothing new is taken
+    bool stopping;                      // the spool is being closed: nothing new is begun
+    bool foreground;                    // events go to standard error, whatever the configuration says
+    int64_t started;                    // UTC ms
 };
 
 // A configuration, counted: associations and listeners may outlive a reload.

@@ -18,12 +18,21 @@
 #include "x400/p1_names.h"
 
 struct submission {
+    LIST_ENTRY(submission) link; // of m->submitting, while its content is being copied
+    bool copying;
     struct request *r;
     struct opened *opened;
     struct content_writer *writer;
 };
 
+static void copied(struct submission *s) {
+    if (s->copying)
+        LIST_REMOVE(s, link);
+    s->copying = false;
+}
+
 static void submission_free(struct submission *s) {
+    copied(s);
     content_writer_free(s->writer);
     opened_unref(s->opened);
     mem_free(s);
@@ -50,6 +59,7 @@ static void hand_over(struct submission *s, const struct content_ref *content) {
 
 static void on_copied(void *user, int err, const struct content_ref *ref) {
     struct submission *s = user;
+    copied(s);
     if (err == ERR_OK) {
         hand_over(s, ref);
         return;
@@ -202,20 +212,29 @@ void submit_command(struct request *r) {
         reply_error(r, "%s", s == NULL || o == NULL ? "memory is short" : why);
         return;
     }
-    *s = (struct submission){.r = r, .opened = o};
+    *s = (struct submission){.r = r, .opened = o, .copying = true};
+    LIST_INSERT_HEAD(&r->m->submitting, s, link);
     if (r->m->stopping || r->m->no_space) {
         reply_error(r, r->m->stopping ? "the spool is being closed; try again later"
                                       : "free space is below its reserve; try again later");
         submission_free(s);
-    } else if (o->env->type == P1_PROBE)
+    } else if (o->env->type == P1_PROBE) {
+        copied(s);
         hand_over(s, NULL);
-    else if (r->fd < 0 || fstat(r->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+    } else if (r->fd < 0 || fstat(r->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         reply_error(r, "a message needs the descriptor of a file with its content");
         submission_free(s);
     } else if ((s->writer = content_writer_new(r->m->submissions, &user, s)) == NULL ||
                content_writer_from_fd(s->writer, r->fd, 0, (uint64_t)request_number(r, "content_length", st.st_size)) !=
                    ERR_OK) {
         reply_error(r, "memory is short");
+        submission_free(s);
+    }
+}
+
+void submit_end(struct mta *m) {
+    for (struct submission *s; (s = LIST_FIRST(&m->submitting)) != NULL;) {
+        reply_error(s->r, "the spool was closed before the content was stored: not taken, try again later");
         submission_free(s);
     }
 }

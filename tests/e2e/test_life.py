@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 from harness import BUILD, Mta, Refused, check, equal, ipm, user, wait_for
@@ -405,6 +406,44 @@ def test_stop_at_once_when_idle(w):
     b.wait_items(1)
     time.sleep(0.2)
     check(a.stop() < 3, "stopping an idle daemon with an open association")
+
+
+def test_stop_during_a_submission(w):
+    """A content that is being copied: who sends it gets an answer, which is true, at once or when it is stored."""
+    a = w.mta("MTA-A").start()
+    path = os.path.join(a.dir, "large")
+    with open(path, "wb") as f:
+        f.truncate(200 << 20)
+    for twice in (False, True):
+        answers = []
+
+        def send():
+            with open(path, "rb") as f:
+                try:
+                    answers.append(("taken", a.submit(user("One"), f)))
+                except Refused as e:
+                    answers.append(("refused", str(e)))
+        before = len(a.items())
+        sender = threading.Thread(target=send)
+        sender.start()
+        wait_for("the copy has begun", 10, lambda: answers or any(
+            os.listdir(os.path.join(a.spool, n)) for n in ("tmp", "content") if os.path.isdir(os.path.join(a.spool, n))), 0.005)
+        a.process.terminate()
+        if twice:
+            time.sleep(0.02)
+            a.process.terminate()
+        seconds = a.stop(30, asked=True)
+        sender.join(20)
+        check(answers and not sender.is_alive(), "who sent it has an answer")
+        check(answers[0][0] == "taken" or "try again" in answers[0][1], f"the answer: {answers}")
+        a.start()
+        check(not a.events(2219), "an orderly stop")
+        if answers[0][0] == "taken":
+            a.wait_items(before + 1, 60)
+        a.wait_empty()
+        equal(len(a.items()), before + (answers[0][0] == "taken"), "items")
+        equal(os.listdir(os.path.join(a.spool, "content")), [], "contents left in the spool")
+    return f"{answers[0][0]}, ended in {seconds:.2f} s"
 
 
 def test_interrupted_twice(w):
