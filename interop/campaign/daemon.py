@@ -136,11 +136,12 @@ class Daemon:
             if self.process.poll() is not None:
                 raise Trouble(f"x400d ended while starting, status {self.process.returncode}: {self.last_words()}")
             try:
-                self.ask("show", what="status", timeout=5)
-                return
+                if self.ask("show", what="status", timeout=5)["serving"]:
+                    return
             except (OSError, control.Refused):
-                if time.monotonic() > end:
-                    raise Trouble(f"x400d does not answer: {self.last_words()}") from None
+                pass
+            if time.monotonic() > end:
+                raise Trouble(f"x400d does not serve: {self.last_words()}")
             time.sleep(0.02)
 
     def stop(self):
