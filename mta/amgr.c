@@ -230,6 +230,12 @@ static void no_more_now(struct peer *p, bool was_open) {
     }
 }
 
+// What the network did to one may have happened to all.
+static void ask_others(struct peer *p, const struct assoc_failure *f) {
+    if (f != NULL && !f->by_peer)
+        room_ask(p);
+}
+
 // A call that should have recovered a lost association: other calls are made whatever came of it.
 static void recovery_ended(struct link *l, const struct assoc_failure *f) {
     struct peer *p = l->peer;
@@ -239,6 +245,7 @@ static void recovery_ended(struct link *l, const struct assoc_failure *f) {
     if (f != NULL && x->tries <= 1 && !f->recover_refused)
         peer_call_failed(p, f, assoc_stack_name(l->assoc));
     link_free(l);
+    ask_others(p, f);
     resume_out_failed(x, f != NULL && f->recover_refused, f == NULL ? "it was closed" : f->text);
     amgr_check_ended(p->m->amgr);
 }
@@ -285,6 +292,7 @@ void on_link_ended(void *ctx, const struct assoc_failure *f) {
     if (fruitless || owed)
         no_more_now(p, was_open);
     room_check(p);
+    ask_others(p, f);
     peer_pump(p);
     amgr_check_ended(a);
 }

@@ -90,6 +90,7 @@ void bind_take(struct peer *p, struct amgr_stack *n, struct assoc *as, const str
         assoc_refuse(as, BIND_BUSY);
         return;
     }
+    room_ask(p); // those before may be another node's
     note_call(n, b, p->name, "accepted");
     l->assoc = as;
     l->apart = back_apart(p, b);

@@ -10,6 +10,7 @@ struct room {
     struct peer *p;
     struct loop_timer *timer;
     uint64_t began_ms;
+    bool again; // asked for meanwhile: who was heard before that may be dead by now
 };
 
 // What came just before may have been the last word.
@@ -78,6 +79,13 @@ void room_end(struct peer *p) {
     mem_free(r);
 }
 
+static void probing(struct room *r) {
+    r->began_ms = loop_now_ms(r->p->m->loop);
+    r->again = false;
+    probe(r->p, true);
+    loop_timer_in(r->timer, LOOK_MS);
+}
+
 static enum room_verdict judge(const struct link *l, uint64_t probed_ms) {
     struct tcp_sign s;
     return assoc_sign(l->assoc, &s) ? room_judge(&s, probed_ms) : ROOM_UNKNOWN;
@@ -91,13 +99,17 @@ static void on_look(void *arg) {
     struct room *r = arg;
     struct peer *p = r->p;
     uint64_t probed_ms = loop_now_ms(p->m->loop) - r->began_ms;
-    unsigned unknown = 0,
-             dropped = peer_drop(p, is_dead, &probed_ms, "silent; made room for a new association of the same peer");
+    const char *why = waiting(p) > 0 ? "silent; made room for a new association of the same peer"
+                                     : "silent when asked for a sign of life, as another association of the peer ended "
+                                       "or was made";
+    unsigned unknown = 0, dropped = peer_drop(p, is_dead, &probed_ms, why);
     const struct link *l;
     LIST_FOREACH(l, &p->links, of_peer)
     unknown += l->probed && judge(l, probed_ms) == ROOM_UNKNOWN;
     if (dropped > 0 || (unknown > 0 && probed_ms < ROOM_MS))
         loop_timer_in(r->timer, LOOK_MS); // those dropped end first: from the loop
+    else if (r->again && waiting(p) == 0)
+        probing(r);
     else
         room_end(p);
 }
@@ -109,15 +121,27 @@ static bool room_begin(struct peer *p) {
         return false;
     }
     r->p = p;
-    r->began_ms = loop_now_ms(p->m->loop);
     p->room = r;
-    probe(p, true);
-    loop_timer_in(r->timer, LOOK_MS);
+    probing(r);
     return true;
 }
 
+void room_ask(struct peer *p) {
+    const struct link *l;
+    bool open = false;
+    LIST_FOREACH(l, &p->links, of_peer)
+    open |= l->open;
+    if (p->room != NULL)
+        p->room->again = true;
+    else if (open && p->conf != NULL && !p->m->stopping && p->m->amgr->stopped == NULL)
+        room_begin(p);
+}
+
 bool room_wait(struct peer *p, struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b) {
-    if (waiting(p) >= p->conf->associations_max || (p->room == NULL && !room_begin(p)))
+    unsigned others = waiting(p);
+    if (others >= p->conf->associations_max || (p->room == NULL && !room_begin(p)))
         return false;
+    if (others == 0)
+        probing(p->room); // from now on, when one was under way
     return bind_hold(n, as, b, p, on_gone);
 }

@@ -12,8 +12,10 @@
 #include "base/mem.h"
 
 enum { READ_SIZE = 65536, READS_A_TURN = 4, ACCEPTS_A_TURN = 16, BACKLOG = 128, ACCEPT_RETRY_MS = 200 };
-enum { HIGH_DEFAULT = 256 * 1024, LOW_DEFAULT = 64 * 1024, KEEPALIVE_S = 60, FLUSH_MS = 5000 };
-enum { KEEPALIVE_INTERVAL_S = 10, KEEPALIVE_PROBES = 3 };
+enum { HIGH_DEFAULT = 256 * 1024, LOW_DEFAULT = 64 * 1024, KEEPALIVE_S = 15, FLUSH_MS = 5000 };
+// A reset answers the first probe when the address is another node's. Silence ends the connection after the longer
+// time: it may be the network's, and short.
+enum { KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_PROBES = 15 };
 
 enum tcp_state { CONNECTING, OPEN, FLUSHING, SHUT, CLOSED };
 

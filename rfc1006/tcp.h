@@ -28,7 +28,7 @@ struct tcp_params {
     const struct net_address *source; // local address to connect from, port 0: any; NULL: the system's choice
     uint32_t connect_ms;              // give up connecting after so long, 0: the system's limit
     size_t high, low;                 // water marks of the output, octets; 0: 256 K and 64 K
-    uint32_t keepalive_s;             // idle time before probes, 0: 60 s
+    uint32_t keepalive_s;             // idle time before probes, 0: 15 s
     uint32_t flush_ms;                // after tcp_close: time for the output to leave and the peer to close; 0: 5 s
 };
 

@@ -281,20 +281,22 @@ def text_of(item):
     return octets[at:octets.index(b".", at) + 1].decode()
 
 
-def killed(c):
-    """The active node dies, the other takes over: how long that needs, and until the first message each way is through."""
+def killed(c, there, here):
+    """The active node dies, the other takes over: how long that needs, and until the first message each way is through,
+    where there still is one."""
     c.die()
     at, had = time.monotonic(), (len(c.b.items()), len(c.nodes[0].items()))
     c.take_over()
     times = {"taken over": time.monotonic() - at}
 
     def both():
-        for m, h in zip((c.b, c.active), had):
-            if "first on " + m.name not in times and len(m.items()) > h:
-                times["first on " + m.name] = time.monotonic() - at
-        return len(times) == 3
+        for m, h in waits:
+            if m.name not in times and len(m.items()) > h:
+                times[m.name] = time.monotonic() - at
+        return len(times) == 1 + len(waits)
+    waits = [(m, h) for s, m, h in zip((there, here), (c.b, c.active), had) if s.thread.is_alive()]
     wait_for("the next message each way", 90, both)
-    return ", ".join(f"{what} after {s:.1f} s" for what, s in times.items())
+    return ", ".join(f"{what} {s:.1f} s" for what, s in times.items())
 
 
 def stream(w, layout, kills=3):
@@ -309,13 +311,13 @@ def stream(w, layout, kills=3):
                  lambda k=k: min(len(c.b.items()), len(c.active.items())) >= n * (k + 1) // (kills + 1), 0.01)
         if k > 0:
             c.revive()
-        notes.append(killed(c))
+        notes.append(killed(c, there, here))
     counts = there.settle(c.b), here.settle(c.active)
     took = time.monotonic() - begun
     c.check_packets()
     unknown = len(there.perhaps) + len(here.perhaps)
     return (f"{n} each way, {counts[0]} and {counts[1]} delivered, each once; {unknown} submissions without an answer; "
-            f"killed {kills} times: {'; '.join(notes)}; {took:.0f} s in all")
+            f"killed {kills} times, first message then on each after: {'; '.join(notes)}; {took:.0f} s in all")
 
 
 def test_stream_started(w):

@@ -122,6 +122,43 @@ def test_what_was_being_sent_goes_on(w):
     return f"first message after {took:.1f} s, what was being sent is there after {time.monotonic() - at:.1f} s"
 
 
+def unanswered(w, calls):
+    """A message to the node that died had all its octets acknowledged by the system there, but no answer: TCP has nothing
+    to repeat, and would ask only when keepalive does."""
+    t = Full(w, lambda lan, one: lan.address(100), lambda lan, one, two: lan.address(100), calls=True, limit=2)
+    virtual = t.lan.address(100)
+    t.one.take(virtual)
+    t.a.start(), t.b.start()
+    t.b.submit(user("Receiver", t.a.prmd))
+    t.a.wait_items(1)
+    t.a.process.send_signal(signal.SIGSTOP)
+    sent = lambda: sum(a["octets_out"] for a in t.b.ask("show", what="associations"))  # noqa: E731
+    had = sent()
+    t.b.submit(user("Receiver", t.a.prmd))
+    wait_for("it is on its way", 10, lambda: sent() > had + 100)
+    time.sleep(0.5)  # and acknowledged
+    at = t.die(virtual)
+    t.two.take(virtual)
+    t.a.on(t.two).start()
+    if calls:
+        t.a.submit(user("Receiver", t.b.prmd))
+        t.b.wait_items(1)
+    t.a.wait_items(2, 60)
+    took = time.monotonic() - at
+    check(took < (5 if calls else 20), f"what had no answer needed {took:.1f} s")
+    wait_for("nothing waits any more", 10, lambda: not t.b.queue())
+    equal(len(t.a.items()), 2, "delivered once")
+    return f"there after {took:.1f} s"
+
+
+def test_an_answer_that_does_not_come(w):
+    return unanswered(w, False)
+
+
+def test_an_answer_that_does_not_come_and_a_call_that_does(w):
+    return unanswered(w, True)
+
+
 # ---- those that live ----
 
 def twin(w, t):

@@ -175,7 +175,7 @@ static void test_options_of_live_sockets(void **state) {
         int idle = option(fd, IPPROTO_TCP, TCP_KEEPIDLE);
         int probes = option(fd, IPPROTO_TCP, TCP_KEEPCNT) * option(fd, IPPROTO_TCP, TCP_KEEPINTVL);
         assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
-        assert_int_equal(idle, ntohs(peer.sin_port) == net_address_port(tcp_listener_address(f.listener)) ? 45 : 60);
+        assert_int_equal(idle, ntohs(peer.sin_port) == net_address_port(tcp_listener_address(f.listener)) ? 45 : 15);
         assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), (idle + probes) * 1000);
         assert_int_equal(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
         found++;
