@@ -6,6 +6,7 @@ planned, and by SIGKILL with the node's network gone in the same moment, so that
 Layouts: what the cluster engine does is played by the test.
     started     the file system is mounted only with the service; the engine starts the daemon after address and mount
     waiting     mounted on both nodes, both daemons run; the second one waits for the spool's lock
+    follows     the same, and the spool follows the stack: only the address is moved, after `standby`, or without a word
 
 COUNT is the number of messages each way in a stream; 1,000 and more take contents of 100 MB, less of 25 MB."""
 import os
@@ -14,11 +15,12 @@ import time
 
 from harness import Failure, check, equal, ipm, user, wait_for
 from test_mail import content, envelope
-from world import NetPeer
+from world import NetPeer, Stack
 
 MB = 1 << 20
 INTERRUPTED, RESUMED, NOT_RESUMED = 20107, 20108, 20109
-STARTED, WAITING = "started", "waiting"
+STARTED, WAITING, FOLLOWS = "started", "waiting", "follows"
+PLANNED, GONE, KILLED = "planned", "gone", "killed"  # how the active node loses the address
 PACE = 0.05
 
 
@@ -42,8 +44,10 @@ class Cluster:
                 h.slow(self.lan, mbytes)
         self.captures = [w.capture(h, snap=128) for h in hosts]
         self.active = self.other = None
-        if layout == WAITING:
+        if layout != STARTED:
             for m in self.nodes:
+                m.stacks = [Stack("net", self.virtual, "virtual")]
+                m.follows = "net" if layout == FOLLOWS else None
                 self.mount(m)
 
     def node(self, host):
@@ -80,14 +84,17 @@ class Cluster:
         if self.layout == STARTED:
             self.mount(one)
         one.start()
-        if self.layout == WAITING:
+        if self.layout != STARTED:
             two.start(wait=False)
         self.active, self.other = one, two
 
     def give_up(self):
         """In order: the service, its file system, its address."""
         m = self.active
-        m.stop()
+        if self.layout == FOLLOWS:
+            m.ask("stack", name="net", action="standby", timeout=60)
+        else:
+            m.stop()
         if self.layout == STARTED:
             m.machine.run("umount", m.spool)
         m.machine.lose(self.virtual)
@@ -120,8 +127,12 @@ class Cluster:
             m.wait_ready(60)
         self.active, self.other = m, self.active
 
-    def move(self, planned):
-        self.give_up() if planned else self.die()
+    def gone(self):
+        """The address alone goes."""
+        self.active.machine.lose(self.virtual)
+
+    def move(self, how):
+        {PLANNED: self.give_up, GONE: self.gone, KILLED: self.die}[how]()
         self.take_over()
 
     # -- what must be true --
@@ -166,10 +177,10 @@ def way(name, sender, wanted):
                          f"sent again ({anew[-1]['what']})")
 
 
-def moved(w, layout, sync, planned):
+def moved(w, layout, sync, how):
     size = 100 if w.count >= 1000 else 25
     # A planned stop lets a transfer go on for 10 s; what is cut then must not be complete.
-    rate = size / (20 if planned else 8)
+    rate = size / (20 if how == PLANNED else 8)
     c = Cluster(w, layout, {"checkpoint": f"checkpoint 30K window 5 recovery 60s sync {sync}"}, mbytes=rate)
     c.begin()
     out, back = (ipm(octets=os.urandom(size * MB)) for _ in range(2))
@@ -179,7 +190,7 @@ def moved(w, layout, sync, planned):
         wait_for("the middle of both", 60, lambda s=spool: half(s) > size * MB // 4)
     at = time.monotonic()
     check(not c.b.items() and not c.active.items(), "neither is complete")
-    c.move(planned)
+    c.move(how)
     taken = time.monotonic() - at
     checks = [delivered_once(c.b, to_b, out)]
     there = time.monotonic() - at
@@ -191,32 +202,56 @@ def moved(w, layout, sync, planned):
     equal((len(c.b.items()), len(c.active.items())), (1, 1), "items delivered")
     c.check_packets()
     # The receiver of the first lives on. Of the second it was killed, and knows what it synced.
-    ways = way("to the peer", c.active, True), way("from the peer", c.b, planned or sync == "window")
+    ways = way("to the peer", c.active, True), way("from the peer", c.b, how != KILLED or sync == "window")
     return f"{size} MB each way, taken over after {taken:.1f} s; {ways[0]}, there after {there:.1f} s; {ways[1]}, here after {here:.1f} s"
 
 
 def test_planned_window_started(w):
-    return moved(w, STARTED, "window", True)
+    return moved(w, STARTED, "window", PLANNED)
 
 
 def test_planned_never_started(w):
-    return moved(w, STARTED, "never", True)
+    return moved(w, STARTED, "never", PLANNED)
 
 
 def test_killed_window_started(w):
-    return moved(w, STARTED, "window", False)
+    return moved(w, STARTED, "window", KILLED)
 
 
 def test_killed_never_started(w):
-    return moved(w, STARTED, "never", False)
+    return moved(w, STARTED, "never", KILLED)
 
 
-def test_planned_window_waiting(w):
-    return moved(w, WAITING, "window", True)
+def test_planned_never_waiting(w):
+    return moved(w, WAITING, "never", PLANNED)
 
 
-def test_killed_never_waiting(w):
-    return moved(w, WAITING, "never", False)
+def test_killed_window_waiting(w):
+    return moved(w, WAITING, "window", KILLED)
+
+
+def test_planned_window_follows(w):
+    return moved(w, FOLLOWS, "window", PLANNED)
+
+
+def test_planned_never_follows(w):
+    return moved(w, FOLLOWS, "never", PLANNED)
+
+
+def test_gone_window_follows(w):
+    return moved(w, FOLLOWS, "window", GONE)
+
+
+def test_gone_never_follows(w):
+    return moved(w, FOLLOWS, "never", GONE)
+
+
+def test_killed_window_follows(w):
+    return moved(w, FOLLOWS, "window", KILLED)
+
+
+def test_killed_never_follows(w):
+    return moved(w, FOLLOWS, "never", KILLED)
 
 
 # ---- a stream of messages ----
@@ -326,3 +361,7 @@ def test_stream_started(w):
 
 def test_stream_waiting(w):
     return stream(w, WAITING)
+
+
+def test_stream_follows(w):
+    return stream(w, FOLLOWS)
