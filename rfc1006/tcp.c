@@ -300,11 +300,14 @@ void tcp_free(struct tcp *t) {
     mem_free(t);
 }
 
+// With a linger time of 0, close(2) leaves nothing behind but a reset. Over IPv4 that does not leave without the
+// address; over IPv6 it does (measured with Linux 6.18), unless the only way out is the loopback interface, which leads
+// nowhere.
 void tcp_abort(struct tcp *t) {
-    // With a time of 0, close(2) leaves nothing behind. Its reset does not leave over IPv4 without the address; over
-    // IPv6 it does (measured with Linux 6.18), and ends what the peer has left of the connection.
-    if (t != NULL && t->fd >= 0)
+    if (t != NULL && t->fd >= 0) {
         setsockopt(t->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1, .l_linger = 0}, sizeof(struct linger));
+        setsockopt(t->fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo");
+    }
     tcp_free(t);
 }
 

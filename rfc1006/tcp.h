@@ -36,7 +36,7 @@ struct tcp_params {
 struct tcp *tcp_connect(struct loop *l, const struct net_address *to, const struct tcp_params *p,
                         const struct tcp_user *up, void *user, char error[160]);
 void tcp_free(struct tcp *t); // closes at once. NULL is allowed
-// The same when our own address is gone: the system forgets the connection and what it still had to send, instead of
+// The same when our own address is gone, with nothing sent: the system forgets the connection and its output, instead of
 // sending it again and again from an address that is another machine's by now. NULL is allowed.
 void tcp_abort(struct tcp *t);
 // Closes in order: writes the output, ends our direction, waits for the peer's end; then `closed`.
