@@ -263,7 +263,7 @@ class NameServer:
             f.writelines(f"{a} {name}.{self.zone}\n" for name, all in records.items() for a in all)
         if getattr(self, "process", None) is not None:
             before = self.loads()
-            self.process.send_signal(signal.SIGHUP)
+            os.kill(self.process.pid, signal.SIGHUP)  # also from a process that a test forked
             wait_for("dnsmasq read its names", 5, lambda: self.loads() > before)
 
     def loads(self):

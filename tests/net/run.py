@@ -16,14 +16,19 @@ import run as e2e  # noqa: E402  the runner of the end-to-end tests
 from network import missing  # noqa: E402
 from world import NetWorld  # noqa: E402
 
+MODULES = ["hosts", "calls", "stacks",
+           "names", "accept",
+           "back", "room",
+           "spool", "operator",
+           "agent"]
+APART = ["engines", "failover", "matrix"]  # which take longer or need more: run when they are named
+
 if __name__ == "__main__":
     why = missing()
     if why:
         print(f"skipped: {why}")
         sys.exit(77)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which clears up
-    e2e.__doc__, e2e.World = __doc__, NetWorld
-    e2e.MODULES = ["hosts", "calls", "stacks", "names", "accept", "back", "room", "spool", "operator", "agent"]
-    APART = ["engines", "failover"]  # which take longer or need more: run when they are named
+    e2e.__doc__, e2e.World, e2e.MODULES = __doc__, NetWorld, MODULES
     e2e.MODULES += [m for m in APART if any(a.split(".")[0] == m for a in sys.argv[1:])]
     sys.exit(e2e.main())

@@ -58,29 +58,44 @@ def released(c, address, before):
     return len(seen)
 
 
+def follow(c):
+    """The daemon runs on both nodes, started again whenever it ends, with a stack and a spool that follow the address."""
+    c.a.stacks[0].lines.append("virtual")
+    c.a.follows = "net"
+    os.makedirs(c.a.spool)
+    for n in c.nodes:
+        c.on(n)
+        with open(c.conf(n), "w") as f:
+            f.write(c.a.text())
+    return lambda conf: f"(while :; do {BUILD}/x400d -d -f {conf} 2>>{c.a.log}; sleep 1; done) &"
+
+
 class PacemakerCluster(Cluster):
-    def __init__(self, w, v6=False):
+    def __init__(self, w, v6=False, daemon="yes"):
         super().__init__(w, v6)
+        self.run = follow(self) if daemon == "no" else lambda conf: ""
+        self.stack = {"daemon": "no", "stack": "net"} if daemon == "no" else {}
         self.engine = Pacemaker(self.nodes, w.dir)
         self.lan = self.nodes[0].networks[0]
 
     def parameters(self):
         """The same text on all nodes: each has its own file and sockets behind it."""
         return dict(binary=os.path.join(BUILD, "x400d"), client=os.path.join(BUILD, "bin", "x400"), user="root",
-                    config="/run/x400d.conf", ask_timeout="2")
+                    config="/run/x400d.conf", ask_timeout="2", **self.stack)
 
     def boot(self):
         """Each node has a configuration of its own, with sockets of its own; the resource names one place for it."""
-        self.engine.start(script=lambda n: f"cp {self.conf(n)} /run/x400d.conf")
+        self.engine.start(script=lambda n: f"cp {self.conf(n)} /run/x400d.conf\n" + self.run("/run/x400d.conf"))
         self.engine.group(self.lan.name, self.virtual, self.parameters())
         self.engine.wait_runs("x400d", self.nodes[0])
 
     def daemons(self, node):
-        return self.engine.boots[node].pids(os.path.join(BUILD, "x400d"), "-f", "/run/x400d.conf")
+        words = ["-d"] if self.stack else []
+        return self.engine.boots[node].pids(os.path.join(BUILD, "x400d"), *words, "-f", "/run/x400d.conf")
 
 
-def pacemaker_runs(w, v6=False):
-    c = PacemakerCluster(w, v6)
+def pacemaker_runs(w, v6=False, daemon="yes"):
+    c = PacemakerCluster(w, v6, daemon)
     c.b.start()
     # the second node waits until the first has everything: it shall not be chosen
     c.boot()
@@ -94,8 +109,8 @@ def usable_after(node, address, at):
     return time.monotonic() - at
 
 
-def pacemaker_standby(w, v6):
-    c = pacemaker_runs(w, v6)
+def pacemaker_standby(w, v6, daemon="yes"):
+    c = pacemaker_runs(w, v6, daemon)
     one, two = c.nodes
     mail = Mail(c)
     at, clock = time.monotonic(), time.time()
@@ -108,7 +123,7 @@ def pacemaker_standby(w, v6):
     first = time.monotonic() - at
     mail.from_cluster(5)
     mail.arrived()
-    check(not c.daemons(one), "no daemon on the first node")
+    equal(len(c.daemons(one)), 1 if c.stack else 0, "daemons on the first node")
     n = released(c, c.virtual, clock + moved)
     c.check_packets()
     return f"address after {moved:.1f} s, mail after {first:.1f} s, {n} connections released before"
@@ -122,8 +137,16 @@ def test_pacemaker_standby_v6(w):
     return pacemaker_standby(w, True)
 
 
-def test_pacemaker_node_killed(w):
-    c = pacemaker_runs(w)
+def test_pacemaker_standby_of_a_stack_v4(w):
+    return pacemaker_standby(w, False, "no")
+
+
+def test_pacemaker_standby_of_a_stack_v6(w):
+    return pacemaker_standby(w, True, "no")
+
+
+def pacemaker_node_killed(w, daemon):
+    c = pacemaker_runs(w, daemon=daemon)
     one, two = c.nodes
     mail = Mail(c)
     mail.from_cluster(20)
@@ -140,9 +163,17 @@ def test_pacemaker_node_killed(w):
     return f"address after {moved:.1f} s, mail after {first:.1f} s"
 
 
-def test_pacemaker_asks_the_daemon(w):
-    """One that is there and does nothing has failed: it is ended, and started again on the same node."""
-    c = pacemaker_runs(w)
+def test_pacemaker_node_killed(w):
+    return pacemaker_node_killed(w, "yes")
+
+
+def test_pacemaker_node_with_a_stack_killed(w):
+    return pacemaker_node_killed(w, "no")
+
+
+def pacemaker_asks(w, daemon):
+    """A daemon that is there and does nothing has failed: it is ended, and started again on the same node."""
+    c = pacemaker_runs(w, daemon=daemon)
     one = c.nodes[0]
     mail = Mail(c)
     old = c.daemons(one)
@@ -160,29 +191,48 @@ def test_pacemaker_asks_the_daemon(w):
     return f"mail after {took:.1f} s"
 
 
+def test_pacemaker_asks_the_daemon(w):
+    return pacemaker_asks(w, "yes")
+
+
+def test_pacemaker_asks_the_daemon_of_a_stack(w):
+    return pacemaker_asks(w, "no")
+
+
 # ---- keepalived ----
 
-class KeepalivedCluster(Cluster):
-    """The service goes with the address."""
+SERVICE, STACK = ["--service", "x400d"], ["net"]
 
-    def __init__(self, w, v6=False):
+
+class KeepalivedCluster(Cluster):
+    """What the script looks after goes with the address: the service, or a stack of a daemon that is always there."""
+
+    def __init__(self, w, words, v6=False):
         super().__init__(w, v6)
-        self.engine = Keepalived(self.nodes, self.nodes[0].networks[0].name, self.virtual, ["--service", "x400d"], self.conf)
+        self.words = words
+        run = follow(self) if words == STACK else lambda conf: ""
+        self.engine = Keepalived(self.nodes, self.nodes[0].networks[0].name, self.virtual, words, self.conf)
         self.b.start()
         one, two = self.nodes
-        self.engine.start(one)
+        self.engine.start(one, run(self.conf(one)))
         wait_for("the first node has the address", 20, lambda: one.usable(self.virtual))
-        wait_for("its daemon runs", 20, lambda: self.pids(one))
-        self.engine.start(two)
         self.on(one)
-        wait_for("it serves", 20, self.serves)
+        wait_for("its daemon serves", 20, self.serves)
+        self.engine.start(two, run(self.conf(two)))
         exchange(self.a, self.b, 3)
+
+    def release(self, node):
+        """Before the address goes: what keepalived cannot do."""
+        if self.words == STACK:
+            self.engine.boots[node].run(os.path.join(BUILD, "bin", "x400"), "stack", "net", "standby", "-f", self.conf(node))
+        else:
+            self.engine.service(node, "stop")
 
     def serves(self):
         try:
             return self.a.ask("show", what="status")["serving"]
         except OSError:
-            return None
+            return False
 
 
 def keepalived_fails_over(c, how):
@@ -192,46 +242,67 @@ def keepalived_fails_over(c, how):
     how(one)
     moved = usable_after(two, c.virtual, at)
     mail.from_peer(5)
-    wait_for("the second daemon runs", 30, lambda: c.pids(two))
     c.on(two)
+    wait_for("the second daemon serves", 60, c.serves)
     c.a.wait_items(mail.had[c.a] + 1, 60)
     first = time.monotonic() - at
-    wait_for("it serves", 20, c.serves)
     mail.from_cluster(5)
     mail.arrived()
     c.check_packets()
     return clock + moved, f"address after {moved:.1f} s, mail after {first:.1f} s"
 
 
-def keepalived_planned(w, v6):
-    c = KeepalivedCluster(w, v6)
+def keepalived_planned(w, words, v6):
+    c = KeepalivedCluster(w, words, v6)
 
     def leave(node):
-        c.engine.service(node, "stop")
+        c.release(node)
         c.engine.stop(node)
     when, times = keepalived_fails_over(c, leave)
     return f"{times}, {released(c, c.virtual, when)} connections released before"
 
 
 def test_keepalived_planned_v4(w):
-    return keepalived_planned(w, False)
+    return keepalived_planned(w, SERVICE, False)
 
 
 def test_keepalived_planned_v6(w):
-    return keepalived_planned(w, True)
+    return keepalived_planned(w, SERVICE, True)
 
 
-def test_keepalived_node_killed(w):
-    c = KeepalivedCluster(w)
+def test_keepalived_planned_with_a_stack_v4(w):
+    return keepalived_planned(w, STACK, False)
+
+
+def test_keepalived_planned_with_a_stack_v6(w):
+    return keepalived_planned(w, STACK, True)
+
+
+def keepalived_killed(w, words):
+    c = KeepalivedCluster(w, words)
     return keepalived_fails_over(c, lambda node: c.engine.boots[node].die())[1]
 
 
-def test_keepalived_stopped_without_a_word_to_the_daemon(w):
+def test_keepalived_node_killed(w):
+    return keepalived_killed(w, SERVICE)
+
+
+def test_keepalived_node_with_a_stack_killed(w):
+    return keepalived_killed(w, STACK)
+
+
+def test_keepalived_stopped_without_a_word(w):
     """The address is gone before the script is called; it stops the service all the same."""
-    c = KeepalivedCluster(w)
+    c = KeepalivedCluster(w, SERVICE)
     times = keepalived_fails_over(c, c.engine.stop)[1]
     wait_for("the first daemon ends", 30, lambda: not c.pids(c.nodes[0]))
     return times
+
+
+def test_keepalived_stopped_without_a_word_with_a_stack(w):
+    """The daemon sees by itself that the address is gone, and drops what is bound to it."""
+    c = KeepalivedCluster(w, STACK)
+    return keepalived_fails_over(c, c.engine.stop)[1]
 
 
 # ---- the agent by itself ----

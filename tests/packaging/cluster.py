@@ -69,7 +69,7 @@ class Bed:
         self.put("daemon.c", DAEMON)
         subprocess.run(["cc", "-o", os.path.join(self.dir, "daemon"), os.path.join(self.dir, "daemon.c")], check=True)
         self.put("conf+1.conf", "")
-        self.stacks("listening")
+        self.stacks("active")
         self.env = dict(PATH=self.dir + ":" + os.environ["PATH"], OCF_RESOURCE_INSTANCE="mta",
                         OCF_RESKEY_binary=self.path("x400d"), OCF_RESKEY_client=self.path("x400"),
                         OCF_RESKEY_config=self.path("conf+1.conf"), OCF_RESKEY_user="", OCF_RESKEY_ask_timeout="2",
@@ -202,6 +202,10 @@ def test_failed_starts(b):
         assert time.monotonic() - begun < 9, "within its time"
         assert said in b.said, b.said
         os.remove(b.path(wrong))
+    b.stacks("standby")
+    equal(b.agent("start", stack="net.1"), GENERIC, "its address is not here")
+    assert "is standby, not active" in b.said, b.said
+    b.stacks("active")
     b.put("stack-fails")
     equal(b.agent("start", stack="net.1"), GENERIC, "no such stack")
     assert "no stack is called so" in b.said, b.said
@@ -223,8 +227,7 @@ def test_a_stack_as_the_resource(b):
     equal(b.agent("start", **only), GENERIC, "no daemon")
     equal(b.agent("start"), SUCCESS, "the daemon")
     b.log()
-    for state, code in (("standby", NOT_RUNNING), ("listening", SUCCESS), ("active", SUCCESS), ("calling only", SUCCESS),
-                        ("failed", GENERIC)):
+    for state, code in (("standby", NOT_RUNNING), ("starting", SUCCESS), ("failed", GENERIC), ("active", SUCCESS)):
         b.stacks(state)
         equal(b.agent("monitor", **only), code, state)
     equal(b.agent("monitor", stack="net-1", daemon="no"), GENERIC, "a stack that is not there")
