@@ -345,6 +345,7 @@ static void on_abort(void *user, const struct stack_failure *failure) {
         a->failure = f;
         a->failed = true;
     }
+    answer_failed(a);
 }
 
 static void on_closed(void *user) {

@@ -60,7 +60,8 @@ struct assoc {
     // an answer
     struct assoc_listener *listener; // NULL: it is gone
     LIST_ENTRY(assoc) unbound;       // of the listener, while user is NULL
-    bool indicated;                  // bind_ind was called
+    bool indicated;                  // bind_ind was called, and not answered
+    bool failed_told;                // caller_failed was
 
     struct assoc_back back; // of a caller
     struct bind_info info;  // of the other side: argument or result
@@ -98,6 +99,7 @@ void call_names_free(struct assoc *a);               // no more of them are wait
 // listen.c
 void answer_open_ind(struct assoc *a, const struct stack_open *open);
 enum stack_answer answer_address(struct assoc *a, enum stack_layer layer, const struct stack_address *called);
-void answer_over(struct assoc *a); // an answer that nobody took ended
+void answer_failed(struct assoc *a); // it will end, perhaps a while later: who would answer its bind is told now
+void answer_over(struct assoc *a);   // an answer that nobody took ended
 
 #endif

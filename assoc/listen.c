@@ -30,9 +30,14 @@ struct assoc_listener {
 
 // ---- callers ----
 
+// Once; its bind is not to be answered any more.
 static void caller_failed(struct assoc *a, const struct assoc_failure *f) {
-    if (a->listener != NULL)
-        a->listener->user->caller_failed(a->listener->ctx, a->indicated ? a : NULL, f);
+    bool indicated = a->indicated;
+    if (a->listener == NULL || a->failed_told)
+        return;
+    a->indicated = false;
+    a->failed_told = true;
+    a->listener->user->caller_failed(a->listener->ctx, indicated ? a : NULL, f);
 }
 
 static void leave_listener(struct assoc *a) {
@@ -43,7 +48,16 @@ static void leave_listener(struct assoc *a) {
     a->listener = NULL;
 }
 
+void answer_failed(struct assoc *a) {
+    if (a->user == NULL && a->indicated)
+        caller_failed(a, &a->failure);
+}
+
 void answer_over(struct assoc *a) {
+    if (a->indicated && !a->failed) {
+        assoc_failure_set(a, &a->failure, ASSOC_BIND, true, "the caller went away before its bind was answered", "");
+        a->failed = true;
+    }
     if (a->failed)
         caller_failed(a, &a->failure);
     leave_listener(a);

@@ -176,6 +176,14 @@ static void tell_end(struct link *l, const struct assoc_failure *f) {
                 {"local", l->local}, {"remote", l->remote}, {"by", ended_by(f)}, {"what", f->text});
 }
 
+// A bind was accepted, and the answer could not be sent.
+static void tell_not_answered(const struct link *l, const struct assoc_failure *f) {
+    char host[NET_ADDRESS_TEXT];
+    EVENT_RAISE(l->m->events, mta_event(EV_CALLER_FAILED), {"stack", assoc_stack_name(l->assoc)},
+                {"remote", net_address_host_text(assoc_remote_address(l->assoc), host)},
+                {"step", assoc_step_text(f->step)}, {"what", f->text});
+}
+
 static void on_open(void *ctx) {
     struct link *l = ctx;
     struct peer *p = l->peer;
@@ -279,6 +287,8 @@ void on_link_ended(void *ctx, const struct assoc_failure *f) {
     bool was_open = l->open, outgoing = l->outgoing;
     if (was_open)
         tell_end(l, f);
+    else if (f != NULL && !outgoing)
+        tell_not_answered(l, f);
     else if (f != NULL) {
         stack_note_out(l, f->text);
         peer_call_failed(p, f, assoc_stack_name(l->assoc));

@@ -2,11 +2,12 @@
 """Bind-back: the called side opens an association in the other direction, where the call declared or elsewhere. What
 needs several networks is in tests/net/test_back.py."""
 import socket
+import struct
 import threading
 import time
 
 from harness import check, equal, user, wait_for
-from wire import Caller, Hung, Proxy
+from wire import Caller, Hung, Proxy, der, dt, spdu, tpkt
 
 
 def declare(w, *mtas, words="bind-back"):
@@ -469,6 +470,58 @@ def test_the_caller_goes_away_meanwhile(w):
     callers[0].transport()
     callers[0].send(callers[0].bind_octets())
     wait_for("B calls back again", 20, lambda: silent.accepted == 2)
+
+
+def test_whatever_the_caller_sends_meanwhile(w):
+    """Each of these ends the connection, in its own layer: nobody waits for the answer any more."""
+    a, b = pair(w, "bind-back required declared", start=False)
+    silent = Silent(w, w.HOSTS[8])
+    b.peers["mta-a"].accept = "127.0.0.0/8"
+    b.start()
+
+    def reset(c):
+        c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        c.close()
+    sent = {"DR": tpkt(b"\x06\x80\0\0\0\x65\0"), "ER": tpkt(b"\x04\x70\0\0\0"), "CR": None,
+            "ABORT": dt(spdu(25, spdu(17, b"\x0b"))), "FINISH": dt(spdu(9)), "REFUSE": dt(spdu(12)),
+            "DATA TRANSFER": dt(spdu(1) + spdu(1) + b"\x61\x04\x30\x02\x02\0"), "no SPDU": dt(b"\xff" * 40),
+            "no TPKT": b"GET / HTTP/1.1\r\n\r\n", "FIN": lambda c: c.socket.shutdown(socket.SHUT_WR), "RST": reset,
+            "DR and FIN": lambda c: (c.send(tpkt(b"\x06\x80\0\0\0\x65\0")), c.close()),
+            "ABORT and RST": lambda c: (c.send(dt(spdu(25, spdu(17, b"\x0b")))), reset(c))}
+    for k, (what, octets) in enumerate(sent.items()):
+        c = caller(a, b, f"X400D-BB/1 to=TCP:{silent.host}:{silent.port}")
+        c.transport()
+        c.send(c.bind_octets())
+        wait_for(f"B calls back ({what})", 20, lambda: silent.accepted == k + 1)
+        if callable(octets):
+            octets(c)
+        else:
+            c.send(octets or c.transport_octets())
+            check(c.hung_up(30), f"{what}: the connection is ended")
+        wait_for(f"B gives up its call ({what})", 10, lambda: b.peer_status("mta-a")["opening"] == 0)
+    equal((b.events(9322), links(b)), ([], []), "events 9322, and associations")
+
+
+def test_who_broke_the_protocol_is_not_answered(w):
+    """Its connection is there for a while; what it waited for comes."""
+    a, b, silent, callers = waiting(w)
+    a.start()
+    callers[0].close()
+    b.peers["mta-a"].calls = True
+    b.write()
+    b.ask("reload")
+    c = caller(a, b, f"X400D-BB/1 to=TCP:{silent.host}:{silent.port}")
+    c.transport()
+    c.send(c.bind_octets())
+    wait_for("B calls back", 20, lambda: silent.accepted == 2)
+    had = len(b.events(20104))
+    c.send(dt(b"\xff" * 40))
+    b.submit(user("Receiver", a.prmd))
+    a.wait_items(1, 10)
+    check(c.hung_up(30), "the connection is ended")
+    wait_for("B tells of it", 10, lambda: len(b.events(20104)) == had + 1)
+    check("session" in b.events(20104)[-1]["text"], b.events(20104)[-1]["text"])
+    equal((b.events(9318), b.events(289)), ([], []), "what else came of it")
 
 
 def test_the_daemon_stops_meanwhile(w):
