@@ -183,7 +183,7 @@ static bool too_many(struct assoc_listener *l, const struct net_address *from) {
     unsigned same = 0;
     struct assoc *a;
     LIST_FOREACH(a, &l->unbound, unbound)
-    same += net_address_same_host(&a->remote, from) != 0;
+        same += net_address_same_host(&a->remote, from) != 0;
     return l->n_unbound >= l->options.max_unbound || same >= l->options.max_unbound_per_address;
 }
 

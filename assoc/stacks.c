@@ -15,7 +15,7 @@
 static void look_all(struct assoc_stacks *all) {
     struct assoc_stack *s;
     LIST_FOREACH(s, &all->stacks, link)
-    stack_look(s);
+        stack_look(s);
 }
 
 // ---- the machine's addresses ----
@@ -25,7 +25,7 @@ static void on_local_address(void *arg, enum local_address_change change, const 
     struct assoc_stack *s;
     if (change == LOCAL_ADDRESS_GONE)
         LIST_FOREACH(s, &all->stacks, link)
-    stack_address_gone(s, &a->address);
+            stack_address_gone(s, &a->address);
     look_all(all);
 }
 

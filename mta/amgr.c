@@ -220,7 +220,7 @@ static unsigned outgoing(const struct peer *p) {
     unsigned n = 0;
     const struct link *l;
     LIST_FOREACH(l, &p->links, of_peer)
-    n += l->outgoing && (l->open || l->back == NULL);
+        n += l->outgoing && (l->open || l->back == NULL);
     return n;
 }
 
@@ -480,7 +480,7 @@ void link_abort(struct link *l) {
 void peer_abort(struct peer *p) {
     struct link *l;
     LIST_FOREACH(l, &p->links, of_peer)
-    link_abort(l);
+        link_abort(l);
 }
 
 unsigned peer_drop(struct peer *p, bool (*which)(const struct link *l, const void *arg), const void *arg,
@@ -535,7 +535,7 @@ static struct peer *peer_new(struct amgr *a, const struct conf_peer *c) {
 void amgr_take_peers(struct amgr *a) {
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link)
-    p->conf = NULL;
+        p->conf = NULL;
     for (size_t k = a->m->conf->n_peers; k-- > 0;) {
         const struct conf_peer *c = &a->m->conf->peers[k];
         p = amgr_peer(a, c->name);

@@ -58,7 +58,7 @@ static unsigned waiting(const struct peer *p) {
     unsigned n = 0;
     const struct held_bind *h;
     TAILQ_FOREACH(h, &p->m->amgr->held_binds, link)
-    n += h->peer == p && h->gone == on_gone;
+        n += h->peer == p && h->gone == on_gone;
     return n;
 }
 

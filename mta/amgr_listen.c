@@ -180,7 +180,7 @@ static void decide_held(struct amgr *a) {
     size_t n = 0;
     struct held_bind *h;
     TAILQ_FOREACH(h, &a->held_binds, link)
-    n += h->gone == on_undecided_gone;
+        n += h->gone == on_undecided_gone;
     for (; n > 0; n--) {
         TAILQ_FOREACH(h, &a->held_binds, link) {
             if (h->gone == on_undecided_gone)
@@ -267,7 +267,7 @@ static void on_patience(void *arg) {
     struct amgr *a = arg;
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link)
-    peer_abort(p);
+        peer_abort(p);
 }
 
 struct amgr *amgr_new(struct mta *m) {
@@ -289,7 +289,7 @@ void amgr_start(struct amgr *a) {
     amgr_stacks_hold(a->m->stacks, false, NULL);
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link)
-    peer_pump(p);
+        peer_pump(p);
 }
 
 static void reload_peers(struct amgr *a) {
@@ -317,7 +317,7 @@ void amgr_reload(struct amgr *a) {
         return;
     struct peer *p;
     LIST_FOREACH(p, &a->peers, link)
-    peer_pump(p);
+        peer_pump(p);
     resume_out_pump(a->m->resume_out);
 }
 

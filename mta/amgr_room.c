@@ -43,7 +43,7 @@ static unsigned waiting(const struct peer *p) {
     unsigned n = 0;
     const struct held_bind *h;
     TAILQ_FOREACH(h, &p->m->amgr->held_binds, link)
-    n += h->peer == p && h->gone == on_gone;
+        n += h->peer == p && h->gone == on_gone;
     return n;
 }
 
@@ -105,7 +105,7 @@ static void on_look(void *arg) {
     unsigned unknown = 0, dropped = peer_drop(p, is_dead, &probed_ms, why);
     const struct link *l;
     LIST_FOREACH(l, &p->links, of_peer)
-    unknown += l->probed && judge(l, probed_ms) == ROOM_UNKNOWN;
+        unknown += l->probed && judge(l, probed_ms) == ROOM_UNKNOWN;
     if (dropped > 0 || (unknown > 0 && probed_ms < ROOM_MS))
         loop_timer_in(r->timer, LOOK_MS); // those dropped end first: from the loop
     else if (r->again && waiting(p) == 0)
@@ -130,7 +130,7 @@ void room_ask(struct peer *p) {
     const struct link *l;
     bool open = false;
     LIST_FOREACH(l, &p->links, of_peer)
-    open |= l->open;
+        open |= l->open;
     if (p->room != NULL)
         p->room->again = true;
     else if (open && p->conf != NULL && !p->m->stopping && p->m->amgr->stopped == NULL)

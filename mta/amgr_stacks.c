@@ -44,7 +44,7 @@ static void each_link(struct mta *m, void (*cb)(void *arg, struct link *l), void
     for (struct peer *p = amgr_peers(m->amgr); p != NULL; p = LIST_NEXT(p, link)) {
         struct link *l;
         LIST_FOREACH(l, &p->links, of_peer)
-        cb(arg, l);
+            cb(arg, l);
     }
 }
 
@@ -225,7 +225,7 @@ static void on_patience(void *arg) {
         return;
     }
     LIST_FOREACH(x, &n->asked, link)
-    x->cut = open < x->had ? open : x->had;
+        x->cut = open < x->had ? open : x->had;
     n->aborted = true;
     loop_timer_in(n->patience, STACK_ABORT_MS);
     each_link(n->m, abort_one, n);
@@ -366,7 +366,7 @@ void amgr_stacks_hold(struct amgr_stacks *s, bool hold, const char *why) {
     snprintf(s->why, sizeof s->why, "%s", why == NULL ? "" : why);
     struct amgr_stack *n;
     LIST_FOREACH(n, &s->all, link)
-    assoc_stack_hold(n->stack, hold, s->why);
+        assoc_stack_hold(n->stack, hold, s->why);
 }
 
 struct amgr_stacks *amgr_stacks_new(struct mta *m) {

@@ -394,7 +394,7 @@ void item_hold(struct queue *q, struct item *i, bool held) {
         job_link(j, loop_now_ms(q->m->loop));
     }
     TAILQ_FOREACH(j, &i->jobs, of_item)
-    hop_wake(j->hop);
+        hop_wake(j->hop);
 }
 
 static void job_hasten(struct queue *q, struct job *j, int64_t utc) {
@@ -409,9 +409,9 @@ void item_hasten(struct queue *q, struct item *i) {
     struct job *j;
     int64_t utc = clock_utc_ms();
     TAILQ_FOREACH(j, &i->jobs, of_item)
-    job_hasten(q, j, utc);
+        job_hasten(q, j, utc);
     TAILQ_FOREACH(j, &i->jobs, of_item)
-    hop_wake(j->hop);
+        hop_wake(j->hop);
 }
 
 void hop_hasten(struct queue *q, struct hop *h) {
@@ -465,7 +465,7 @@ static void on_tick(void *arg) {
     uint64_t now = loop_now_ms(q->m->loop);
     struct hop *h;
     LIST_FOREACH(h, &q->hops, link)
-    release_due(h, now);
+        release_due(h, now);
     expire(q, clock_utc_ms());
     loop_timer_in(q->timer, TICK_MS);
 }

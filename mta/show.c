@@ -18,7 +18,7 @@ static size_t count_associations(struct mta *m) {
     for (struct peer *p = amgr_peers(m->amgr); p != NULL; p = LIST_NEXT(p, link)) {
         struct link *l;
         LIST_FOREACH(l, &p->links, of_peer)
-        n += l->open;
+            n += l->open;
     }
     return n;
 }
