@@ -53,6 +53,10 @@ bool assoc_stacks_usable(const struct assoc_stacks *all, const struct net_addres
     return have != NULL ? local_address_is_usable(have) : is_local(a);
 }
 
+bool assoc_stacks_has(const struct assoc_stacks *all, const struct net_address *a) {
+    return (all->local != NULL && local_addresses_find(all->local, a) != NULL) || is_local(a);
+}
+
 const char *assoc_stacks_blind(const struct assoc_stacks *all) {
     return all->local == NULL ? all->blind : NULL;
 }

@@ -23,6 +23,7 @@ void assoc_stacks_free(struct assoc_stacks *s); // NULL is allowed; the stacks a
 const char *assoc_stacks_blind(const struct assoc_stacks *s);
 // It is on this machine, and a socket can be bound to it. Beside what netlink lists also what a local route leads to.
 bool assoc_stacks_usable(const struct assoc_stacks *s, const struct net_address *a);
+bool assoc_stacks_has(const struct assoc_stacks *s, const struct net_address *a); // on this machine, usable or not
 bool assoc_stacks_starting(const struct assoc_stacks *s); // a name has not been answered for the first time yet
 
 // The name of a peer's `source` is followed while somebody wants it: each follow needs an unfollow. Stacks follow their

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "assoc/accept.h"
+#include "assoc/stacks.h"
 #include "base/mem.h"
 #include "mta/amgr_call.h"
 
@@ -27,6 +28,7 @@ struct back {
     size_t next;         // in the order of the peer's block
     enum conf_back kind; // under way: that before `next`
     struct resolver_query *query;
+    bool undecided; // a name of `accept from`, on which it depends whether the endpoint is called, is being resolved
     struct link *link;
     // of the call that it is for
     struct assoc_back said;
@@ -146,6 +148,7 @@ static void stop(struct back *b) {
     loop_timer_at(b->timer, 0);
     resolver_cancel(b->query);
     b->query = NULL;
+    b->undecided = false;
     struct link *l = b->link;
     b->link = NULL;
     if (l == NULL)
@@ -228,6 +231,31 @@ static bool call(struct back *b, struct back_call *c, const struct net_address *
     return false;
 }
 
+static bool is_link_local(const struct net_address *a) {
+    return a->sa.sa_family == AF_INET6 ? IN6_IS_ADDR_LINKLOCAL(&a->v6.sin6_addr)
+                                       : ntohl(a->v4.sin_addr.s_addr) >> 16 == 0xa9fe; // 169.254.0.0/16
+}
+
+// Linux takes the wildcard for this machine.
+static bool is_host(const struct net_address *a) {
+    if (a->sa.sa_family == AF_INET6)
+        return !net_address_is_any(a) && !IN6_IS_ADDR_MULTICAST(&a->v6.sin6_addr) &&
+               !IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr);
+    return !net_address_is_any(a) && ntohl(a->v4.sin_addr.s_addr) >> 28 < 0xe; // 224.0.0.0/3: groups, reserved
+}
+
+// An address that nobody on another machine may have us call, whatever `accept from` lists. NULL: it may be called.
+static const char *not_for_others(const struct back *b, const struct net_address *a) {
+    const struct assoc_stacks *s = b->p->m->env.stacks;
+    if (!is_host(a))
+        return "it does not lead to the address of a host";
+    if (assoc_stacks_has(s, a) && !assoc_stacks_has(s, &b->remote))
+        return "it leads to this machine itself, and the call came from another one";
+    if (is_link_local(a) && !conf_peer_restricts(b->p->conf))
+        return "it leads to a link-local address, and the peer's block has no `accept from`";
+    return NULL;
+}
+
 static void on_declared(void *arg, const struct resolver_answer *answer) {
     struct back *b = arg;
     b->query = NULL;
@@ -239,12 +267,15 @@ static void on_declared(void *arg, const struct resolver_answer *answer) {
     struct back_call *c = mem_calloc(1, sizeof *c);
     const struct net_address *first = NULL;
     char text[ASSOC_TEXT], host[NET_ADDRESS_TEXT];
+    const char *why = NULL;
     bool pending = false;
     for (size_t k = 0; c != NULL && k < answer->n && c->n < BACK_ADDRESSES; k++) {
         const struct net_address *a = &answer->addresses[k];
         enum assoc_accept_verdict allowed = assoc_accept_check(b->p->m->accept, b->p->conf, a);
-        pending |= allowed == ASSOC_ACCEPT_PENDING;
-        if (allowed != ASSOC_ACCEPT_YES)
+        const char *never = allowed == ASSOC_ACCEPT_NO ? NULL : not_for_others(b, a);
+        why = why == NULL ? never : why;
+        pending |= allowed == ASSOC_ACCEPT_PENDING && never == NULL;
+        if (allowed != ASSOC_ACCEPT_YES || never != NULL)
             continue;
         first = first == NULL ? a : first;
         call_add(c, a);
@@ -255,9 +286,14 @@ static void on_declared(void *arg, const struct resolver_answer *answer) {
         return;
     }
     mem_free(c);
-    snprintf(text, sizeof text, "it is not called: `accept from` of the peer's block %s %s%s",
-             pending ? "has names that are still being resolved, and does not list" : "does not list",
-             net_address_host_text(&answer->addresses[0], host), answer->n > 1 ? " nor its other addresses" : "");
+    b->undecided = pending; // back_names goes on, or the time of the endpoint is over
+    if (pending)
+        return;
+    if (why != NULL)
+        snprintf(text, sizeof text, "it is not called: %s", why);
+    else
+        snprintf(text, sizeof text, "it is not called: `accept from` of the peer's block does not list %s%s",
+                 net_address_host_text(&answer->addresses[0], host), answer->n > 1 ? " nor its other addresses" : "");
     note(b, ASSOC_RESOLVE, text, NULL);
     loop_timer_in(b->timer, 0);
 }
@@ -321,6 +357,9 @@ static void give_up(struct back *b) {
     enum assoc_step step = ASSOC_RESOLVE;
     struct link *l = b->link;
     snprintf(text, sizeof text, "no answer in time");
+    if (b->undecided)
+        snprintf(text, sizeof text,
+                 "it is not called: a name in `accept from` of the peer's block was not resolved in time");
     if (l != NULL) {
         step = assoc_step_now(l->assoc);
         snprintf(f.remote, sizeof f.remote, "%s", assoc_remote(l->assoc));
@@ -335,7 +374,7 @@ static bool begin(struct peer *p, const struct assoc_bind *bind, uint64_t came_m
 static void on_timer(void *arg) {
     struct back *b = arg;
     if (b->under_way) {
-        if (b->query != NULL || b->link != NULL)
+        if (b->query != NULL || b->link != NULL || b->undecided)
             give_up(b);
         next(b);
         return;
@@ -446,6 +485,15 @@ void back_unlink(struct link *l) {
         l->back->of->link = NULL;
     mem_free(l->back);
     l->back = NULL;
+}
+
+void back_names(struct peer *p) {
+    struct back *b = p->back;
+    if (b == NULL || !b->undecided)
+        return;
+    b->undecided = false;
+    if (!try_declared(b)) // the answer is kept by the resolver
+        loop_timer_in(b->timer, 0);
 }
 
 void back_end(struct peer *p) {

@@ -16,7 +16,8 @@
 // storm: one attempt of a peer at a time, BACK_PER_MINUTE in a minute.
 //
 // A declared endpoint is where somebody else tells us to call: only a peer that showed its password is believed, only
-// an address that its `accept from` lists is called, and of a name only the first BACK_ADDRESSES.
+// an address that its `accept from` lists is called (a name there that is being resolved is waited for), and of a name
+// only the first BACK_ADDRESSES. No other machine has us call ourselves.
 #ifndef MTA_AMGR_BACK_H
 #define MTA_AMGR_BACK_H
 
@@ -38,6 +39,7 @@ void back_up(struct link *l); // an outgoing association was opened, by whatever
 // Of a call of ours: it failed (f NULL: it was closed). The link is still there.
 void back_failed(struct link *l, const struct assoc_failure *f);
 void back_unlink(struct link *l); // it is being freed
+void back_names(struct peer *p);  // a name in some `accept from` was resolved for the first time
 void back_end(struct peer *p);    // who waits is refused as busy; nothing is under way any more
 void back_free(struct peer *p);
 

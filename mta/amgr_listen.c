@@ -192,7 +192,11 @@ static void decide_held(struct amgr *a) {
 }
 
 static void on_name_found(void *arg) {
-    decide_held(arg);
+    struct amgr *a = arg;
+    struct peer *p;
+    decide_held(a);
+    LIST_FOREACH(p, &a->peers, link)
+    back_names(p);
 }
 
 // The names of the configuration in force.

@@ -243,3 +243,87 @@ def test_a_declared_name_may_have_several_addresses(w):
     exchange(a, b)
     equal([x for x in seen.calls() if victim.v4() in x], [], "calls to the address that is not listed")
     equal(b.events(9322), [], "events 9322")
+
+
+def test_nobody_has_us_call_ourselves(w):
+    """What another machine declares leads to MTA-B's own addresses in each way, or to the link, also by a name that says
+    otherwise each time; `accept from` allows all."""
+    lan = w.network()
+    left, right = w.host("left", lan), w.host("right", lan)
+    a, b = w.mta_on(left, "MTA-A"), w.mta_on(right, "MTA-B", "any")
+    w.link(a, b)
+    a.peers["mta-b"].connects = [right.v4()]
+    a.peers["mta-b"].lines["back"], b.peers["mta-a"].lines["back"] = "bind-back", "bind-back required declared"
+    b.peers["mta-a"].calls, b.peers["mta-a"].accept = False, None
+    seen = w.capture(right)
+    itself, nowhere, link = "this machine itself", "not lead to the address of a host", "link-local"
+    names = {"lo": ["127.0.0.1"], "lo6": ["::1"], "any": ["0.0.0.0"], "any6": ["::"], "mapped": ["::ffff:127.0.0.1"],
+             "own": [right.v4(), "127.0.0.2"], "group": ["224.0.0.1"], "all": ["255.255.255.255"], "meta": ["169.254.169.254"]}
+    right.knows({f"{n}.example.net": v for n, v in names.items()})
+    declared = {"127.0.0.1": itself, "127.8.9.10": itself, right.v4(): itself, right.v6(): itself, "::1": itself,
+                "::ffff:127.0.0.1": nowhere, "::ffff:" + right.v4(): nowhere, "255.255.255.255": nowhere,
+                "169.254.169.254": link, "fe80::1": link, "lo.example.net": itself, "lo6.example.net": itself,
+                "any.example.net": nowhere, "any6.example.net": nowhere, "mapped.example.net": nowhere,
+                "own.example.net": itself, "group.example.net": nowhere, "all.example.net": nowhere,
+                "meta.example.net": link}
+    b.start()
+    for k, (to, says) in enumerate(declared.items()):
+        had = len(b.events(9322))
+        a.stacks[0].lines = [f"bind-back to {to}"]
+        if k == 0:
+            a.start()
+            a.submit(user("Receiver", b.prmd))
+        else:  # calls at once
+            a.write(), a.ask("reload")
+        e = wait_for(f"MTA-B refuses {to}", 20, lambda: [e for e in b.events(9322)[had:] if to in e["endpoint"]])[0]
+        check(says in e["what"], f"{to}: {e['what']}")
+    equal(b.events(20101), [], "associations of MTA-B")
+    equal([x for x in seen.calls() if x[0] != left.v4()], [], "calls of MTA-B")
+    a.stacks[0].lines = [f"bind-back to {left.v4()}"]
+    a.write(), a.ask("reload")
+    b.wait_items(1, 40)
+
+
+def declared_by_another_address(w):
+    """MTA-A calls from one address, and declares another, which MTA-B knows by a name alone."""
+    lan = w.network()
+    left, right, names = w.host("left", lan), w.host("right", lan), w.host("names", lan)
+    a, b = w.mta_on(left, "MTA-A"), w.mta_on(right, "MTA-B")
+    second = lan.address(70)
+    left.take(second)
+    w.link(a, b)
+    a.stacks = [Stack("net", second, f"source {left.v4()}", f"bind-back to {second}")]
+    a.peers["mta-b"].lines["back"], b.peers["mta-a"].lines["back"] = "bind-back", "bind-back required declared"
+    b.peers["mta-a"].calls = False
+    b.peers["mta-a"].accept = f"{left.v4()}, mta-a.example.net"
+    server = w.name_server(names, {"mta-a": [second]})
+    right.resolves_with(names.v4())
+    return a, b, server
+
+
+def test_a_name_of_accept_from_that_is_being_resolved(w):
+    """The name server is silent when the call comes: the bind-back waits for its answer."""
+    a, b, server = declared_by_another_address(w)
+    server.silent()
+    b.start(), a.start()
+    a.submit(user("Receiver", b.prmd))
+    wait_for("the bind waits", 10, lambda: b.machine.run("ss", "-Hnt", "state", "established", "sport = :102"))
+    time.sleep(1)
+    equal((b.events(9322), b.events(20101)), ([], []), "decided too early")
+    server.silent(False)
+    b.wait_items(1, 30)
+    equal(b.events(9322), [], "events 9322")
+    equal(a.events(9318), [], "events 9318")
+
+
+def test_a_name_of_accept_from_that_nobody_resolves(w):
+    a, b, server = declared_by_another_address(w)
+    server.silent()
+    b.start(), a.start()
+    at = time.monotonic()
+    a.submit(user("Receiver", b.prmd))
+    e = b.wait_event(9322, 40)[0]
+    took = time.monotonic() - at
+    check("accept from" in e["what"], e["what"])
+    check(took < 25, f"within the time of a bind-back: {took:.1f} s")
+    return f"refused after {took:.1f} s"
