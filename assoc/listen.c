@@ -305,15 +305,10 @@ static void drop_unbound(struct assoc *a, bool gone, const char *why) {
     assoc_over(a, NULL);
 }
 
-static bool same_address(const struct net_address *a, const struct net_address *b) {
-    return a->sa.sa_family == b->sa.sa_family && net_address_port(a) == net_address_port(b) &&
-           net_address_same_host(a, b);
-}
-
 void assoc_listener_close(struct assoc_listener *l, const struct net_address *on) {
     struct socket_of *s;
     LIST_FOREACH(s, &l->sockets, link) {
-        if (same_address(&s->on, on))
+        if (net_address_equal(&s->on, on))
             break;
     }
     if (s == NULL)
@@ -334,7 +329,7 @@ void assoc_listener_gone(struct assoc_listener *l, const struct net_address *add
 const struct net_address *assoc_listener_at(const struct assoc_listener *l, const struct net_address *on) {
     const struct socket_of *s;
     LIST_FOREACH(s, &l->sockets, link) {
-        if (same_address(&s->on, on))
+        if (net_address_equal(&s->on, on))
             return tcp_listener_address(s->tcp);
     }
     return NULL;

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-static bool same(const struct net_address *a, const struct net_address *b) {
-    return a->sa.sa_family == b->sa.sa_family && net_address_port(a) == net_address_port(b) &&
-           net_address_same_host(a, b);
-}
-
 // The wanted pair among what is known now.
 static bool find_first(const struct assoc_pairs *p, struct assoc_pair *out) {
     char text[NET_ADDRESS_TEXT];
@@ -36,13 +31,13 @@ static bool repeated(const struct assoc_pairs *p) {
     const struct net_address *a = &p->targets[p->target].addresses[p->address];
     for (size_t t = 0; t <= p->target; t++)
         for (size_t k = 0; k < (t < p->target ? p->targets[t].n : p->address); k++)
-            if (same(&p->targets[t].addresses[k], a))
+            if (net_address_equal(&p->targets[t].addresses[k], a))
                 return true;
     return false;
 }
 
 static bool was_first(const struct assoc_pairs *p, const struct assoc_pair *pair) {
-    return p->first.stack == pair->stack && same(p->first.remote, pair->remote);
+    return p->first.stack == pair->stack && net_address_equal(p->first.remote, pair->remote);
 }
 
 static enum assoc_pairs_next next_in_order(struct assoc_pairs *p, struct assoc_pair *out,

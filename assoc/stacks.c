@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "assoc/stacks_internal.h"
 #include "base/err.h"
@@ -30,20 +29,12 @@ static void on_local_address(void *arg, enum local_address_change change, const 
 }
 
 // What is not listed is here all the same when it is in 127.0.0.0/8, or where a route of type local leads to it: what
-// is sent there has itself as its source. (To bind to it tells nothing where net.ipv4.ip_nonlocal_bind is set.) Nothing
-// is sent.
+// is sent there has itself as its source. (To bind to it tells nothing where net.ipv4.ip_nonlocal_bind is set.)
 static bool is_local(const struct net_address *a) {
     if (a->sa.sa_family == AF_INET && ntohl(a->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET)
         return true;
-    struct net_address to = *a, from = {0};
-    socklen_t n = sizeof from;
-    *(a->sa.sa_family == AF_INET6 ? &to.v6.sin6_port : &to.v4.sin_port) = htons(9); // any will do
-    int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool done = fd >= 0 && connect(fd, &to.sa, net_address_len(&to)) == 0 && getsockname(fd, &from.sa, &n) == 0 &&
-                net_address_same_host(&from, &to);
-    if (fd >= 0)
-        close(fd);
-    return done;
+    struct net_address from;
+    return local_address_toward(a, &from) && net_address_same_host(&from, a);
 }
 
 bool assoc_stacks_usable(const struct assoc_stacks *all, const struct net_address *a) {

@@ -104,7 +104,6 @@ struct assoc_stack *assoc_stack_new(struct assoc_env *env, const struct conf_sta
                                     void *ctx);
 void assoc_stack_free(struct assoc_stack *s); // callers that have not bound are dropped, associations go on
 struct assoc_stack *assoc_stack_find(const struct assoc_stacks *s, const char *name); // NULL: there is none
-const struct conf_stack *assoc_stack_conf(const struct assoc_stack *s);
 const struct assoc_stack_status *assoc_stack_status(const struct assoc_stack *s);
 
 // The daemon's own word, why in words (copied): the spool is not ours.

@@ -45,13 +45,6 @@ bool stack_is_any(const struct conf_endpoint *e) {
     return e->any || (net_address_parse(&a, e->host, 0) == ERR_OK && net_address_is_any(&a));
 }
 
-static void set_port(struct net_address *a, uint16_t port) {
-    if (a->sa.sa_family == AF_INET6)
-        a->v6.sin6_port = htons(port);
-    else
-        a->v4.sin_port = htons(port);
-}
-
 // All addresses on which it should listen now.
 static size_t wanted_addresses(const struct assoc_stack *s, struct net_address out[ASSOC_STACK_ADDRESSES]) {
     const struct conf_endpoint *e = &s->conf->listen;
@@ -65,24 +58,27 @@ static size_t wanted_addresses(const struct assoc_stack *s, struct net_address o
         for (size_t k = 0; k < s->listen->n; k++)
             if (assoc_stacks_usable(s->all, &s->listen->addresses[k])) {
                 out[n] = s->listen->addresses[k];
-                set_port(&out[n++], e->port);
+                net_address_set_port(&out[n++], e->port);
             }
     return n;
 }
 
 static bool among(const struct net_address *a, const struct net_address *all, size_t n) {
     for (size_t k = 0; k < n; k++)
-        if (a->sa.sa_family == all[k].sa.sa_family && net_address_same_host(a, &all[k]))
+        if (net_address_equal(a, &all[k]))
             return true;
     return false;
 }
 
 // A machine without the other family is no failure of `any`.
 static bool family_missing(const struct assoc_stack *s, const struct net_address *a) {
-    int fd = s->conf->listen.any ? socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0) : 0;
-    if (fd > 0)
-        close(fd);
-    return fd < 0 && errno == EAFNOSUPPORT;
+    if (!s->conf->listen.any)
+        return false;
+    int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno == EAFNOSUPPORT;
+    close(fd);
+    return false;
 }
 
 // error: of the first that could not be listened on, else "".
@@ -293,10 +289,6 @@ void assoc_stack_free(struct assoc_stack *s) {
     followed_put(s->source);
     loop_timer_free(s->retry);
     mem_free(s);
-}
-
-const struct conf_stack *assoc_stack_conf(const struct assoc_stack *s) {
-    return s->conf;
 }
 
 const struct assoc_stack_status *assoc_stack_status(const struct assoc_stack *s) {

@@ -38,16 +38,10 @@ static const struct local_address *entry_of(const struct assoc_stacks *all, cons
     return all->local == NULL ? NULL : local_addresses_find(all->local, a);
 }
 
-// The interface by which the system would reach it, 0: not known. Nothing is sent.
+// The interface by which the system would reach it, 0: not known.
 static unsigned interface_toward(const struct assoc_stacks *all, const struct net_address *to) {
-    struct net_address from = {0};
-    socklen_t n = sizeof from;
-    int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return 0;
-    bool known = connect(fd, &to->sa, net_address_len(to)) == 0 && getsockname(fd, &from.sa, &n) == 0;
-    close(fd);
-    const struct local_address *e = known ? entry_of(all, &from) : NULL;
+    struct net_address from;
+    const struct local_address *e = local_address_toward(to, &from) ? entry_of(all, &from) : NULL;
     return e == NULL ? 0 : e->if_index;
 }
 
@@ -78,21 +72,14 @@ struct question {
     size_t n_arrived;
 };
 
-static void plain(const struct net_address *a, struct net_address *out) {
-    *out = *a;
-    if (a->sa.sa_family == AF_INET6)
-        out->v6.sin6_port = 0;
-    else
-        out->v4.sin_port = 0;
-}
-
 // From one of these addresses or not at all. what: in words, the place of the configuration.
 static int from(const struct followed *f, const char *what, const struct question *q, struct net_address *out,
                 char why[ASSOC_TEXT]) {
     char text[ASSOC_TEXT];
     const struct net_address *first, *a = best(f->all, f->addresses, f->n, q->family, q->to, &first);
     if (first != NULL) {
-        plain(a != NULL ? a : first, out);
+        *out = a != NULL ? *a : *first;
+        net_address_set_port(out, 0);
         snprintf(why, ASSOC_TEXT, "%s", what);
         return ERR_OK;
     }
@@ -108,11 +95,15 @@ static int from(const struct followed *f, const char *what, const struct questio
 
 static int source(const struct assoc_stack *s, const struct conf_peer *peer, const struct question *q,
                   struct net_address *out, bool *has, char why[ASSOC_TEXT]) {
-    const struct followed *of_peer =
-        peer == NULL || peer->source.host == NULL ? NULL : followed_find(s->all, peer->source.host);
+    bool by_peer = peer != NULL && peer->source.host != NULL;
+    const struct followed *of_peer = by_peer ? followed_find(s->all, peer->source.host) : NULL;
     *has = true;
     if (s->status.state == ASSOC_STACK_STANDBY || s->status.state == ASSOC_STACK_STARTING) {
         snprintf(why, ASSOC_TEXT, "%s", s->status.why);
+        return ERR_ABSENT;
+    }
+    if (by_peer && of_peer == NULL) {
+        snprintf(why, ASSOC_TEXT, "`source` of the peer %.120s is not followed: memory was short", peer->source.host);
         return ERR_ABSENT;
     }
     if (of_peer != NULL)
@@ -126,8 +117,10 @@ static int source(const struct assoc_stack *s, const struct conf_peer *peer, con
                                               ? NULL
                                               : best(s->all, q->arrived, q->n_arrived, q->family, q->to, &first);
     *has = a != NULL;
-    if (*has)
-        plain(a, out);
+    if (*has) {
+        *out = *a;
+        net_address_set_port(out, 0);
+    }
     snprintf(why, ASSOC_TEXT, "%s", *has ? "where the peer's last call came in" : "chosen by the system");
     return ERR_OK;
 }

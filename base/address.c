@@ -13,6 +13,10 @@ uint16_t net_address_port(const struct net_address *a) {
     return ntohs(a->sa.sa_family == AF_INET6 ? a->v6.sin6_port : a->v4.sin_port);
 }
 
+void net_address_set_port(struct net_address *a, uint16_t port) {
+    *(a->sa.sa_family == AF_INET6 ? &a->v6.sin6_port : &a->v4.sin_port) = htons(port);
+}
+
 socklen_t net_address_len(const struct net_address *a) {
     return a->sa.sa_family == AF_INET6 ? sizeof a->v6 : sizeof a->v4;
 }
@@ -70,6 +74,11 @@ bool net_address_same_host(const struct net_address *a, const struct net_address
     struct in6_addr x = as_v6(a), y = as_v6(b);
     bool both = a->sa.sa_family == AF_INET6 && b->sa.sa_family == AF_INET6;
     return memcmp(&x, &y, sizeof x) == 0 && (!both || a->v6.sin6_scope_id == b->v6.sin6_scope_id);
+}
+
+bool net_address_equal(const struct net_address *a, const struct net_address *b) {
+    return a->sa.sa_family == b->sa.sa_family && net_address_port(a) == net_address_port(b) &&
+           net_address_same_host(a, b);
 }
 
 bool net_address_is_any(const struct net_address *a) {

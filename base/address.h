@@ -22,8 +22,10 @@ int net_address_parse(struct net_address *out, const char *host, uint16_t port);
 const char *net_address_text(const struct net_address *a, char out[NET_ADDRESS_TEXT]);      // with port
 const char *net_address_host_text(const struct net_address *a, char out[NET_ADDRESS_TEXT]); // without
 uint16_t net_address_port(const struct net_address *a);
+void net_address_set_port(struct net_address *a, uint16_t port);
 socklen_t net_address_len(const struct net_address *a);
 bool net_address_same_host(const struct net_address *a, const struct net_address *b); // IPv4-mapped equals IPv4
+bool net_address_equal(const struct net_address *a, const struct net_address *b);     // family, host and port
 bool net_address_is_any(const struct net_address *a);                                 // the wildcard
 
 #endif

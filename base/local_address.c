@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -46,6 +47,20 @@ struct local_addresses {
 
 bool local_address_is_usable(const struct local_address *a) {
     return a != NULL && !a->tentative && !a->duplicate;
+}
+
+bool local_address_toward(const struct net_address *to, struct net_address *from) {
+    struct net_address at = *to;
+    socklen_t n = sizeof *from;
+    *from = (struct net_address){0};
+    net_address_set_port(&at, 9); // any will do
+    int fd = socket(at.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool known = connect(fd, &at.sa, net_address_len(&at)) == 0 && getsockname(fd, &from->sa, &n) == 0;
+    close(fd);
+    net_address_set_port(from, 0);
+    return known;
 }
 
 static bool is_link_local(const struct net_address *a) {

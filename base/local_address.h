@@ -44,6 +44,10 @@ void local_addresses_free(struct local_addresses *s); // NULL is allowed; not fr
 const struct local_address *local_addresses_find(const struct local_addresses *s, const struct net_address *a);
 bool local_address_is_usable(const struct local_address *a); // NULL is not
 
+// From which address (port 0) the system would send to it, as its routes are now. Nothing is sent. False: there is no
+// way there.
+bool local_address_toward(const struct net_address *to, struct net_address *from);
+
 // All of them, in the order of their arrival, until cb returns false.
 void local_addresses_each(const struct local_addresses *s, bool (*cb)(void *arg, const struct local_address *a),
                           void *arg);

@@ -105,7 +105,7 @@ static size_t with_port(const struct resolver_query *q, struct net_address out[s
         if (q->e != NULL && q->family != AF_UNSPEC && from[k].sa.sa_family != q->family)
             continue;
         out[n] = from[k];
-        *(out[n].sa.sa_family == AF_INET6 ? &out[n].v6.sin6_port : &out[n].v4.sin_port) = htons(q->port);
+        net_address_set_port(&out[n], q->port);
         n++;
     }
     return n;

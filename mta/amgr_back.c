@@ -117,8 +117,7 @@ static void configured_text(const struct conf_peer *c, char *out, size_t size) {
 static struct net_address source_of(const struct back *b) {
     struct net_address a = b->remote;
     const struct conf_peer *c = b->p->conf;
-    in_port_t port = htons(c->n_connect > 0 ? c->connect[0].port : CONF_PORT);
-    *(a.sa.sa_family == AF_INET6 ? &a.v6.sin6_port : &a.v4.sin_port) = port;
+    net_address_set_port(&a, c->n_connect > 0 ? c->connect[0].port : CONF_PORT);
     return a;
 }
 

@@ -28,7 +28,7 @@ struct amgr_stacks {
     LIST_HEAD(, amgr_stack) all;
     bool held;
     char why[ASSOC_TEXT];   // it is
-    struct held_conf *conf; // whose peers' sources are followed
+    struct held_conf *conf; // whose peers' sources are followed; NULL: memory was short
 };
 
 // ---- its links ----
@@ -329,14 +329,32 @@ struct amgr_stack *amgr_stack_find(const struct amgr_stacks *s, const char *name
     return n;
 }
 
+static void unfollow(struct amgr_stacks *s, const struct conf *c, size_t n_peers) {
+    while (n_peers > 0)
+        assoc_stacks_unfollow(s->m->env.stacks, c->peers[--n_peers].source.host);
+}
+
+// All or none.
+static int follow(struct amgr_stacks *s, const struct conf *c) {
+    for (size_t k = 0; k < c->n_peers; k++)
+        if (assoc_stacks_follow(s->m->env.stacks, c->peers[k].source.host) != ERR_OK) {
+            unfollow(s, c, k);
+            return ERR_NOMEM;
+        }
+    return ERR_OK;
+}
+
+// The new ones first: a name that stays is not asked for anew.
 static void follow_sources(struct amgr_stacks *s) {
     struct held_conf *before = s->conf;
-    s->conf = held_conf_ref(s->m->held);
-    for (size_t k = 0; k < s->conf->conf->n_peers; k++)
-        if (assoc_stacks_follow(s->m->env.stacks, s->conf->conf->peers[k].source.host) != ERR_OK)
-            EVENT_RAISE(s->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short"});
-    for (size_t k = 0; before != NULL && k < before->conf->n_peers; k++)
-        assoc_stacks_unfollow(s->m->env.stacks, before->conf->peers[k].source.host);
+    s->conf = NULL;
+    if (follow(s, s->m->conf) == ERR_OK)
+        s->conf = held_conf_ref(s->m->held);
+    else
+        EVENT_RAISE(s->m->events, mta_event(EV_RESOURCE_LIMIT),
+                    {"what", "memory is short: no peer whose block has a `source` is called"});
+    if (before != NULL)
+        unfollow(s, before->conf, before->conf->n_peers);
     held_conf_unref(before);
 }
 
@@ -344,6 +362,7 @@ void amgr_stacks_reload(struct amgr_stacks *s) {
     const struct conf *c = s->m->conf;
     bool standby[c->n_stacks + 1];
     memset(standby, 0, sizeof standby);
+    follow_sources(s); // first: a stack that is active at once calls peers
     for (struct amgr_stack *n = LIST_FIRST(&s->all), *next; n != NULL; n = next) {
         next = LIST_NEXT(n, link);
         const struct conf_stack *now = conf_stack_find(c, n->conf->name);
@@ -358,7 +377,6 @@ void amgr_stacks_reload(struct amgr_stacks *s) {
     for (size_t k = c->n_stacks; k-- > 0;)
         if (amgr_stack_find(s, c->stacks[k].name) == NULL && !stack_make(s, &c->stacks[k], standby[k]))
             EVENT_RAISE(s->m->events, mta_event(EV_RESOURCE_LIMIT), {"what", "memory is short for a stack"});
-    follow_sources(s);
 }
 
 void amgr_stacks_hold(struct amgr_stacks *s, bool hold, const char *why) {
@@ -388,16 +406,8 @@ void amgr_stacks_free(struct amgr_stacks *s) {
         return;
     while (!LIST_EMPTY(&s->all))
         stack_end(LIST_FIRST(&s->all));
-    for (size_t k = 0; s->conf != NULL && k < s->conf->conf->n_peers; k++)
-        assoc_stacks_unfollow(s->m->env.stacks, s->conf->conf->peers[k].source.host);
+    if (s->conf != NULL)
+        unfollow(s, s->conf->conf, s->conf->conf->n_peers);
     held_conf_unref(s->conf);
     mem_free(s);
-}
-
-void amgr_stacks_each(const struct amgr_stacks *s, void (*cb)(void *arg, const struct amgr_stack *n), void *arg) {
-    for (size_t k = 0; k < s->m->conf->n_stacks; k++) {
-        const struct amgr_stack *n = amgr_stack_find(s, s->m->conf->stacks[k].name);
-        if (n != NULL)
-            cb(arg, n);
-    }
 }

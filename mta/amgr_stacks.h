@@ -40,7 +40,6 @@ void amgr_stacks_hold(struct amgr_stacks *s, bool hold, const char *why);
 void amgr_stacks_reload(struct amgr_stacks *s);
 
 struct amgr_stack *amgr_stack_find(const struct amgr_stacks *s, const char *name); // NULL: there is none
-void amgr_stacks_each(const struct amgr_stacks *s, void (*cb)(void *arg, const struct amgr_stack *n), void *arg);
 
 // The operator's word. Standby: its associations are released, those that are busy when their transfer ended, and
 // aborted after STACK_PATIENCE_MS and cut off STACK_ABORT_MS later; `done` is called when the last one ended. Active:
