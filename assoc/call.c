@@ -31,19 +31,31 @@ static bool can_start(const struct assoc *a, const struct conf_stack *c, int fam
     return s != NULL && assoc_stack_source(s, a->peer, family, NULL, &source, &has, why) == ERR_OK;
 }
 
-// True: no stack of the peer can call an address of this family (AF_UNSPEC: of any) now, and why not.
+// True: no stack of the peer can call an address of this family (AF_UNSPEC: of any) now, and why not: of each stack, of
+// as many as there is room for.
 static bool cannot_start(const struct assoc *a, int family, char why[ASSOC_TEXT]) {
-    size_t n = (size_t)snprintf(why, ASSOC_TEXT, "no stack can make this call");
+    size_t n = (size_t)snprintf(why, ASSOC_TEXT, "no stack can make this call"), left_out = 0;
     for (size_t k = 0; k < a->peer->n_via; k++) {
         const struct conf_stack *s = a->peer->via[k];
-        char reason[ASSOC_TEXT];
-        if ((family != AF_INET6 && can_start(a, s, AF_INET, reason)) ||
-            (family != AF_INET && can_start(a, s, AF_INET6, reason)))
+        char reason[ASSOC_TEXT], one[2 * ASSOC_TEXT];
+        if (can_start(a, s, family, reason))
             return false;
-        if (n < ASSOC_TEXT)
-            n += (size_t)snprintf(why + n, ASSOC_TEXT - n, "%s stack \"%s\": %s", k > 0 ? ";" : ":", s->name, reason);
+        int len = snprintf(one, sizeof one, "%s stack \"%s\": %s", k > 0 ? ";" : ":", s->name, reason);
+        if (left_out > 0 || n + (size_t)len + sizeof "; and 999 more" > ASSOC_TEXT)
+            left_out++;
+        else
+            n += (size_t)snprintf(why + n, ASSOC_TEXT - n, "%s", one);
     }
+    if (left_out > 0)
+        snprintf(why + n, ASSOC_TEXT - n, "; and %zu more", left_out);
     return true;
+}
+
+// What is called when nothing could be tried: the first of what is configured stands for all.
+static void name_called(struct assoc *a) {
+    const struct conf_endpoint *to = a->options.to != NULL ? a->options.to : a->peer->connect;
+    size_t n = a->options.to != NULL ? a->options.n_to : a->peer->n_connect;
+    snprintf(a->remote_text, sizeof a->remote_text, "%s", n > 0 ? to->host : "");
 }
 
 // ---- resolving ----
@@ -139,6 +151,7 @@ struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, co
     char why[ASSOC_TEXT];
     if (cannot_start(a, AF_UNSPEC, why)) {
         a->all_tried = true;
+        name_called(a);
         fail(a, ASSOC_RESOLVE, why, SOURCES);
     } else if (!resolve(a)) {
         assoc_free(a);
@@ -232,7 +245,8 @@ static void nothing_tried(struct assoc *a) {
     if ((!v4 && !v6) || !cannot_start(a, v4 && v6 ? AF_UNSPEC : v6 ? AF_INET6 : AF_INET, why))
         return;
     tell_failed(a);
-    a->remote_text[0] = a->local_text[0] = 0;
+    name_called(a);
+    a->local_text[0] = 0;
     a->stack_conf = NULL;
     assoc_failure_set(a, &a->failure, ASSOC_RESOLVE, false, why, SOURCES);
     a->failed = true;

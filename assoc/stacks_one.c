@@ -179,9 +179,9 @@ static void plan_retry(struct assoc_stack *s, bool again) {
     }
 }
 
-// The one that must be here. NULL: none in particular.
+// The one that must be here: that of a stack that only calls is its source. NULL: none in particular.
 static const struct followed *address_of(const struct assoc_stack *s) {
-    return s->listen != NULL ? s->listen : s->conf->moves ? s->source : NULL;
+    return s->listen != NULL ? s->listen : s->conf->moves || s->conf->listen.host == NULL ? s->source : NULL;
 }
 
 static void status_make(struct assoc_stack *s) {

@@ -15,7 +15,7 @@ static const char *family_text(int family) {
 
 static bool has_family(const struct followed *f, int family) {
     for (size_t k = 0; k < f->n; k++)
-        if (f->addresses[k].sa.sa_family == family)
+        if (family == AF_UNSPEC || f->addresses[k].sa.sa_family == family)
             return true;
     return false;
 }
@@ -53,7 +53,7 @@ static const struct net_address *best(const struct assoc_stacks *all, const stru
     unsigned want = to == NULL ? 0 : interface_toward(all, to);
     *first = NULL;
     for (size_t k = 0; k < n; k++) {
-        if (of[k].sa.sa_family != family || !assoc_stacks_usable(all, &of[k]))
+        if ((family != AF_UNSPEC && of[k].sa.sa_family != family) || !assoc_stacks_usable(all, &of[k]))
             continue;
         if (*first == NULL)
             *first = &of[k];

@@ -232,9 +232,10 @@ checkpoint: WINDOW NUMBER { draft_window(d, @1, @2, $2); }
     | SYNC WINDOW { draft_sync(d, @1, CONF_SYNC_WINDOW); }
     ;
 
-via: STRING { if (draft_once(d, @1, DRAFT_VIA, "via")) draft_via(d, @1, $1); }
+via: optional_stack STRING { if (draft_once(d, @2, DRAFT_VIA, "via")) draft_via(d, @2, $2); }
     | via COMMA STRING { draft_via(d, @3, $3); }
     ;
+optional_stack: %empty | STACK;
 
 accepts: prefix { draft_accept(d, @1, $1); } | accepts COMMA prefix { draft_accept(d, @3, $3); };
 prefix: address_or_host | PREFIX | ANY { $$ = NULL; };

@@ -212,8 +212,8 @@ static void check_listen(struct draft *d, const struct conf_stack *s) {
         if (!overlap(&j->listen, &s->listen))
             continue;
         if (strcmp(j->listen.host, s->listen.host) == 0)
-            draft_say(d, false, s->where, NULL, "the stacks \"%s\" and \"%s\" listen on the same address and port",
-                      j->name, s->name);
+            draft_say(d, false, s->where, "give each its own address, or another port",
+                      "the stacks \"%s\" and \"%s\" listen on the same address and port", j->name, s->name);
         else
             draft_say(d, false, s->where, "give each its own address, or another port",
                       "the stacks \"%s\" (%s) and \"%s\" (%s) cannot both listen on port %u", j->name, j->listen.host,
@@ -280,7 +280,26 @@ static void check_unnamed(struct draft *d, const struct conf_peer *p) {
                       p->name, p->via[i]->name);
 }
 
+// The peer's own source keeps calls from leaving from the address that moves.
+static void check_source(struct draft *d, const struct draft_peer *from, const struct conf_peer *p) {
+    for (size_t i = 0; i < p->n_via; i++) {
+        const struct conf_stack *s = p->via[i];
+        const struct conf_endpoint *moves =
+            s->listen.host != NULL && !is_wildcard(&s->listen) ? &s->listen : &s->source;
+        if (!s->moves || p->source.host == NULL || moves->family == AF_UNSPEC || moves->family != p->source.family ||
+            strcmp(moves->host, p->source.host) == 0)
+            continue;
+        draft_say(
+            d, true, from->source_where, "remove source: calls then leave from the address that moves",
+            "%s of the stack \"%s\" moves, but calls to the peer \"%s\" leave from %s: a peer that only knows the "
+            "virtual address refuses them",
+            moves->host, s->name, p->name, p->source.host);
+        return;
+    }
+}
+
 void draft_check_reach(struct draft *d, const struct draft_peer *from, const struct conf_peer *p) {
+    check_source(d, from, p);
     if (p->accept_without_credentials)
         check_unnamed(d, p);
     if (!can_call(p))

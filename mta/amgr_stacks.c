@@ -111,12 +111,11 @@ static void tell_error(struct amgr_stack *n, const struct assoc_stack_status *st
     if (strcmp(st->error, n->told_error) == 0 || st->reason == ASSOC_STACK_TENTATIVE) // that ends by itself
         return;
     snprintf(n->told_error, sizeof n->told_error, "%s", st->error);
-    if (st->error[0] == 0)
+    if (st->error[0] == 0 || n->conf->listen.host == NULL) // one that only calls: 9318 tells
         return;
     char seconds[12], address[300];
     snprintf(seconds, sizeof seconds, "%d", ASSOC_STACK_RETRY_MS / 1000);
-    snprintf(address, sizeof address, "%s port %u", n->conf->listen.host == NULL ? "-" : n->conf->listen.host,
-             n->conf->listen.port);
+    snprintf(address, sizeof address, "%s port %u", n->conf->listen.host, n->conf->listen.port);
     EVENT_RAISE(n->m->events, mta_event(EV_LISTEN_FAILED), {"stack", n->conf->name}, {"address", address},
                 {"what", st->error}, {"seconds", seconds});
 }

@@ -168,3 +168,26 @@ def test_events_of_one_stack(w):
     check(found and all((e["id"], e["peer"], e["stack"]) == (20101, "mta-b", "net") for e in found), text)
     status, text = x400(a, "show", "events", "--after", str(found[-1]["seq"]), "--id", "20101")
     equal((status, text), (0, ""), "none behind the last")
+
+
+def test_no_stack_can_call(w):
+    """Each stack of the peer lacks its address: what is said of each is why, and a stack that only calls is failed, too."""
+    lan = w.network()
+    left, right = w.host("left", lan), w.host("right", lan)
+    a, b = w.mta_on(left, "MTA-A"), w.mta_on(right, "MTA-B")
+    to_b, _ = w.link(a, b)
+    to_b.connects, to_b.via = [NAME], ["listens", "calls"]
+    left.knows({NAME: [right.v4()]})
+    a.stacks = [Stack("listens", "10.99.1.1"), Stack("calls", None, f"source {lan.address(100)}")]
+    a.start(), b.start()
+    s = shown(a, "stacks", "calls")
+    equal((s["state"], s["why"]), ("failed", f"{lan.address(100)} is not on this machine"), "a stack that only calls")
+    a.submit(user("Receiver", b.prmd))
+    e = a.wait_event(9318)[0]
+    equal((e["step"], e["remote"], e["stack"]), ("resolve", NAME, "listens, calls"), "the failed call")
+    equal(e["what"], 'no stack can make this call: stack "listens": `listen on` of the stack: 10.99.1.1 is not on this '
+          f'machine; stack "calls": `source` of the stack: {lan.address(100)} is not on this machine', "why")
+    equal([e["stack"] for e in a.events(9321)], ["listens"], "one that does not listen does not fail to")
+    left.take(lan.address(100))
+    b.wait_items(1)
+    equal(shown(a, "stacks", "calls")["state"], "active", "its address came")

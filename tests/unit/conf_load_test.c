@@ -185,7 +185,7 @@ static void peer_values(void **state) {
     (void)state;
     struct conf *c = load(
         HEAD "stack \"s\" { listen on ::1 port 65535 }\nstack \"t\" { source 10.0.0.1 }\n"
-             "peer \"p\" {\n connect host \"peer\" port 7\n connect address 2001:db8::1\n via \"t\", \\\n \"s\"\n"
+             "peer \"p\" {\n connect host \"peer\" port 7\n connect address 2001:db8::1\n via stack \"t\", \\\n \"s\"\n"
              " domain prmd \"P\" admd \"A\" country \"DE\"\n local name \"L\" password \"\\\"x\\\\\"\n"
              " remote name \"R\" password \"y\"\n password form ia5\n size limit 2047M\n checkpoint 1M\n window 1\n"
              " open retry 3 times every 1s\n open timeout 7s\n transfer retry 0 times every 1m\n transfer timeout per "
