@@ -75,7 +75,7 @@ void assoc_free(struct assoc *a) {
 
 void assoc_failure_set(struct assoc *a, struct assoc_failure *f, enum assoc_step step, bool by_peer, const char *text,
                        const char *cause) {
-    *f = (struct assoc_failure){.step = step, .by_peer = by_peer, .bind_error = -1, .reason = -1};
+    *f = (struct assoc_failure){.step = step, .by_peer = by_peer, .reason = -1};
     memcpy(f->local, a->local_text, sizeof f->local);
     memcpy(f->remote, a->remote_text, sizeof f->remote);
     snprintf(f->text, sizeof f->text, "%s", text);

@@ -34,10 +34,9 @@ enum { ASSOC_ARRIVED = 8, ASSOC_TEXT = 320, ASSOC_CAUSE = 512 };
 
 struct assoc_failure {
     enum assoc_step step;
-    bool by_peer;   // the peer refused or aborted; else we or the network did
-    int bind_error; // enum bind_error of a refused bind, else -1
+    bool by_peer; // the peer refused or aborted; else we or the network did
     enum stack_how how;
-    int reason;           // the layer's own code, of ASSOC_CONNECT errno; -1: none
+    int reason;           // the layer's own code: of ASSOC_CONNECT errno, of ASSOC_BIND enum bind_error; -1: none
     bool recover_refused; // a call with `recover`: the peer was there and does not recover
     char local[NET_ADDRESS_TEXT], remote[NET_ADDRESS_TEXT]; // "" when not known
     char text[ASSOC_TEXT];                                  // what happened, with the standard's or the system's reason

@@ -382,7 +382,7 @@ static void bind_refused(struct assoc *a, int error, int rtorj) {
     assoc_failure_set(a, &f, ASSOC_BIND, true, text, "");
     if (error == BIND_BUSY && a->peer->bind_back != CONF_BIND_BACK_NONE && !a->options.bind_back)
         a->busy = a->stack_conf;
-    f.bind_error = f.reason = error;
+    f.reason = error;
     f.how = STACK_REFUSED;
     assoc_explain(a, &f);
     assoc_over(a, &f);

@@ -189,7 +189,7 @@ static bool too_many(struct assoc_listener *l, const struct net_address *from) {
 
 static void refuse_caller(const struct socket_of *s, const struct net_address *from, const char *why) {
     struct assoc_listener *l = s->l;
-    struct assoc_failure f = {.step = ASSOC_CONNECT, .bind_error = -1, .reason = -1};
+    struct assoc_failure f = {.step = ASSOC_CONNECT, .reason = -1};
     net_address_text(from, f.remote);
     net_address_text(tcp_listener_address(s->tcp), f.local);
     snprintf(f.text, sizeof f.text, "%s", why);

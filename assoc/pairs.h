@@ -29,11 +29,11 @@ struct assoc_pairs {
     const struct assoc_target *targets;
     size_t n_targets;
     const char *first_stack, *first_remote; // wanted first, "192.0.2.1:102"; stack NULL: any; remote NULL: none is
-    // where it is; 0 at the beginning
+    // how far it is; 0 at the beginning
     bool first_over; // the wanted pair was given, or is none of these
     struct assoc_pair first;
-    size_t stack, target, address;
-    size_t failed; // targets without an address that were told
+    size_t stack, target, address; // next in the order
+    size_t failed;                 // targets without an address that were told
 };
 
 enum assoc_pairs_next {

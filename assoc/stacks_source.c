@@ -2,7 +2,6 @@
 // From which address a call starts: what is configured closest to the peer, and never an address of another node.
 #include <net/if.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 

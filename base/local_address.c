@@ -200,13 +200,12 @@ static bool read_message(struct local_address *a, const struct nlmsghdr *h) {
     // mnl_attr_parse would round the length up
     mnl_attr_parse_payload(m + 1, mnl_nlmsg_get_payload_len(h) - sizeof *m, on_attribute, &found);
     const struct nlattr *own = found.local != NULL ? found.local : found.address;
-    *a = (struct local_address){.if_index = m->ifa_index, .prefix = m->ifa_prefixlen, .scope = m->ifa_scope};
+    *a = (struct local_address){.if_index = m->ifa_index, .prefix = m->ifa_prefixlen};
     if (own == NULL || !read_address(a, m->ifa_family, own))
         return false;
     uint32_t flags = found.flags != NULL ? mnl_attr_get_u32(found.flags) : m->ifa_flags;
     a->tentative = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
     a->duplicate = (flags & IFA_F_DADFAILED) != 0;
-    a->deprecated = (flags & IFA_F_DEPRECATED) != 0;
     if (if_indextoname(m->ifa_index, a->if_name) == NULL)
         snprintf(a->if_name, sizeof a->if_name, "?");
     return true;

@@ -21,8 +21,7 @@ struct local_address {
     unsigned if_index;
     char if_name[IF_NAMESIZE]; // "?" when the interface went before it could be asked
     uint8_t prefix;            // bits
-    uint8_t scope;             // RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_HOST, ...
-    bool tentative, duplicate, deprecated;
+    bool tentative, duplicate;
 };
 
 enum local_address_change {

@@ -174,7 +174,7 @@ static void on_late(void *ctx) {
     if (known != NULL) // only the peer's hanging up is missing
         p->failure = *known;
     else {
-        p->failure = (struct assoc_failure){.step = p->at, .how = STACK_SILENT, .bind_error = -1, .reason = -1};
+        p->failure = (struct assoc_failure){.step = p->at, .how = STACK_SILENT, .reason = -1};
         memcpy(p->failure.remote, p->remote, sizeof p->remote);
         snprintf(p->failure.text, sizeof p->failure.text, "no answer within %lld s", (long long)p->seconds);
         if (p->assoc != NULL)

@@ -157,7 +157,7 @@ static const char *ended_by(const struct assoc_failure *f) {
     return f->by_peer ? "the peer" : f->how == STACK_CLOSED ? "the network" : "us";
 }
 
-void peer_note_failure(struct peer *p, const char *what) {
+static void note_failure(struct peer *p, const char *what) {
     snprintf(p->last_failure, sizeof p->last_failure, "%s", what);
     p->last_failure_utc = clock_utc_ms();
 }
@@ -171,7 +171,7 @@ static void tell_end(struct link *l, const struct assoc_failure *f) {
                     {"what", l->closing ? "by us" : "by the peer"});
         return;
     }
-    peer_note_failure(p, f->text);
+    note_failure(p, f->text);
     EVENT_RAISE(l->m->events, mta_event(EV_ABNORMAL_END), {"peer", p->name}, {"association", l->id},
                 {"local", l->local}, {"remote", l->remote}, {"by", ended_by(f)}, {"what", f->text});
 }
@@ -272,7 +272,7 @@ static void back_ended(struct link *l, const struct assoc_failure *f) {
     amgr_check_ended(p->m->amgr);
 }
 
-void on_link_ended(void *ctx, const struct assoc_failure *f) {
+static void on_link_ended(void *ctx, const struct assoc_failure *f) {
     struct link *l = ctx;
     if (l->back != NULL && !l->open) {
         back_ended(l, f);
@@ -500,7 +500,7 @@ unsigned peer_drop(struct peer *p, bool (*which)(const struct link *l, const voi
     }
     if (n == 0)
         return 0;
-    peer_note_failure(p, why);
+    note_failure(p, why);
     EVENT_RAISE(p->m->events, mta_event(EV_ABNORMAL_END), {"peer", p->name}, {"association", ids},
                 {"local", first->local}, {"remote", first->remote}, {"by", "us"}, {"what", why});
     return n;

@@ -3,8 +3,7 @@
 // block allows, and answers the calls of peers.
 //
 //   opens     one when something waits; another for every `messages_per_association` that wait; at most
-//   `associations_max`, of
-//             which `associations_urgent` are kept for urgent messages
+//             `associations_max`, of which `associations_urgent` are kept for urgent messages
 //   reuses    an idle association takes the next job by priority
 //   turns     over a two-way alternate association, whoever opened it, both sides' messages go (amgr_turn.c)
 //   closes    after `idle_ms` without work, or `lifetime_ms` old, between two messages and when the peer wants no turn
@@ -81,8 +80,7 @@ struct peer {
     char back_result[ASSOC_TEXT]; // in words
     struct room *room;            // a probing for dead associations is under way (amgr_room.h); else NULL
     unsigned failed_opens;        // since the last association that came up
-    bool
-        owed; // an association of ours ended although the peer, which perhaps cannot call, had the turn or asked for it
+    bool owed; // one of ours ended although the peer, which perhaps cannot call, had the turn or asked for it
     struct loop_timer *retry;
     bool retrying;         // the open-retry timer runs
     uint64_t enough_until; // monotonic ms: until then no more associations than there are

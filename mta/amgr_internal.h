@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Shared by the calling (amgr.c) and the answering (amgr_listen.c) half of the association manager.
+// Shared by the parts of the association manager (amgr_*.c).
 #ifndef MTA_AMGR_INTERNAL_H
 #define MTA_AMGR_INTERNAL_H
 
@@ -45,13 +45,11 @@ void link_drop(struct link *l);  // when the loop runs no more
 // 1294 for all; each ends from the loop. How many.
 unsigned peer_drop(struct peer *p, bool (*which)(const struct link *l, const void *arg), const void *arg,
                    const char *why);
-void link_abort(struct link *l); // whatever it does; what can go on later is kept
-void on_link_ended(void *ctx, const struct assoc_failure *f);
+void link_abort(struct link *l);      // whatever it does; what can go on later is kept
 void amgr_take_peers(struct amgr *a); // follows the configuration in force
 void peer_abort(struct peer *p);      // all its associations, whatever they do
 bool peer_can_call(const struct peer *p);
-void peer_hasten(struct peer *p); // what waits for it is tried now
-void peer_note_failure(struct peer *p, const char *what);
+void peer_hasten(struct peer *p);      // what waits for it is tried now
 void amgr_check_ended(struct amgr *a); // a link did: somebody may wait for that
 
 // amgr_listen.c: of a stack's listener, ctx a struct amgr_stack

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The answering half: who may bind. Listening is the stacks' (amgr_stacks.c).
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -196,7 +195,7 @@ static void on_name_found(void *arg) {
     struct peer *p;
     decide_held(a);
     LIST_FOREACH(p, &a->peers, link)
-    back_names(p);
+        back_names(p);
 }
 
 // The names of the configuration in force.

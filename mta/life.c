@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "mta/life.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 // The commands that change something; each is an event with the caller's uid.
 #include "mta/operate.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "mta/amgr.h"

@@ -2,7 +2,6 @@
 #include "mta/settle.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/digest.h"
 #include "base/mem.h"

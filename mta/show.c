@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What `x400 show` sees, from memory; times are UTC milliseconds, 0 is "never". Messages that are finished are the
 // spool's to know: show_message.c.
-#include <stdio.h>
 #include <string.h>
 
 #include "mta/amgr.h"

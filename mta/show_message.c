@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One message, waiting or finished, as the spool has it; and the APDU itself.
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

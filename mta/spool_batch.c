@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Building a batch, in the loop: everything is copied into the batch's arena, for the commit thread to read.
-#include <string.h>
 
 #include "base/mem.h"
 #include "mta/spool_internal.h"

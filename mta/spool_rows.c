@@ -32,34 +32,6 @@ static struct bytes column_bytes(struct columns *c) {
     return copy;
 }
 
-int store_message_row(struct store *st, struct bound *row, struct arena *a, struct spool_message *m) {
-    struct columns c = {.s = row->s, .a = a};
-    *m = (struct spool_message){.id = column_int(&c)};
-    m->kind = (enum spool_kind)column_int(&c);
-    m->mts_id = column_text(&c);
-    m->originator = column_text(&c);
-    m->from_peer = column_text(&c);
-    m->from_uid = column_int(&c);
-    m->priority = (enum spool_priority)column_int(&c);
-    m->content_type = column_text(&c);
-    m->content.length = (uint64_t)column_int(&c);
-    struct bytes sum = column_bytes(&c);
-    m->arrived = column_int(&c);
-    m->expires = column_int(&c);
-    m->deferred = column_int(&c);
-    const char *file = column_text(&c);
-    m->finished = column_int(&c);
-    m->held = column_int(&c) != 0;
-    if (c.short_of_memory)
-        return ERR_NOMEM;
-    if (column_int(&c) != 1 || sum.n != CONTENT_SUM || (file != NULL && strlen(file) >= CONTENT_NAME))
-        return ERR_CORRUPT;
-    memcpy(m->content.sum, sum.p, CONTENT_SUM);
-    if (file != NULL)
-        strcpy(m->content.file, file);
-    return store_recipients(st, a, m);
-}
-
 static int recipient_row(struct bound *row, struct arena *a, struct spool_recipient *r) {
     struct columns c = {.s = row->s, .a = a, .at = 1};
     r->number = (uint32_t)column_int(&c);
@@ -93,7 +65,7 @@ static bool recipient_room(struct arena *a, struct spool_message *m, size_t *cap
     return true;
 }
 
-int store_recipients(struct store *st, struct arena *a, struct spool_message *m) {
+static int recipients_get(struct store *st, struct arena *a, struct spool_message *m) {
     struct bound b = store_sql(st, SQL_RECIPIENTS_GET);
     bind_int(&b, m->id);
     m->recipients = NULL;
@@ -107,6 +79,34 @@ int store_recipients(struct store *st, struct arena *a, struct spool_message *m)
         }
     }
     return got;
+}
+
+int store_message_row(struct store *st, struct bound *row, struct arena *a, struct spool_message *m) {
+    struct columns c = {.s = row->s, .a = a};
+    *m = (struct spool_message){.id = column_int(&c)};
+    m->kind = (enum spool_kind)column_int(&c);
+    m->mts_id = column_text(&c);
+    m->originator = column_text(&c);
+    m->from_peer = column_text(&c);
+    m->from_uid = column_int(&c);
+    m->priority = (enum spool_priority)column_int(&c);
+    m->content_type = column_text(&c);
+    m->content.length = (uint64_t)column_int(&c);
+    struct bytes sum = column_bytes(&c);
+    m->arrived = column_int(&c);
+    m->expires = column_int(&c);
+    m->deferred = column_int(&c);
+    const char *file = column_text(&c);
+    m->finished = column_int(&c);
+    m->held = column_int(&c) != 0;
+    if (c.short_of_memory)
+        return ERR_NOMEM;
+    if (column_int(&c) != 1 || sum.n != CONTENT_SUM || (file != NULL && strlen(file) >= CONTENT_NAME))
+        return ERR_CORRUPT;
+    memcpy(m->content.sum, sum.p, CONTENT_SUM);
+    if (file != NULL)
+        strcpy(m->content.file, file);
+    return recipients_get(st, a, m);
 }
 
 int store_body(struct store *st, struct arena *a, struct spool_message *m) {

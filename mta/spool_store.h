@@ -88,7 +88,6 @@ int store_do(struct store *st, enum sql q);
 // Reads the row that SQL_MESSAGE_* stands on, and its recipients; strings in the arena. ERR_CORRUPT: a checksum
 // differs, m->id is set.
 int store_message_row(struct store *st, struct bound *row, struct arena *a, struct spool_message *m);
-int store_recipients(struct store *st, struct arena *a, struct spool_message *m);
 int store_body(struct store *st, struct arena *a, struct spool_message *m); // envelope and inline octets
 int store_message_add(struct store *st, const struct spool_message *m);
 int store_recipient_set(struct store *st, int64_t message, const struct spool_recipient *r);

@@ -101,19 +101,19 @@ e2e: all
 interop: all
 	BUILD=$(BUILD) interop/self $(if $(MODE),--mode $(MODE))
 
-# make bench [MB=100] [MESSAGES=1000]: one content of so many MB in each mode, with and without checkpoints, and bind and
-# release; so many small messages. Each beside what the machine gives a plain program in the same run. 0: not that part.
 # make net [NET="NAME ..."] [KEEP=1]: only the tests with real network hosts, as root; KEEP leaves captures and logs.
 .PHONY: net
 net: all
 	BUILD=$(BUILD) python3 tests/net/run.py -j 2 $(if $(KEEP),--keep) $(NET)
+
 # make matrix [CELL=name/any/unset/v4/after]: all cells of tests/net/test_matrix.py, or the two halves of one, whose captures
 # are kept and named: PEER (name, address) / what is listened on (any, virtual, name) / source (configured, unset) / v4, v6.
 .PHONY: matrix
 matrix: all
 	BUILD=$(BUILD) python3 tests/net/run.py -j 2 $(if $(CELL),--keep) matrix$(if $(CELL),.$(patsubst %/before,%,$(patsubst %/after,%,$(CELL))))
 
-# make bench [MB=100] [MESSAGES=1000]: a table of speeds, each beside what the machine gives a plain program.
+# make bench [MB=100] [MESSAGES=1000]: one content of so many MB in each mode, with and without checkpoints, and bind and
+# release; so many small messages. Each beside what the machine gives a plain program in the same run. 0: not that part.
 .PHONY: bench
 bench: all
 	@BUILD=$(BUILD) python3 tests/bench/run.py --mb $(or $(MB),100) --messages $(or $(MESSAGES),1000)
