@@ -137,7 +137,7 @@ struct assoc_listener_user {
 };
 struct assoc_listener_options {
     unsigned max_unbound;             // callers that have not bound yet, in total; 0: 256
-    unsigned max_unbound_per_address; // 0: 16
+    unsigned max_unbound_per_address; // the addresses of a /64 of IPv6 count as one; 0: 16
     uint64_t open_timeout_ms;         // from TCP to the bind argument; 0: 60 s
 };
 // A stack's listener, which listens on no address yet. stack, env and user must outlive it. NULL: no memory. Its owner

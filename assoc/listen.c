@@ -179,11 +179,19 @@ void assoc_refuse_recover(struct assoc *a, enum rtse_refuse reason) {
         assoc_pump(a);
 }
 
+// For the limit of one address. Whoever has an IPv6 address mostly has all of its /64.
+static bool same_place(const struct net_address *a, const struct net_address *b) {
+    bool both = a->sa.sa_family == AF_INET6 && b->sa.sa_family == AF_INET6;
+    if (!both || IN6_IS_ADDR_LINKLOCAL(&a->v6.sin6_addr))
+        return net_address_same_host(a, b);
+    return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 8) == 0;
+}
+
 static bool too_many(struct assoc_listener *l, const struct net_address *from) {
     unsigned same = 0;
     struct assoc *a;
     LIST_FOREACH(a, &l->unbound, unbound)
-        same += net_address_same_host(&a->remote, from) != 0;
+        same += same_place(&a->remote, from);
     return l->n_unbound >= l->options.max_unbound || same >= l->options.max_unbound_per_address;
 }
 

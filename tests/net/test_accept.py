@@ -256,3 +256,36 @@ def test_without_credentials(w):
     e = c.b.wait_event(51)[0]
     equal((e.get("name"), e["remote"], e["stack"]), (None, c.left.v4(), "net"), f"event 51: {e}")
     check("the tsel that it calls from is not that of `called`" in c.refusal(c.left.v4()), c.refusal(c.left.v4()))
+
+
+def test_one_host_with_many_addresses(w):
+    """Who has a whole /64 takes no more of the callers that may wait than who has one address; others come in."""
+    c = Called(w, None, {})
+    c.b.stacks[1].lines.append("callers at most 40 per address 5")
+    c.b.start()
+    net = c.left.v6().rsplit(":", 1)[0]
+    for k in range(100, 120):
+        c.left.run("ip", "addr", "add", f"{net}:{k}/64", "dev", c.left.where(c.left.v6()), "nodad")
+    there = c.left.popen("python3", "-c", f"""if True:
+        import socket, time
+        all = []
+        for k in range(100, 120):
+            s = socket.socket(socket.AF_INET6)
+            s.bind((f'{net}:{{k}}', 0))
+            s.connect(('{c.b.machine.v6()}', 102))
+            all.append(s)
+        open = 0
+        for s in all:
+            s.settimeout(1)
+            try:
+                s.recv(1)
+            except socket.timeout:
+                open += 1
+        print(open, flush=True)
+        time.sleep(60)""", stdout=subprocess.PIPE, text=True)
+    equal(int(there.stdout.readline()), 5, "callers of one /64 that are listened to")
+    check("too many callers have not bound yet" in c.b.wait_event(20104)[0]["text"], "the event")
+    equal(c.bound(c.left.v4()), True, "who calls over IPv4")
+    there.kill()
+    there.wait(10)
+    equal(c.bound(c.left.v6()), True, "when they are gone")
