@@ -53,12 +53,13 @@ check-now: tests
 #   failover      two nodes, one spool, one address: moved in mid-transfer and killed during COUNT (1,000) messages each way
 #   engines       Pacemaker with Corosync, and keepalived, move an address between two nodes; needs root and their packages
 #   matrix        every way to say where a clustered MTA is, before and after its address moved; needs root
+#   storm         an address that flaps, names that change, a peer that never answers: the others do not feel it; needs root
 #   property      two stacks on a link that delays, splits, merges and cuts: 10,000 seeds
 #   interop       the campaign of interop/ against our own daemon, in every mode and dialogue
 #   package       the Debian package, installed, upgraded and removed on a copy of the machine; needs root. Cluster agents
 #   fuzz          each fuzz target 60 s, or COUNT
 #   release       the release archive: reproducible, and built and tested without asn1c
-TIERS := sanitize hostile crash differential property interop net failover engines matrix package fuzz release
+TIERS := sanitize hostile crash differential property interop net failover engines matrix storm package fuzz release
 TIER ?= $(TIERS)
 ifneq ($(filter-out $(TIERS),$(TIER)),)
 $(error there is no tier $(filter-out $(TIERS),$(TIER)); there are: $(TIERS))
@@ -75,6 +76,7 @@ RUN_net = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 $(NET)'
 RUN_failover = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 --count $(or $(COUNT),1000) failover'
 RUN_engines = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 engines'
 RUN_matrix = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 matrix'
+RUN_storm = 'env BUILD=$(BUILD) python3 tests/net/run.py storm'
 RUN_package = tests/packaging/deb.sh tests/packaging/cluster.py \
 	'shellcheck packaging/install-deps packaging/deb/build $(wildcard packaging/deb/p*) $(wildcard packaging/cluster/*)'
 FUZZ_RUNS = $(FUZZ:%='env BUILD=$(FUZZED) tests/fuzz/run % $(1)')

@@ -21,7 +21,7 @@ MODULES = ["hosts", "calls", "stacks",
            "back", "room",
            "spool", "operator",
            "agent"]
-APART = ["engines", "failover", "matrix"]  # which take longer or need more: run when they are named
+APART = ["engines", "failover", "matrix", "storm"]  # which take longer or need more: run when they are named
 
 if __name__ == "__main__":
     why = missing()
