@@ -48,11 +48,28 @@ int show_status_run(struct cli *c, const struct args *a) {
 
 // ---- associations ----
 
+// What is too wide for the table.
+static void print_association_details(const struct cli *c, const json_t *v) {
+    size_t k;
+    json_t *s;
+    fputc('\n', c->out);
+    json_array_foreach((json_t *)v, k, s) {
+        char checkpoint[64] = "none";
+        if (json_number(s, "checkpoint") != 0)
+            snprintf(checkpoint, sizeof checkpoint, "%lldK, window %lld", (long long)json_number(s, "checkpoint"),
+                     (long long)json_number(s, "window"));
+        bool out = strcmp(json_text(s, "direction"), "outgoing") == 0;
+        item(c, json_text(s, "id"), PAINT_NONE, "%s %s %s; mode %s, checkpoint %s", json_text(s, "local"),
+             out ? "to" : "from", json_text(s, "remote"), json_text(s, "mode"), checkpoint);
+        if (*json_text(s, "sending") != 0)
+            item(c, "", PAINT_NONE, "sending %s", json_text(s, "sending"));
+    }
+}
+
 static int print_associations(struct cli *c, const json_t *v) {
-    static const struct column columns[] = {{"ASSOCIATION", 0}, {"PEER", 0},   {"DIRECTION", 0}, {"STACK", 0},
-                                            {"LOCAL", 0},       {"REMOTE", 0}, {"SINCE", 0},     {"MODE", 0},
-                                            {"MESSAGES", 1},    {"IN", 1},     {"OUT", 1},       {"CHECKPOINT", 1},
-                                            {"TURN", 0},        {"SENDING", 0}};
+    static const struct column columns[] = {{"ASSOCIATION", 0}, {"PEER", 0},  {"DIRECTION", 0},
+                                            {"STACK", 0},       {"SINCE", 0}, {"MESSAGES", 1},
+                                            {"IN", 1},          {"OUT", 1},   {"TURN", 0}};
     struct table t;
     size_t k;
     json_t *s;
@@ -62,23 +79,17 @@ static int print_associations(struct cli *c, const json_t *v) {
         table_add(&t, PAINT_NONE, json_text(s, "peer"));
         table_add(&t, PAINT_NONE, json_text(s, "direction"));
         table_add(&t, PAINT_NONE, json_text(s, "stack"));
-        table_add(&t, PAINT_NONE, json_text(s, "local"));
-        table_add(&t, PAINT_NONE, json_text(s, "remote"));
         table_add(&t, PAINT_NONE, text_ago(c, json_number(s, "since")));
-        table_add(&t, PAINT_NONE, json_text(s, "mode"));
         table_addf(&t, PAINT_NONE, "%lld", (long long)json_number(s, "messages"));
         table_add(&t, PAINT_NONE, text_size(c, json_number(s, "octets_in")));
         table_add(&t, PAINT_NONE, text_size(c, json_number(s, "octets_out")));
-        if (json_number(s, "checkpoint") == 0)
-            table_add(&t, PAINT_NONE, "none");
-        else
-            table_addf(&t, PAINT_NONE, "%lldK x %lld", (long long)json_number(s, "checkpoint"),
-                       (long long)json_number(s, "window"));
         bool two_way = strcmp(json_text(s, "dialogue"), "monologue") != 0;
         table_addf(&t, PAINT_NONE, "%s%s", json_text(s, "turn"), two_way ? ", by turns" : "");
-        table_add(&t, PAINT_NONE, json_text(s, "sending"));
     }
-    return table_print(&t, "no association is open");
+    int status = table_print(&t, "no association is open");
+    if (status == CLI_DONE && json_array_size(v) > 0)
+        print_association_details(c, v);
+    return status;
 }
 
 int show_assoc_run(struct cli *c, const struct args *a) {

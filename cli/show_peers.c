@@ -10,8 +10,16 @@ static enum paint peer_paint(const char *state) {
     return strcmp(state, "up") == 0                                                 ? PAINT_GOOD
            : strcmp(state, "waiting to retry") == 0                                 ? PAINT_BAD
            : strcmp(state, "disabled") == 0 || strcmp(state, "not configured") == 0 ? PAINT_WARN
-           : strcmp(state, "standby") == 0                                          ? PAINT_WARN
+           : strcmp(state, "standby") == 0 || strcmp(state, "no spool") == 0        ? PAINT_WARN
                                                                                     : PAINT_NONE;
+}
+
+// One of the daemon's counts, or the sum of two; nothing when it does not know them.
+static void add_count(struct table *t, const json_t *p, const char *name, const char *and) {
+    if (json_object_get(p, name) == NULL)
+        table_add(t, PAINT_NONE, "");
+    else
+        table_addf(t, PAINT_NONE, "%lld", (long long)(json_number(p, name) + (and == NULL ? 0 : json_number(p, and))));
 }
 
 static int print_table(struct cli *c, const json_t *v) {
@@ -27,12 +35,12 @@ static int print_table(struct cli *c, const json_t *v) {
         int64_t next = json_number(p, "next_attempt");
         table_add(&t, PAINT_BOLD, json_text(p, "name"));
         table_add(&t, peer_paint(state), state);
-        table_addf(&t, PAINT_NONE, "%lld", (long long)json_number(p, "outgoing"));
-        table_addf(&t, PAINT_NONE, "%lld", (long long)json_number(p, "incoming"));
-        table_addf(&t, PAINT_NONE, "%lld", (long long)(json_number(p, "waiting") + json_number(p, "transferring")));
-        table_addf(&t, PAINT_NONE, "%lld", (long long)json_number(p, "sent"));
-        table_addf(&t, PAINT_NONE, "%lld", (long long)json_number(p, "received"));
-        table_add(&t, PAINT_NONE, text_ago(c, json_number(p, "last_up")));
+        add_count(&t, p, "outgoing", NULL);
+        add_count(&t, p, "incoming", NULL);
+        add_count(&t, p, "waiting", "transferring");
+        add_count(&t, p, "sent", NULL);
+        add_count(&t, p, "received", NULL);
+        table_add(&t, PAINT_NONE, json_object_get(p, "last_up") == NULL ? "" : text_ago(c, json_number(p, "last_up")));
         table_add(&t, PAINT_NONE, next == 0 ? "" : text_ago(c, next));
     }
     return table_print(&t, "no peer is configured");

@@ -24,11 +24,23 @@ static bool is_there(const json_t *list, const char *name) {
     return false;
 }
 
+static const char *names_of(const struct cli *c, const json_t *list) {
+    json_t *names = json_array(), *o;
+    size_t k;
+    json_array_foreach((json_t *)list, k, o) {
+        json_array_append(names, json_object_get(o, "name"));
+    }
+    const char *text = show_net_list(c, names);
+    json_decref(names);
+    return *text == 0 ? "none" : text;
+}
+
 json_t *show_net_ask(struct cli *c, const struct args *a, const char *what, const char *one) {
     json_t *v = client_once(c, a, CLIENT_STATUS, json_pack("{s:s, s:s}", "cmd", "show", "what", what));
     for (size_t k = 0; k < a->n_words && v != NULL; k++)
         if (!is_there(v, a->words[k])) {
-            cli_fail(c, "there is no %s \"%s\"", one, a->words[k]);
+            cli_fail(c, "there is no %s \"%s\"; there %s: %s", one, a->words[k], json_array_size(v) == 1 ? "is" : "are",
+                     names_of(c, v));
             json_decref(v);
             v = NULL;
         }

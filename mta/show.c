@@ -188,7 +188,7 @@ void show_command(struct request *r) {
         bool spool;
     } table[] = {{"status", show_status, false},
                  {"stacks", show_stacks, false},
-                 {"peers", show_peers, true},
+                 {"peers", show_peers, false},
                  {"associations", show_associations, true},
                  {"events", show_events, false}};
     const char *what = request_text(r, "what");

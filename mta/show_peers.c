@@ -6,6 +6,7 @@
 #include "assoc/stacks.h"
 #include "mta/amgr_call.h"
 #include "mta/amgr_stacks.h"
+#include "mta/life.h"
 #include "mta/show_net.h"
 
 const char *peer_state(const struct peer *p) {
@@ -64,16 +65,17 @@ static json_t *show_accept(const struct mta *m, const struct conf_peer *c) {
     return json_pack("{s:o, s:o}", "prefixes", prefixes, "names", names);
 }
 
-static json_t *show_back(const struct peer *p) {
+// p NULL: the daemon has no spool, and so no peers.
+static json_t *show_back(const struct conf_peer *c, const struct peer *p) {
     static const char *const modes[] = {
         [CONF_BIND_BACK_NONE] = "none", [CONF_BIND_BACK_OPTIONAL] = "optional", [CONF_BIND_BACK_REQUIRED] = "required"};
     json_t *order = json_array();
-    for (size_t k = 0; k < p->conf->n_back_order && p->conf->bind_back != CONF_BIND_BACK_NONE; k++)
-        json_array_append_new(order, json_string(conf_back_words[p->conf->back_order[k]]));
-    json_t *last = p->back_utc == 0 ? json_null()
-                                    : json_pack("{s:I, s:b, s:o}", "time", (json_int_t)p->back_utc, "ok",
-                                                (int)p->back_ok, "result", reply_text(p->back_result));
-    return json_pack("{s:s, s:o, s:o}", "mode", modes[p->conf->bind_back], "order", order, "last", last);
+    for (size_t k = 0; k < c->n_back_order && c->bind_back != CONF_BIND_BACK_NONE; k++)
+        json_array_append_new(order, json_string(conf_back_words[c->back_order[k]]));
+    json_t *last = p == NULL || p->back_utc == 0 ? json_null()
+                                                 : json_pack("{s:I, s:b, s:o}", "time", (json_int_t)p->back_utc, "ok",
+                                                             (int)p->back_ok, "result", reply_text(p->back_result));
+    return json_pack("{s:s, s:o, s:o}", "mode", modes[c->bind_back], "order", order, "last", last);
 }
 
 static json_t *show_works(const struct peer *p) {
@@ -105,6 +107,14 @@ static json_t *show_why(const struct peer *p) {
     return reply_text(text);
 }
 
+// What its block says, and where that leads now. p NULL: as above.
+static json_t *show_block(const struct mta *m, const struct conf_peer *c, const struct peer *p) {
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connect", show_connect(c), "endpoints",
+                     show_endpoints(m, c), "via", show_via(m, c), "works", p == NULL ? json_null() : show_works(p),
+                     "arrived", p == NULL ? json_null() : show_arrived(p), "source", reply_text(c->source.host),
+                     "accept_from", show_accept(m, c), "bind_back", show_back(c, p));
+}
+
 static json_t *show_peer(const struct mta *m, const struct peer *p) {
     json_t *o = json_pack(
         "{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:I, s:I}", "name", p->name, "state",
@@ -115,17 +125,27 @@ static json_t *show_peer(const struct mta *m, const struct peer *p) {
         (json_int_t)p->last_failure_utc, "next_attempt", (json_int_t)(p->retrying ? p->retry_utc : 0));
     if (p->conf == NULL)
         return o;
-    json_t *net = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connect", show_connect(p->conf), "endpoints",
-                            show_endpoints(m, p->conf), "via", show_via(m, p->conf), "works", show_works(p), "arrived",
-                            show_arrived(p), "source", reply_text(p->conf->source.host), "accept_from",
-                            show_accept(m, p->conf), "bind_back", show_back(p));
-    json_object_update_missing(o, net);
-    json_decref(net);
+    json_object_update_missing_new(o, show_block(m, p->conf, p));
+    return o;
+}
+
+// Without the spool there are no queues and no associations: what is configured, and what its names lead to. That there
+// are no counts says that they are not known.
+static json_t *show_configured(const struct mta *m, const struct conf_peer *c) {
+    json_t *o = json_pack("{s:s, s:s, s:o}", "name", c->name, "state", "no spool", "why",
+                          reply_text(life_status(m->life)->why));
+    json_object_update_missing_new(o, show_block(m, c, NULL));
     return o;
 }
 
 json_t *show_peers(struct request *r) {
     json_t *list = json_array();
+    const struct conf *c = r->m->conf;
+    if (!life_has_spool(r->m->life)) {
+        for (size_t k = 0; k < c->n_peers; k++)
+            json_array_append_new(list, show_configured(r->m, &c->peers[k]));
+        return list;
+    }
     for (struct peer *p = amgr_peers(r->m->amgr); p != NULL; p = LIST_NEXT(p, link))
         json_array_append_new(list, show_peer(r->m, p));
     return list;

@@ -44,12 +44,17 @@ def test_second_daemon_waits(w):
     equal([e["id"] for e in second.ask("show", what="events")], [20014], "its events")
     for command in (lambda: second.submit(user("Receiver", "BETA")), second.queue, lambda: second.message("x"),
                     lambda: second.ask("queue", action="hold", all=True), lambda: second.ask("peer", name="mta-a", action="connect"),
-                    lambda: second.ask("trace", peer="mta-a"), lambda: second.ask("show", what="peers")):
+                    lambda: second.ask("trace", peer="mta-a"), lambda: second.ask("show", what="associations")):
         try:
             command()
             check(False, "a command that needs the spool was done")
         except Refused as e:
             check(str(b.pid) in str(e) and "no spool" in str(e), f"the answer: {e}")
+    peer = second.peer_status("mta-a")
+    check("waiting" not in peer and f"process {b.pid}" in peer["why"], f"a peer whose queue is not known: {peer}")
+    equal((peer["state"], peer["connect"]), ("no spool", [f"{a.host}:{a.port}"]), "a peer, without the spool")
+    p = subprocess.run([os.path.join(BUILD, "bin", "x400"), "show", "peers", "-f", second.conf], capture_output=True, text=True)
+    check(p.returncode == 0 and f"connect       {a.host}:{a.port}" in p.stdout, f"x400 show peers: {p.stdout}{p.stderr}")
     p = subprocess.run([os.path.join(BUILD, "bin", "x400"), "show", "status", "-f", second.conf], capture_output=True, text=True)
     check(p.returncode == 0 and f"in use by process {b.pid}" in p.stdout, f"x400 show status: {p.stdout}{p.stderr}")
     p = subprocess.run([os.path.join(BUILD, "bin", "x400"), "show", "queue", "-f", second.conf], capture_output=True, text=True)

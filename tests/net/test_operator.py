@@ -124,6 +124,8 @@ def test_standby_and_active(w):
     check(f"to mta-b ({right.v4()}:102) from {virtual}:" in text and "never" not in text, text)
     equal(agents_view(a, "cluster"), "active", "what the resource agent reads")
 
+    text = page(a, "associations")
+    check(f"{virtual}:102 from {right.v4()}:" in text or f" to {right.v4()}:102; mode normal, checkpoint 30K" in text, text)
     up = [l for l in a.ask("show", what="associations") if l["stack"] == "cluster"]
     status, text = x400(a, "stack", "cluster", "standby", level="control")
     equal(status, 0, text)
