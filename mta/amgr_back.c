@@ -48,20 +48,11 @@ struct back {
 static void on_gone(struct held_bind *h);
 
 static struct held_bind *first_waiting(const struct peer *p) {
-    struct held_bind *h;
-    TAILQ_FOREACH(h, &p->m->amgr->held_binds, link) {
-        if (h->peer == p && h->gone == on_gone)
-            break;
-    }
-    return h;
+    return bind_first_held(p->m->amgr, p, on_gone);
 }
 
 static unsigned waiting(const struct peer *p) {
-    unsigned n = 0;
-    const struct held_bind *h;
-    TAILQ_FOREACH(h, &p->m->amgr->held_binds, link)
-        n += h->peer == p && h->gone == on_gone;
-    return n;
+    return bind_held(p->m->amgr, p, on_gone);
 }
 
 unsigned back_counted(const struct peer *p) {

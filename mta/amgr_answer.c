@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The answering half: who may bind. Listening is the stacks' (amgr_stacks.c).
+// Answering: who may bind, and the binds whose answer waits. Listening is the stacks' (amgr_stacks.c).
 #include <stdio.h>
 #include <string.h>
 
 #include "assoc/identify.h"
 #include "assoc/trace.h"
 #include "base/mem.h"
-#include "conf/print.h"
 #include "mta/amgr_back.h"
-#include "mta/amgr_call.h"
 #include "mta/amgr_room.h"
 #include "mta/amgr_stacks.h"
 #include "mta/resume_in.h"
-#include "mta/resume_out.h"
-#include "mta/transfer.h"
 
 enum { RECOVERIES_MAX = 10 };
 
-// ---- answering ----
+// ---- answers ----
 
 static void note_call(struct amgr_stack *n, const struct assoc_bind *b, const char *peer, const char *result) {
     char remote[NET_ADDRESS_TEXT], local[NET_ADDRESS_TEXT];
@@ -106,8 +102,9 @@ void bind_take(struct peer *p, struct amgr_stack *n, struct assoc *as, const str
     peer_pump(p); // what waits may go over this association, if it is two-way alternate
 }
 
-bool bind_hold(struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b, struct peer *p,
-               void (*gone)(struct held_bind *h)) {
+// ---- answers that wait ----
+
+bool bind_hold(struct amgr_stack *n, struct assoc *as, const struct assoc_bind *b, struct peer *p, held_gone *gone) {
     struct held_bind *h = mem_calloc(1, sizeof *h);
     if (h == NULL)
         return false;
@@ -123,6 +120,23 @@ void bind_release(struct held_bind *h, bind_answer *answer) {
     answer(was.peer, was.n, was.as, &was.bind);
 }
 
+struct held_bind *bind_first_held(const struct amgr *a, const struct peer *p, held_gone *gone) {
+    struct held_bind *h;
+    TAILQ_FOREACH(h, &a->held_binds, link) {
+        if (h->peer == p && h->gone == gone)
+            break;
+    }
+    return h;
+}
+
+unsigned bind_held(const struct amgr *a, const struct peer *p, held_gone *gone) {
+    unsigned n = 0;
+    const struct held_bind *h;
+    TAILQ_FOREACH(h, &a->held_binds, link)
+        n += h->peer == p && h->gone == gone;
+    return n;
+}
+
 // The caller of a bind whose answer waits went away.
 static void held_bind_gone(struct amgr *a, const struct assoc *as) {
     struct held_bind *h;
@@ -136,6 +150,8 @@ static void held_bind_gone(struct amgr *a, const struct assoc *as) {
     h->gone(h);
     mem_free(h);
 }
+
+// ---- who is it? ----
 
 // The names of `accept from` that decide are being resolved for the first time.
 static void on_undecided_gone(struct held_bind *h) {
@@ -170,21 +186,10 @@ static void bind_decide(struct peer *none, struct amgr_stack *n, struct assoc *a
         bind_refuse_busy(p, n, as, b);
 }
 
-void amgr_on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
-    bind_decide(NULL, ctx, as, b);
-}
-
 // Once around: who still waits is behind the others then.
 static void decide_held(struct amgr *a) {
-    size_t n = 0;
-    struct held_bind *h;
-    TAILQ_FOREACH(h, &a->held_binds, link)
-        n += h->gone == on_undecided_gone;
-    for (; n > 0; n--) {
-        TAILQ_FOREACH(h, &a->held_binds, link) {
-            if (h->gone == on_undecided_gone)
-                break;
-        }
+    for (unsigned n = bind_held(a, NULL, on_undecided_gone); n > 0; n--) {
+        struct held_bind *h = bind_first_held(a, NULL, on_undecided_gone);
         if (h != NULL)
             bind_release(h, bind_decide);
     }
@@ -199,13 +204,19 @@ static void on_name_found(void *arg) {
 }
 
 // The names of the configuration in force.
-static void take_names(struct amgr *a) {
+void amgr_take_names(struct amgr *a) {
     assoc_accept_free(a->m->accept);
     a->m->accept = assoc_accept_new(a->m->env.resolver, a->m->conf, on_name_found, a);
     if (a->m->accept == NULL)
         EVENT_RAISE(a->m->events, mta_event(EV_RESOURCE_LIMIT),
                     {"what", "memory is short: no caller is let in by a name in `accept from`"});
     decide_held(a);
+}
+
+// ---- what the listeners tell ----
+
+void amgr_on_bind(void *ctx, struct assoc *as, const struct assoc_bind *b) {
+    bind_decide(NULL, ctx, as, b);
 }
 
 // Instead of a bind: the caller is who it was when the association that it recovers was made.
@@ -262,128 +273,4 @@ void amgr_on_caller_failed(void *ctx, struct assoc *as, const struct assoc_failu
 void amgr_on_accept_failed(void *ctx, const char *text) {
     struct amgr_stack *n = ctx;
     EVENT_RAISE(n->m->events, mta_event(EV_ACCEPT_ERROR), {"stack", n->conf->name}, {"what", text});
-}
-
-// ---- life ----
-
-static void on_patience(void *arg) {
-    struct amgr *a = arg;
-    struct peer *p;
-    LIST_FOREACH(p, &a->peers, link)
-        peer_abort(p);
-}
-
-struct amgr *amgr_new(struct mta *m) {
-    struct amgr *a = mem_calloc(1, sizeof *a);
-    if (a == NULL || (a->patience = loop_timer_new(m->loop, on_patience, a)) == NULL) {
-        mem_free(a);
-        return NULL;
-    }
-    a->m = m;
-    LIST_INIT(&a->peers);
-    TAILQ_INIT(&a->held_binds);
-    return a;
-}
-
-void amgr_start(struct amgr *a) {
-    a->started = true;
-    amgr_take_peers(a);
-    take_names(a);
-    amgr_stacks_hold(a->m->stacks, false, NULL);
-    struct peer *p;
-    LIST_FOREACH(p, &a->peers, link)
-        peer_pump(p);
-}
-
-static void reload_peers(struct amgr *a) {
-    struct peer *p;
-    LIST_FOREACH(p, &a->peers, link) {
-        room_end(p); // who waits was known by the configuration before
-        back_end(p);
-        const struct conf_peer *now = conf_peer_find(a->m->conf, p->name);
-        if (now == NULL || p->conf == NULL || !conf_peer_equal(now, p->conf)) {
-            peer_disconnect(p); // its associations were made with what is no longer so
-            peer_forget_path(p);
-            p->retrying = false;
-            loop_timer_at(p->retry, 0);
-        }
-    }
-    amgr_take_peers(a);
-    take_names(a);
-}
-
-void amgr_reload(struct amgr *a) {
-    if (a->started)
-        reload_peers(a); // first: a stack that is active at once calls peers
-    amgr_stacks_reload(a->m->stacks);
-    if (!a->started)
-        return;
-    struct peer *p;
-    LIST_FOREACH(p, &a->peers, link)
-        peer_pump(p);
-    resume_out_pump(a->m->resume_out);
-}
-
-static void check_stopped(struct amgr *a) {
-    if (a->stopped == NULL)
-        return;
-    struct peer *p;
-    LIST_FOREACH(p, &a->peers, link) {
-        if (!LIST_EMPTY(&p->links))
-            return;
-    }
-    void (*stopped)(void *arg) = a->stopped;
-    a->stopped = NULL;
-    stopped(a->stopped_arg);
-}
-
-void amgr_check_ended(struct amgr *a) {
-    amgr_stacks_link_ended(a->m->stacks);
-    check_stopped(a);
-}
-
-void amgr_stop(struct amgr *a, uint64_t patience_ms, void (*done)(void *arg), void *arg) {
-    amgr_stacks_hold(a->m->stacks, true, "the spool is being closed");
-    struct peer *p;
-    LIST_FOREACH(p, &a->peers, link) {
-        loop_timer_at(p->retry, 0);
-        room_end(p);
-        back_end(p);
-        peer_disconnect(p);
-    }
-    a->stopped = done;
-    a->stopped_arg = arg;
-    loop_timer_in(a->patience, patience_ms);
-    check_stopped(a);
-}
-
-void amgr_end(struct amgr *a) {
-    if (a == NULL)
-        return;
-    a->started = false;
-    a->stopped = NULL;
-    loop_timer_at(a->patience, 0);
-    amgr_stacks_hold(a->m->stacks, true, "the spool is closed"); // with the binds whose answer waits
-    for (struct peer *p; (p = LIST_FIRST(&a->peers)) != NULL;) {
-        room_end(p);
-        LIST_REMOVE(p, link);
-        p->hop->wake = NULL; // commits that end later add to the queue
-        while (!LIST_EMPTY(&p->links))
-            link_drop(LIST_FIRST(&p->links));
-        back_free(p);
-        loop_timer_free(p->retry);
-        mem_free(p->name);
-        mem_free(p);
-    }
-    assoc_accept_free(a->m->accept);
-    a->m->accept = NULL;
-    amgr_stacks_link_ended(a->m->stacks);
-}
-
-void amgr_free(struct amgr *a) {
-    if (a == NULL)
-        return;
-    amgr_end(a);
-    loop_timer_free(a->patience);
-    mem_free(a);
 }
