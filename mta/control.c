@@ -49,6 +49,9 @@ struct control {
     struct mta *m;
     struct control_socket sockets[3];
     LIST_HEAD(, control_conn) conns;
+    STAILQ_HEAD(request_list, request) put_off; // until the spool is open
+    uint64_t put_off_until;
+    struct loop_timer *look;
 };
 
 struct command {
@@ -203,6 +206,41 @@ bool request_without_spool(struct request *r) {
     return true;
 }
 
+// ---- requests that wait for the spool ----
+
+static void put_off(struct control *c, struct request *r, const struct command *command) {
+    if (STAILQ_EMPTY(&c->put_off)) {
+        c->put_off_until = loop_now_ms(c->m->loop) + CONTROL_PATIENCE_MS;
+        loop_timer_at(c->look, c->put_off_until);
+    }
+    r->put_off = command;
+    STAILQ_INSERT_TAIL(&c->put_off, r, next);
+}
+
+static void on_look(void *arg) {
+    struct control *c = arg;
+    struct request_list now = STAILQ_HEAD_INITIALIZER(now);
+    if (life_opens(c->m->life) && loop_now_ms(c->m->loop) < c->put_off_until) {
+        loop_timer_at(c->look, c->put_off_until);
+        return;
+    }
+    STAILQ_CONCAT(&now, &c->put_off);
+    for (struct request *r; (r = STAILQ_FIRST(&now)) != NULL;) {
+        STAILQ_REMOVE_HEAD(&now, next);
+        if (r->conn == NULL) // nobody would hear that it was done
+            answer(r, NULL, -1);
+        else if (!request_without_spool(r))
+            r->put_off->run(r);
+    }
+}
+
+void control_look(struct control *c) {
+    if (c != NULL && !STAILQ_EMPTY(&c->put_off))
+        loop_timer_in(c->look, 0);
+}
+
+// ---- dispatching ----
+
 static void dispatch(struct control_conn *n, json_t *in, const char *broken) {
     struct request *r = mem_calloc(1, sizeof *r);
     if (r == NULL) {
@@ -229,6 +267,8 @@ static void dispatch(struct control_conn *n, json_t *in, const char *broken) {
             if (commands[k].level > n->s->level)
                 reply_error(r, "\"%s\" is not for this socket: use the %s socket", name,
                             commands[k].level == CONTROL_SUBMIT ? "submit" : "control");
+            else if (commands[k].spool && life_opens(r->m->life))
+                put_off(n->s->c, r, &commands[k]);
             else if (!commands[k].spool || !request_without_spool(r))
                 commands[k].run(r);
             return;
@@ -391,12 +431,14 @@ struct control *control_new(struct mta *m, char why[256]) {
         return NULL;
     c->m = m;
     LIST_INIT(&c->conns);
+    STAILQ_INIT(&c->put_off);
+    c->look = loop_timer_new(m->loop, on_look, c);
     const struct conf_socket *conf[] = {&m->conf->mta.status, &m->conf->mta.submit, &m->conf->mta.control};
     for (int k = 0; k < 3; k++)
         c->sockets[k] = (struct control_socket){.c = c, .level = (enum control_level)k, .fd = -1};
     snprintf(why, 256, "memory is short");
     for (int k = 0; k < 3; k++)
-        if (socket_open(&c->sockets[k], conf[k], why) != ERR_OK) {
+        if (c->look == NULL || socket_open(&c->sockets[k], conf[k], why) != ERR_OK) {
             control_free(c);
             return NULL;
         }
@@ -408,6 +450,11 @@ void control_free(struct control *c) {
         return;
     while (!LIST_EMPTY(&c->conns))
         conn_free(LIST_FIRST(&c->conns));
+    for (struct request *r; (r = STAILQ_FIRST(&c->put_off)) != NULL;) {
+        STAILQ_REMOVE_HEAD(&c->put_off, next);
+        answer(r, NULL, -1);
+    }
+    loop_timer_free(c->look);
     for (int k = 0; k < 3; k++) {
         struct control_socket *s = &c->sockets[k];
         loop_io_free(s->io);

@@ -6,16 +6,21 @@
 //   → {"v":1,"cmd":"show","what":"peers"}
 //   ← {"v":1,"ok":true,"result":…}        or {"v":1,"ok":false,"error":"what is wrong and what to do"}
 //
+// What needs the spool while that is being opened waits for it, CONTROL_PATIENCE_MS at most: who starts the daemon and
+// submits at once need not try again.
+//
 // A descriptor that a request or an answer needs travels with its line (SCM_RIGHTS). Commands: see the table in
 // control.c.
 #ifndef MTA_CONTROL_H
 #define MTA_CONTROL_H
 
 #include <jansson.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "mta/mta.h"
 
+enum { CONTROL_PATIENCE_MS = 5000 };
 enum control_level { CONTROL_STATUS, CONTROL_SUBMIT, CONTROL_ALL };
 
 struct control_conn;
@@ -25,6 +30,8 @@ struct request {
     json_t *in;
     uid_t uid;
     int fd; // that came with it, -1: none; closed with the request
+    const struct command *put_off;
+    STAILQ_ENTRY(request) next; // of those that are put off
 };
 
 // A handler answers once, now or later, with one of these; the request is gone then.
@@ -44,6 +51,7 @@ bool request_without_spool(struct request *r);
 // NULL and `why` when a socket cannot be made (another daemon answers on it, no such folder, ...).
 struct control *control_new(struct mta *m, char why[256]);
 void control_free(struct control *c);
+void control_look(struct control *c); // the spool was opened, or will not be. NULL is allowed
 
 // ---- the commands, by file ----
 void show_command(struct request *r);         // show.c

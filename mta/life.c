@@ -62,6 +62,11 @@ bool life_has_spool(const struct life *l) {
     return l->status.state == LIFE_SERVING || l->status.state == LIFE_CLOSING;
 }
 
+// The first attempt counts from its beginning; later ones, while another daemon has the lock, when they have it.
+bool life_opens(const struct life *l) {
+    return l->opener != NULL && !l->ending && (l->status.state == LIFE_OPENING || l->told[0] == 0);
+}
+
 static void enter(struct life *l, enum life_state s, const char *why) {
     if (l->status.state != s || l->status.since == 0)
         l->status.since = clock_utc_ms();

@@ -49,6 +49,7 @@ void life_free(struct life *l);
 
 const struct life_status *life_status(const struct life *l);
 bool life_has_spool(const struct life *l); // queue and peers are there: serving, or closing still
+bool life_opens(const struct life *l);     // it is being opened: who needs it may as well wait
 // The spool follows that stack, and is not closed yet: who puts the stack on standby waits for that.
 bool life_gives_up(const struct life *l, const char *stack);
 

@@ -114,6 +114,7 @@ static void on_changed(void *ctx, const struct life_status *s) {
         tell_ready(d, 0, status); // a standby node waits in the background
     else if (!d->stopping)
         notify_status(&d->notify, status);
+    control_look(d->m.control);
 }
 
 static void on_fatal(void *ctx, const char *what) {

@@ -524,3 +524,30 @@ def test_service_manager(w):
             a.process.terminate()
             hear("STOPPING=1")
             a.stop(asked=True)
+
+
+def test_submitted_while_the_spool_is_opened(w):
+    """As soon as the socket is there what needs the spool is taken: it waits until the spool is open, in order or after a
+    check; while another daemon has the spool it is refused at once, from the first attempt on."""
+    a = w.mta("MTA-A")
+    for k in range(6):
+        a.start(wait=False)
+        wait_for("the socket answers", 20, lambda: answers(a), 0.001)
+        a.submit(user("Receiver"))
+        a.wait_items(k + 1)
+        a.kill() if k % 2 else a.stop()
+    a.start()
+    second = twin(w, a)
+    wait_for("the socket answers", 20, lambda: answers(second), 0.001)
+    at = time.monotonic()
+    try:
+        second.submit(user("Receiver"))
+        check(False, "it was taken")
+    except Refused as e:
+        check(f"process {a.pid}" in str(e) and time.monotonic() - at < 3, f"{time.monotonic() - at:.1f} s: {e}")
+    second.stop()
+
+
+def answers(m):
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(m.socket_path("submit")) == 0
