@@ -2,7 +2,6 @@
 // The names of `accept from`, each watched once however many peers list it, sorted to be found.
 #include "assoc/accept.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,14 +119,6 @@ enum assoc_accept_verdict assoc_accept_check(const struct assoc_accept *a, const
 
 // ---- in words ----
 
-static int put_prefix(struct buf *out, const struct conf_prefix *p) {
-    char text[INET6_ADDRSTRLEN] = "";
-    inet_ntop(p->family, &p->addr, text, sizeof text);
-    if (p->length == (p->family == AF_INET ? 32 : 128))
-        return buf_append_str(out, text);
-    return buf_printf(out, "%s/%u", text, p->length);
-}
-
 // "mta.example.net: there is no such name" without the name, which stands there already.
 static const char *reason(const struct name *n) {
     size_t length = strlen(n->text);
@@ -156,6 +147,7 @@ static int put_name(struct buf *out, const char *text, const struct name *n) {
 int assoc_accept_list(const struct assoc_accept *a, const struct conf_peer *p, struct buf *out) {
     size_t all = p->n_accept + p->n_accept_names;
     size_t shown = all > LIST_MAX ? LIST_MAX : all;
+    char prefix[CONF_PREFIX_TEXT];
     int err = ERR_OK;
     for (size_t i = 0; i < shown && err == ERR_OK; i++) { // names first: what they lead to is what one cannot see
         if (i > 0)
@@ -163,7 +155,7 @@ int assoc_accept_list(const struct assoc_accept *a, const struct conf_peer *p, s
         if (err == ERR_OK && i < p->n_accept_names)
             err = put_name(out, p->accept_names[i], find(a, p->accept_names[i]));
         else if (err == ERR_OK)
-            err = put_prefix(out, &p->accept[i - p->n_accept_names]);
+            err = buf_append_str(out, conf_prefix_text(&p->accept[i - p->n_accept_names], prefix));
     }
     if (all > shown && err == ERR_OK)
         err = buf_printf(out, " and %zu more", all - shown);

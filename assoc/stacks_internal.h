@@ -56,7 +56,6 @@ struct followed *followed_find(const struct assoc_stacks *all, const char *host)
 // FINE: one of its addresses is usable here. Else RESOLVING to DUPLICATE, and the words for it.
 enum assoc_stack_reason followed_here(const struct followed *f, char why[ASSOC_TEXT]);
 
-bool stack_is_any(const struct conf_endpoint *e); // `any`, 0.0.0.0, ::
 // Makes its listeners and its status what they should be now, and tells its user when something changed.
 void stack_look(struct assoc_stack *s);
 void stack_address_gone(struct assoc_stack *s, const struct net_address *a);

@@ -40,11 +40,6 @@ enum assoc_stack_state assoc_stack_decide(const struct assoc_stack_facts *f, enu
 
 // ---- listeners ----
 
-bool stack_is_any(const struct conf_endpoint *e) {
-    struct net_address a;
-    return e->any || (net_address_parse(&a, e->host, 0) == ERR_OK && net_address_is_any(&a));
-}
-
 // All addresses on which it should listen now.
 static size_t wanted_addresses(const struct assoc_stack *s, struct net_address out[ASSOC_STACK_ADDRESSES]) {
     const struct conf_endpoint *e = &s->conf->listen;
@@ -244,7 +239,7 @@ static void on_retry(void *arg) {
 // ---- life ----
 
 static int follow(struct assoc_stack *s, const struct conf_endpoint *e, struct followed **out) {
-    if (e->host == NULL || stack_is_any(e))
+    if (e->host == NULL || conf_endpoint_is_any(e))
         return ERR_OK;
     *out = followed_get(s->all, e->host);
     if (*out == NULL)

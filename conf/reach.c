@@ -10,15 +10,6 @@
 
 enum { BACK_ANSWER_MS = 25000 }; // mta/amgr_back.h: 20 s; and the way there and back
 
-static bool is_wildcard(const struct conf_endpoint *e) {
-    struct in6_addr v6;
-    struct in_addr v4;
-    if (e->host == NULL)
-        return false;
-    return e->any || (inet_pton(AF_INET, e->host, &v4) == 1 && v4.s_addr == INADDR_ANY) ||
-           (inet_pton(AF_INET6, e->host, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6));
-}
-
 // ---- statements of a stack ----
 
 void draft_virtual(struct draft *d, struct lex_loc loc) {
@@ -31,7 +22,7 @@ void draft_virtual(struct draft *d, struct lex_loc loc) {
 void draft_source(struct draft *d, struct lex_loc loc, struct conf_endpoint *to, struct conf_endpoint endpoint) {
     if (!draft_once(d, loc, DRAFT_SOURCE, "source"))
         return;
-    if (is_wildcard(&endpoint))
+    if (conf_endpoint_is_any(&endpoint))
         draft_error(d, loc, "give an address of this machine, or leave the line out: the system then chooses",
                     "calls cannot leave from %s, which stands for all addresses", endpoint.host);
     *to = endpoint;
@@ -44,7 +35,7 @@ void draft_source(struct draft *d, struct lex_loc loc, struct conf_endpoint *to,
 void draft_bind_back_to(struct draft *d, struct lex_loc loc, struct conf_endpoint endpoint, bool port) {
     if (!draft_once(d, loc, DRAFT_BIND_BACK, "bind-back to"))
         return;
-    if (is_wildcard(&endpoint))
+    if (conf_endpoint_is_any(&endpoint))
         draft_error(d, loc, "give the address or the name at which the peer reaches this machine",
                     "nobody can call %s, which stands for all addresses", endpoint.host);
     d->stack->stack.bind_back = endpoint;
@@ -201,7 +192,7 @@ static bool overlap(const struct conf_endpoint *a, const struct conf_endpoint *b
         return false;
     if (strcmp(a->host, b->host) == 0 || a->any || b->any)
         return true;
-    return a->family == b->family && (is_wildcard(a) || is_wildcard(b));
+    return a->family == b->family && (conf_endpoint_is_any(a) || conf_endpoint_is_any(b));
 }
 
 static void check_listen(struct draft *d, const struct conf_stack *s) {
@@ -223,7 +214,7 @@ static void check_listen(struct draft *d, const struct conf_stack *s) {
 
 void draft_check_stack(struct draft *d, const struct draft_stack *from, struct conf_stack *s) {
     check_listen(d, s);
-    bool follows_listen = s->listen.host != NULL && !is_wildcard(&s->listen);
+    bool follows_listen = s->listen.host != NULL && !conf_endpoint_is_any(&s->listen);
     if (s->moves && !follows_listen && s->source.host == NULL)
         draft_say(d, false, from->virtual_where,
                   "listen on the address or the name that moves, or give it as: source 198.51.100.9",
@@ -253,7 +244,7 @@ static int family_of(const struct conf_peer *p, const struct conf_stack *s) {
         return p->source.family;
     if (s->source.host != NULL)
         return s->source.family;
-    return s->listen.host != NULL && !is_wildcard(&s->listen) ? s->listen.family : AF_UNSPEC;
+    return s->listen.host != NULL && !conf_endpoint_is_any(&s->listen) ? s->listen.family : AF_UNSPEC;
 }
 
 static bool can_call(const struct conf_peer *p) {
@@ -285,7 +276,7 @@ static void check_source(struct draft *d, const struct draft_peer *from, const s
     for (size_t i = 0; i < p->n_via; i++) {
         const struct conf_stack *s = p->via[i];
         const struct conf_endpoint *moves =
-            s->listen.host != NULL && !is_wildcard(&s->listen) ? &s->listen : &s->source;
+            s->listen.host != NULL && !conf_endpoint_is_any(&s->listen) ? &s->listen : &s->source;
         if (!s->moves || p->source.host == NULL || moves->family == AF_UNSPEC || moves->family != p->source.family ||
             strcmp(moves->host, p->source.host) == 0)
             continue;

@@ -24,6 +24,10 @@ struct conf_endpoint {
     bool any;         // all addresses of the machine, of both families
 };
 
+enum { CONF_ENDPOINT_TEXT = 288 };                        // a name of DNS has 253 octets at most
+bool conf_endpoint_is_any(const struct conf_endpoint *e); // `any`, 0.0.0.0 or ::
+const char *conf_endpoint_text(const struct conf_endpoint *e, char out[CONF_ENDPOINT_TEXT]); // "host:102", "[::1]:102"
+
 // An IPv4 address is held as it is, not mapped.
 struct conf_prefix {
     int family; // AF_INET or AF_INET6
@@ -33,6 +37,8 @@ struct conf_prefix {
     } addr; // host bits are 0
     unsigned length;
 };
+enum { CONF_PREFIX_TEXT = 52 };
+const char *conf_prefix_text(const struct conf_prefix *p, char out[CONF_PREFIX_TEXT]); // an address alone without "/32"
 
 struct conf_domain {                   // a global domain identifier; country NULL: no domain was given
     const char *country, *admd, *prmd; // prmd NULL: none; admd may be the single blank

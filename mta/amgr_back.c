@@ -96,13 +96,10 @@ static void add(char *to, size_t size, const char *between, const char *text) {
 }
 
 static void configured_text(const struct conf_peer *c, char *out, size_t size) {
-    char one[ASSOC_BACK_SHOWN];
+    char one[CONF_ENDPOINT_TEXT];
     out[0] = 0;
-    for (size_t k = 0; k < c->n_connect; k++) {
-        bool v6 = c->connect[k].family == AF_INET6;
-        snprintf(one, sizeof one, "%s%s%s:%u", v6 ? "[" : "", c->connect[k].host, v6 ? "]" : "", c->connect[k].port);
-        add(out, size, " ", one);
-    }
+    for (size_t k = 0; k < c->n_connect; k++)
+        add(out, size, " ", conf_endpoint_text(&c->connect[k], one));
 }
 
 static struct net_address source_of(const struct back *b) {

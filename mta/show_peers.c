@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Peers as they are now, for `x400 show peers`.
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "assoc/stacks.h"
@@ -31,11 +30,9 @@ static json_t *show_endpoints(const struct mta *m, const struct conf_peer *c) {
 
 static json_t *show_connect(const struct conf_peer *c) {
     json_t *list = json_array();
-    for (size_t k = 0; k < c->n_connect; k++) {
-        bool v6 = c->connect[k].family == AF_INET6;
-        json_array_append_new(
-            list, json_sprintf("%s%s%s:%u", v6 ? "[" : "", c->connect[k].host, v6 ? "]" : "", c->connect[k].port));
-    }
+    char text[CONF_ENDPOINT_TEXT];
+    for (size_t k = 0; k < c->n_connect; k++)
+        json_array_append_new(list, json_string(conf_endpoint_text(&c->connect[k], text)));
     return list;
 }
 
@@ -53,13 +50,9 @@ static json_t *show_via(const struct mta *m, const struct conf_peer *c) {
 
 static json_t *show_accept(const struct mta *m, const struct conf_peer *c) {
     json_t *prefixes = json_array(), *names = json_array();
-    char text[INET6_ADDRSTRLEN];
-    for (size_t k = 0; k < c->n_accept; k++) {
-        const struct conf_prefix *p = &c->accept[k];
-        inet_ntop(p->family, &p->addr, text, sizeof text);
-        bool one = p->length == (p->family == AF_INET ? 32 : 128);
-        json_array_append_new(prefixes, one ? json_string(text) : json_sprintf("%s/%u", text, p->length));
-    }
+    char text[CONF_PREFIX_TEXT];
+    for (size_t k = 0; k < c->n_accept; k++)
+        json_array_append_new(prefixes, json_string(conf_prefix_text(&c->accept[k], text)));
     for (size_t k = 0; k < c->n_accept_names; k++)
         json_array_append_new(names, show_name(m, c->accept_names[k]));
     return json_pack("{s:o, s:o}", "prefixes", prefixes, "names", names);

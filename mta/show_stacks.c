@@ -55,17 +55,13 @@ static json_t *show_call(const struct assoc_stack_call *c) {
                      text_or_null(c->result));
 }
 
-static bool listens_on_any(const struct conf_endpoint *e) {
-    struct net_address a;
-    return e->any || (net_address_parse(&a, e->host, 0) == ERR_OK && net_address_is_any(&a));
-}
-
 // Where a call over it starts, whatever the peer, by family; and from which word of the configuration that comes.
 static json_t *show_source(const struct assoc_stack *s, const struct conf_stack *c) {
-    const char *from = c->source.host != NULL        ? "its source"
-                       : c->listen.host == NULL      ? "the system's choice"
-                       : !listens_on_any(&c->listen) ? "what it listens on"
-                                                     : "the address that the peer called, else the system's choice";
+    const char *from = c->source.host != NULL   ? "its source"
+                       : c->listen.host == NULL ? "the system's choice"
+                       : !conf_endpoint_is_any(&c->listen)
+                           ? "what it listens on"
+                           : "the address that the peer called, else the system's choice";
     json_t *o = json_pack("{s:s}", "from", from);
     static const struct {
         int family;
@@ -84,9 +80,8 @@ static json_t *show_source(const struct assoc_stack *s, const struct conf_stack 
 }
 
 static json_t *show_bind_back(const struct conf_endpoint *e) {
-    bool v6 = e->family == AF_INET6;
-    return e->host == NULL ? json_null()
-                           : json_sprintf("TCP:%s%s%s:%u", v6 ? "[" : "", e->host, v6 ? "]" : "", e->port);
+    char text[CONF_ENDPOINT_TEXT];
+    return e->host == NULL ? json_null() : json_sprintf("TCP:%s", conf_endpoint_text(e, text));
 }
 
 static json_t *show_stack(const struct mta *m, const struct amgr_stack *n) {
