@@ -228,8 +228,10 @@ static bool try_pair(struct assoc *a, const struct assoc_pair *p) {
     bool is_short = err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
     assoc_failure_set(a, &a->failure, ASSOC_CONNECT, false, error,
                       is_short ? "this machine or the limits of the daemon, not the peer"
-                      : has    ? "the source address is not on this machine, or there is no way there"
-                               : "");
+                      : err == ENETUNREACH || err == EHOSTUNREACH
+                          ? "this machine has no route there: see `ip route get`"
+                      : has ? "the source address is not on this machine, or no call may leave from it"
+                            : "");
     a->failure.reason = err;
     a->failed = true;
     return false;

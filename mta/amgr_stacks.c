@@ -116,8 +116,11 @@ static void tell_error(struct amgr_stack *n, const struct assoc_stack_status *st
     char seconds[12], address[300];
     snprintf(seconds, sizeof seconds, "%d", ASSOC_STACK_RETRY_MS / 1000);
     snprintf(address, sizeof address, "%s port %u", n->conf->listen.host, n->conf->listen.port);
+    bool by_time = st->retry_utc_ms != 0; // else the resolver says when
+    bool moves = st->reason == ASSOC_STACK_ABSENT && !n->conf->moves;
     EVENT_RAISE(n->m->events, mta_event(EV_LISTEN_FAILED), {"stack", n->conf->name}, {"address", address},
-                {"what", st->error}, {"seconds", seconds});
+                {"what", st->error}, {"seconds", by_time ? seconds : NULL},
+                {"hint", moves ? "if a cluster moves the address, add `virtual` to the stack" : NULL});
 }
 
 // A hold is the daemon's own, and told by whoever holds.

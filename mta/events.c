@@ -223,13 +223,17 @@ static const struct event_def catalogue[EV_EVENTS] = {
             .id = 9321,
             .level = EVENT_ERROR,
             .name = "listen-failed",
-            .text = "Stack {stack}: cannot listen on {address}: {what}; tried again every {seconds} s",
+            .text = "Stack {stack}: cannot listen on {address}: {what}; it is tried again[ every {seconds} s][ "
+                    "({hint})]",
             .key = "stack",
             .meaning = "A listening address cannot be resolved or bound. The other stacks, and calls to peers, go on. "
                        "Told once for each different reason, not for each attempt.",
             .causes = "The address is not on this machine (a cluster's other node has it); another program has the "
                       "port; port 102 needs root or CAP_NET_BIND_SERVICE; the name does not resolve.",
-            .action = "Mend the cause; the daemon tries again by itself.",
+            .action =
+                "Mend the cause; the daemon tries again by itself, at once when an address arrives, and names when "
+                "they can be asked for again. Of an address that a cluster moves say so, by `virtual` in the "
+                "stack: it is then on standby (event 20021) where the address is not.",
         },
     [EV_BIND_BACK_FAILED] =
         {
