@@ -244,6 +244,7 @@ void amgr_on_recover(void *ctx, struct assoc *as, const struct assoc_bind *b, co
         assoc_refuse_recover(as, RTSE_REFUSE_BUSY);
         return;
     }
+    room_ask(p); // with the one that was lost there may be others
     note_call(n, b, p->name, "accepted: recovery");
     l->assoc = as;
     l->recovered = true;

@@ -30,7 +30,7 @@ struct back {
     struct resolver_query *query;
     bool undecided; // a name of `accept from`, on which it depends whether the endpoint is called, is being resolved
     struct link *link;
-    // of the call that it is for
+    bool known; // of the call that it is for, the last one that was not a bind-back itself
     struct assoc_back said;
     bool normal_mode, showed_password;
     struct net_address local, remote;
@@ -171,9 +171,10 @@ static void failed(struct back *b) {
     remember(b, false, b->what);
     char remote[NET_ADDRESS_TEXT];
     net_address_host_text(&b->remote, remote);
-    EVENT_RAISE(p->m->events, mta_event(EV_BIND_BACK_FAILED), {"peer", p->name}, {"stack", b->stack},
-                {"remote", remote}, {"endpoint", b->endpoints}, {"kind", b->kinds}, {"step", b->steps},
-                {"what", b->what}, {"answer", b->required ? "its bind was refused as busy" : "its bind was accepted"});
+    EVENT_RAISE(
+        p->m->events, mta_event(EV_BIND_BACK_FAILED), {"peer", p->name}, {"stack", b->stack}, {"remote", remote},
+        {"endpoint", b->endpoints}, {"kind", b->kinds}, {"step", b->steps}, {"what", b->what},
+        {"answer", b->required || first_waiting(p) != NULL ? "its bind was refused as busy" : "its bind was accepted"});
     stop(b);
     refuse_same(b);
     if (first_waiting(p) != NULL) // what they declare is another
@@ -400,32 +401,46 @@ static bool too_many(struct back *b) {
     return true;
 }
 
-// Goes on from the loop. False: there can be none now.
-static bool begin(struct peer *p, const struct assoc_bind *bind, uint64_t came_ms) {
-    struct back *b = back_of(p);
-    if (b == NULL || too_many(b))
-        return false;
-    b->under_way = true;
-    b->required = p->conf->bind_back == CONF_BIND_BACK_REQUIRED;
-    b->until_ms = came_ms + BACK_WAIT_MS;
-    b->next = 0;
+static void keep(struct back *b, const struct assoc_bind *bind) {
+    const struct conf_peer *c = b->p->conf;
+    b->known = true;
     b->said = bind->back == NULL ? (struct assoc_back){.host = ""} : *bind->back;
     b->normal_mode = bind->negotiated->rtse.mode == RTSE_NORMAL;
-    b->showed_password = bind->info->form != BIND_NONE && p->conf->remote.n_passwords > 0;
+    b->showed_password = bind->info->form != BIND_NONE && c->remote.n_passwords > 0;
     b->local = *bind->local;
     b->remote = *bind->remote;
     snprintf(b->stack, sizeof b->stack, "%s", bind->stack->name);
+}
+
+// Goes on from the loop. False: there can be none now.
+static bool start(struct back *b, bool required, uint64_t came_ms) {
+    if (too_many(b))
+        return false;
+    b->under_way = true;
+    b->required = required;
+    b->until_ms = came_ms + BACK_WAIT_MS;
+    b->next = 0;
     b->endpoints[0] = b->kinds[0] = b->steps[0] = b->what[0] = 0;
     loop_timer_in(b->timer, 0);
     return true;
+}
+
+static bool begin(struct peer *p, const struct assoc_bind *bind, uint64_t came_ms) {
+    struct back *b = back_of(p);
+    if (b == NULL)
+        return false;
+    keep(b, bind);
+    return start(b, p->conf->bind_back == CONF_BIND_BACK_REQUIRED, came_ms);
 }
 
 // ---- from the association manager ----
 
 void back_bind(struct peer *p, struct amgr_stack *n, struct assoc *as, const struct assoc_bind *bind) {
     uint64_t now = loop_now_ms(p->m->loop);
-    bool wanted = p->conf->bind_back != CONF_BIND_BACK_NONE && !crosses(p, bind) && !is_up(p),
-         begun = wanted && ((p->back != NULL && p->back->under_way) || begin(p, bind, now));
+    bool up = is_up(p), may = p->conf->bind_back != CONF_BIND_BACK_NONE && !crosses(p, bind), wanted = may && !up;
+    if (may && up && back_of(p) != NULL && !p->back->under_way)
+        keep(p->back, bind); // what is up may be dead
+    bool begun = wanted && ((p->back != NULL && p->back->under_way) || begin(p, bind, now));
     if (!wanted || p->conf->bind_back == CONF_BIND_BACK_OPTIONAL)
         bind_take(p, n, as, bind);
     else if (!begun || !bind_hold(n, as, bind, p, on_gone))
@@ -455,6 +470,21 @@ void back_up(struct link *l) {
     stop(b);
     for (struct held_bind *h; (h = first_waiting(p)) != NULL;)
         bind_release(h, bind_take);
+}
+
+// Of a peer that cannot be called otherwise: else a call is made when there is something to send.
+void back_lost(struct peer *p) {
+    struct back *b = p->back;
+    if (b == NULL || !b->known || b->under_way || p->conf == NULL || p->conf->bind_back == CONF_BIND_BACK_NONE ||
+        p->conf->n_connect > 0 || p->disabled || p->m->stopping || is_up(p))
+        return;
+    const struct link *l;
+    LIST_FOREACH(l, &p->links, of_peer) {
+        if (!l->outgoing && l->open && !l->closing && !l->told) {
+            start(b, false, now_ms(b));
+            return;
+        }
+    }
 }
 
 void back_failed(struct link *l, const struct assoc_failure *f) {

@@ -8,7 +8,8 @@
 //              peer wait for the same result
 //   optional   the bind is answered at once, and the other direction seen to behind it
 //
-// An outgoing association that is up is all that is wanted. It is used for mail like any other.
+// An outgoing association that is up is all that is wanted. It is used for mail like any other. When it breaks, as it
+// does when its node has died, while the peer that was called back has an association here, it is made again, once.
 //
 // No deadlock: a bind that says that it is a bind-back, or that comes while a bind of ours to the same peer waits for
 // its answer, is taken at once, leads to no bind-back, and does not count against the peer's limit (but only BACK_APART
@@ -38,6 +39,7 @@ bind_answer back_bind; // of a peer that is known and may have one more: taken, 
 void back_up(struct link *l); // an outgoing association was opened, by whatever call
 // Of a call of ours: it failed (f NULL: it was closed). The link is still there.
 void back_failed(struct link *l, const struct assoc_failure *f);
+void back_lost(struct peer *p);   // an outgoing association that was open broke
 void back_unlink(struct link *l); // it is being freed
 void back_names(struct peer *p);  // a name in some `accept from` was resolved for the first time
 void back_end(struct peer *p);    // who waits is refused as busy; nothing is under way any more

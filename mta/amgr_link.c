@@ -290,6 +290,8 @@ static void on_link_ended(void *ctx, const struct assoc_failure *f) {
         peer_no_more_now(p, was_open);
     room_check(p);
     ask_others(p, f);
+    if (outgoing && was_open && f != NULL && !f->by_peer)
+        back_lost(p);
     peer_pump(p);
     amgr_check_ended(a);
 }

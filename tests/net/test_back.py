@@ -327,3 +327,41 @@ def test_a_name_of_accept_from_that_nobody_resolves(w):
     check("accept from" in e["what"], e["what"])
     check(took < 25, f"within the time of a bind-back: {took:.1f} s")
     return f"refused after {took:.1f} s"
+
+
+def test_a_bind_back_whose_node_died(w):
+    """MTA-B can reach MTA-A by bind-back alone. The node dies with both associations up, and the one that takes over calls
+    while the old bind-back still looks established: what MTA-B sends goes over a new one."""
+    lan = w.network()
+    one, two, right = (w.host(n, lan) for n in ("one", "two", "right"))
+    virtual = lan.address(100)
+    one.take(virtual)
+    a, b = w.mta_on(one, "MTA-A", virtual), w.mta_on(right, "MTA-B")
+    w.link(a, b)
+    a.stacks[0].lines.append(f"bind-back to {virtual}")
+    a.peers["mta-b"].lines["back"], b.peers["mta-a"].lines["back"] = "bind-back", "bind-back required declared"
+    b.peers["mta-a"].calls, b.peers["mta-a"].accept = False, virtual
+    for m in (a, b):
+        next(iter(m.peers.values())).lines["life"] = "associations idle 600s lifetime 3600s"
+    b.start(), a.start()
+    exchange(a, b)
+    time.sleep(3)  # nothing is on its way any more, and nothing is probed
+    one.run("nft", "-f", "-", stdin="""
+        table inet dead {
+            chain o { type filter hook output priority -20; policy accept; meta l4proto tcp drop; }
+            chain i { type filter hook input priority -20; policy accept; meta l4proto tcp drop; }
+        }""")
+    a.kill()
+    one.lose(virtual)
+    two.take(virtual)
+    a.on(two).start()
+    had = len(a.items()), len(b.items())
+    at = time.monotonic()
+    a.submit(user("Receiver", b.prmd))
+    b.wait_items(had[1] + 1, 30)
+    b.submit(user("Receiver", a.prmd))
+    a.wait_items(had[0] + 1, 30)
+    took = time.monotonic() - at
+    check(took < 10, f"the message back needed {took:.1f} s")
+    equal(b.events(9322), [], "events 9322")
+    return f"both ways after {took:.1f} s"
