@@ -7,7 +7,7 @@ import threading
 import time
 
 from harness import check, equal, user, wait_for
-from wire import Caller, Hung, Proxy, der, dt, spdu, tpkt
+from wire import Caller, Hung, Proxy, dt, spdu, tpkt
 
 
 def declare(w, *mtas, words="bind-back"):

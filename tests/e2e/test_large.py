@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from harness import BUILD, SANITIZED, SLOW, Failure, Skip, check, equal, user, wait_for
+from harness import BUILD, Failure, Skip, check, equal, user, wait_for
 from test_mail import envelope, wait_report
 
 SIZE, GROWTH_KB = 200 << 20, 16 << 10

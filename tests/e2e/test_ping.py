@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 from harness import BUILD, TOP, check, der, equal, free_port
-from wire import ACSE, BER, MTS_TRANSFER, MTSE, RTSE_SYNTAX, dt, spdu, tpkt
+from wire import ACSE, BER, MTS_TRANSFER, dt, spdu, tpkt
 
 COMMAND = os.path.join(BUILD, "bin", "x400")
 GOLDEN = os.path.join(TOP, "tests", "e2e", "ping.txt")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Configurations of two sides that do not fit: each has its event and a clear text, and other peers go on."""
 from harness import check, equal, user, wait_for
-from wire import Caller, Hung
+from wire import Caller
 
 
 def trio(w):

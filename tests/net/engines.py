@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import BUILD, TOP, Failure, Skip, check, wait_for
+from harness import BUILD, TOP, Failure, Skip, wait_for
 
 PACKAGING = os.path.join(TOP, "packaging", "cluster")
 AGENTS = "/usr/lib/ocf/resource.d"

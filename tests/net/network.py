@@ -227,6 +227,17 @@ class Host(Namespace):
             add rule inet refuses i {'ip6' if is_v6(address) else 'ip'} saddr {address} meta l4proto tcp reject with tcp reset
         """)
 
+    def dead(self, yes=True):
+        """Its TCP is neither heard nor hears: what its system would say in the place of a killed daemon reaches nobody."""
+        if not yes:
+            self.run("nft", "delete", "table", "inet", "dead")
+            return
+        self.run("nft", "-f", "-", stdin="""
+            table inet dead {
+                chain o { type filter hook output priority -20; policy accept; meta l4proto tcp drop; }
+                chain i { type filter hook input priority -20; policy accept; meta l4proto tcp drop; }
+            }""")
+
     def unfiltered(self):
         for table in ("only", "silent", "refuses"):
             self.run("nft", "delete", "table", "inet", table, fails=True)

@@ -2,7 +2,7 @@
 """Tests with real network hosts: namespaces, bridges, addresses that move, packet filters, name servers, captures.
 They need root. Everything is in namespaces of the tests, and gone when they end.
 
-    run.py [-j N] [--list] [--keep] [NAME ...]     names: of tests, or the beginning of them
+    run.py [-j N] [--list] [--keep] [NAME ...]     names: of tests, or the beginning of them (make net NET="NAME ...")
 
 --keep leaves the folder of each test, and says where it is: configurations, logs, and for each host net-HOST/*.pcap."""
 import os

@@ -5,78 +5,13 @@ import os
 import signal
 import time
 
-from harness import BUILD, TOP, check, equal, user, wait_for
+from harness import check, equal, user, wait_for
+from nodes import NOT_RUNNING, SUCCESS, AgentCluster
 from world import exchange
-
-AGENT = os.path.join(TOP, "packaging", "cluster", "x400d.ocf")
-SUCCESS, NOT_RUNNING = 0, 7
-
-
-class Cluster:
-    """MTA-A on two nodes. Each has a configuration file of its own, since the agent knows a daemon by that,
-    and sockets, which in life are in /run."""
-
-    def __init__(self, w, v6=False):
-        lan = w.network()
-        self.nodes = [w.host("one", lan), w.host("two", lan)]
-        self.virtual = lan.address(100, v6)
-        peer = w.host("peer", lan)
-        self.a, self.b = w.mta_on(self.nodes[0], "MTA-A", self.virtual), w.mta_on(peer, "MTA-B", peer.v6() if v6 else None)
-        w.link(self.a, self.b)
-        peer.only(self.virtual)
-        for n in reversed(self.nodes):
-            self.on(n)
-            os.mkdir(os.path.join(self.a.dir, n.name))
-            with open(self.conf(n), "w") as f:
-                f.write(self.a.text())
-        self.captures = [w.capture(h) for h in self.nodes + [peer]]
-
-    def conf(self, node):
-        return os.path.join(self.a.dir, node.name + ".conf")
-
-    def on(self, node):
-        """Which daemon is asked from now on."""
-        self.a.sockets = node.name
-
-    def agent(self, node, action, seconds=20):
-        env = dict(binary=os.path.join(BUILD, "x400d"), client=os.path.join(BUILD, "bin", "x400"), config=self.conf(node),
-                   user="", CRM_meta_timeout=str(seconds * 1000))
-        status = node.run_inside("env", *(f"OCF_RESKEY_{k}={v}" for k, v in env.items()), "sh", "-c",
-                          f"'{AGENT}' {action} >&2; echo $?", seconds=seconds + 30)
-        return int(status)
-
-    def pids(self, node):
-        """Of its daemon, as seen from outside."""
-        found, line = [], f"{BUILD}/x400d\0-f\0{self.conf(node)}\0".encode()
-        for p in os.listdir("/proc"):
-            try:
-                if p.isdigit():
-                    with open(f"/proc/{p}/cmdline", "rb") as f:
-                        found += [int(p)] if f.read() == line else []
-            except OSError:
-                pass  # it ended meanwhile
-        return found
-
-    def up(self, node):
-        node.take(self.virtual)
-        equal(self.agent(node, "start"), SUCCESS, "start on " + node.name)
-        equal(self.agent(node, "monitor"), SUCCESS, "monitor on " + node.name)
-        self.on(node)
-
-    def down(self, node):
-        equal(self.agent(node, "stop"), SUCCESS, "stop on " + node.name)
-        node.lose(self.virtual)
-        equal(self.agent(node, "monitor"), NOT_RUNNING, "monitor on " + node.name)
-
-    def check_packets(self):
-        nodes = [a for n in self.nodes for a in n.addresses()]
-        for c in self.captures:
-            c.forbid(*nodes)
-        equal(self.b.machine.dropped(), (0, 0), "dropped by the filter")
 
 
 def moved(w, v6):
-    c = Cluster(w, v6)
+    c = AgentCluster(w, v6)
     one, two = c.nodes
     c.b.start()
     c.up(one)
@@ -103,7 +38,7 @@ def test_planned_move_v6(w):
 
 
 def test_a_killed_node(w):
-    c = Cluster(w)
+    c = AgentCluster(w)
     one, two = c.nodes
     c.b.start()
     c.up(one)
@@ -125,7 +60,7 @@ def test_a_killed_node(w):
 
 
 def test_the_second_node_waits_for_the_spool(w):
-    c = Cluster(w)
+    c = AgentCluster(w)
     one, two = c.nodes
     c.b.start()
     c.up(one)

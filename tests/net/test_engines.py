@@ -7,7 +7,7 @@ import time
 
 from engines import Boot, Keepalived, Pacemaker, needs
 from harness import BUILD, check, equal, user, wait_for
-from test_agent import AGENT, Cluster
+from nodes import AGENT, AgentCluster
 from world import exchange
 
 
@@ -70,7 +70,7 @@ def follow(c):
     return lambda conf: f"(while :; do {BUILD}/x400d -d -f {conf} 2>>{c.a.log}; sleep 1; done) &"
 
 
-class PacemakerCluster(Cluster):
+class PacemakerCluster(AgentCluster):
     def __init__(self, w, v6=False, daemon="yes"):
         super().__init__(w, v6)
         self.run = follow(self) if daemon == "no" else lambda conf: ""
@@ -204,7 +204,7 @@ def test_pacemaker_asks_the_daemon_of_a_stack(w):
 SERVICE, STACK = ["--service", "x400d"], ["net"]
 
 
-class KeepalivedCluster(Cluster):
+class KeepalivedCluster(AgentCluster):
     """What the script looks after goes with the address: the service, or a stack of a daemon that is always there."""
 
     def __init__(self, w, words, v6=False):

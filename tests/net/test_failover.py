@@ -14,8 +14,9 @@ import threading
 import time
 
 from harness import Failure, check, equal, ipm, user, wait_for
+from nodes import Node, only_the_virtual_address
 from test_mail import content, envelope
-from world import NetPeer, Stack
+from world import Stack
 
 MB = 1 << 20
 INTERRUPTED, RESUMED, NOT_RESUMED = 20107, 20108, 20109
@@ -36,13 +37,12 @@ class Cluster:
     def __init__(self, w, layout, lines=(), mbytes=None):
         self.w, self.layout = w, layout
         self.lan = w.network()
-        self.shared = os.path.join(w.dir, "shared")
-        os.makedirs(os.path.join(self.shared, "spool"))
         hosts = [w.host(n, self.lan) for n in ("one", "two", "peer")]
         self.virtual = self.lan.address(100)
         self.b = w.mta_on(hosts[2], "MTA-B")
-        self.nodes = [self.node(h) for h in hosts[:2]]
-        for p in [m.peers["mta-b"] for m in self.nodes] + list(self.b.peers.values()):
+        one = Node(w, hosts[0], self.virtual, None, layout == FOLLOWS)
+        self.nodes = [one, Node(w, hosts[1], self.virtual, one, layout == FOLLOWS)]
+        for p in w.link(one, self.b):
             p.lines.update(lines)
         self.b.machine.only(self.virtual)
         if mbytes:
@@ -50,45 +50,20 @@ class Cluster:
                 h.slow(self.lan, mbytes)
         self.captures = [w.capture(h, snap=128) for h in hosts]
         self.active = self.other = None
-        if layout != STARTED:
-            for m in self.nodes:
-                m.stacks = [Stack("net", self.virtual, "virtual")]
-                m.follows = "net" if layout == FOLLOWS else None
-                self.mount(m)
-
-    def node(self, host):
-        """The daemon for that node. Both are one MTA: same name, passwords and spool."""
-        m = self.w.mta_on(host, "MTA-A", self.virtual)
-        first = m.name.lower() in self.b.peers
-        m.dir = os.path.join(self.w.dir, "mta-a-" + host.name)
-        os.makedirs(m.dir)
-        m.log, m.conf = os.path.join(m.dir, "events"), os.path.join(m.dir, "x400d.conf")
-        m.spool = os.path.join(host.dir, "spool")
-        m.delivered = os.path.join(self.shared, "delivered")
-        m.delivers = [(f'country "GB" admd "DEMO" prmd "{m.prmd}"', m.delivered)]
-        os.makedirs(m.spool)
-        if not first:
-            self.w.link(m, self.b)
-        else:
-            other = self.nodes_of(host).peers["mta-b"]
-            p = m.peers["mta-b"] = NetPeer(m, self.b, other.password_out, other.password_in)
-            m.route(self.b.prmd, p.name)
-        return m
-
-    def nodes_of(self, host):
-        return next(m for m in self.w.mtas if m.prmd == "ALPHA" and m.machine is not host)
+        for m in self.nodes:
+            if layout == STARTED:
+                m.stacks = [Stack("net", self.virtual)]
+            else:
+                m.mounts()
 
     # -- what an engine does --
-
-    def mount(self, m):
-        m.machine.run("mount", "--bind", os.path.join(self.shared, "spool"), m.spool)
 
     def begin(self):
         self.b.start()
         one, two = self.nodes
         one.machine.take(self.virtual)
         if self.layout == STARTED:
-            self.mount(one)
+            one.mounts()
         one.start()
         if self.layout != STARTED:
             two.start(wait=False)
@@ -102,24 +77,22 @@ class Cluster:
         else:
             m.stop()
         if self.layout == STARTED:
-            m.machine.run("umount", m.spool)
+            m.unmounts()
         m.machine.lose(self.virtual)
 
     def die(self):
         """SIGKILL, and its network is gone: what its system would say in its place reaches nobody."""
         m = self.active
-        m.machine.run("nft", "-f", "-", stdin="""
-            table inet dead { chain o { type filter hook output priority -20; policy accept; meta l4proto tcp drop; }
-            }""")
+        m.machine.dead()
         m.kill()
         m.machine.lose(self.virtual)
 
     def revive(self):
         """The node that died is there again, as the other one."""
         m = self.other
-        m.machine.run("nft", "delete", "table", "inet", "dead")
+        m.machine.dead(False)
         if self.layout == STARTED:
-            m.machine.run("umount", m.spool)
+            m.unmounts()
         else:
             m.start(wait=False)
 
@@ -127,7 +100,7 @@ class Cluster:
         m = self.other
         m.machine.take(self.virtual)
         if self.layout == STARTED:
-            self.mount(m)
+            m.mounts()
             m.start()
         else:
             m.wait_ready(60)
@@ -145,10 +118,7 @@ class Cluster:
 
     def check_packets(self):
         """No segment with a node address, neither seen nor counted by the filter."""
-        nodes = [a for m in self.nodes for a in m.machine.addresses()]
-        for c in self.captures:
-            c.forbid(*nodes)
-        equal(self.b.machine.dropped(), (0, 0), "dropped by the filter")
+        only_the_virtual_address(self.captures, [m.machine for m in self.nodes], self.b)
 
     def events(self, *ids, **fields):
         """Of both nodes."""
@@ -192,7 +162,7 @@ def moved(w, layout, sync, how):
     out, back = (ipm(octets=os.urandom(size * MB)) for _ in range(2))
     to_b = c.active.submit(user("Receiver", c.b.prmd), out)
     to_a = c.b.submit(user("Receiver", c.active.prmd), back)
-    for spool in (c.b.spool, os.path.join(c.shared, "spool")):
+    for spool in (c.b.spool, os.path.join(c.nodes[0].storage, "spool")):
         wait_for("the middle of both", 60, lambda s=spool: half(s) > size * MB // 4)
     at = time.monotonic()
     check(not c.b.items() and not c.active.items(), "neither is complete")
