@@ -19,7 +19,9 @@
 static int open_folder(struct spool *s, char why[SPOOL_WHY]) {
     if (!s->o.must_exist && mkdir(s->o.dir, 0700) < 0 && errno != EEXIST) {
         snprintf(why, SPOOL_WHY, "spool %s: cannot be made: %s%s", s->o.dir, strerror(errno),
-                 errno == ENOENT ? " (the folder above it is not there: make it, or mount its file system)" : "");
+                 errno == ENOENT  ? " (the folder above it is not there: make it, or mount its file system)"
+                 : errno == EROFS ? " (mounted so; or the service may not write there: ReadWritePaths= in its unit)"
+                                  : "");
         return ERR_SYSTEM;
     }
     s->dir = open(s->o.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -63,7 +63,9 @@ int spool_lock_take(int dir, struct spool_owner *owner, char why[200]) {
     *owner = (struct spool_owner){"", 0, ""};
     int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        snprintf(why, 200, "its file lock cannot be opened: %s", strerror(errno));
+        snprintf(why, 200, "cannot be used: its file lock cannot be opened: %s%s", strerror(errno),
+                 errno == EROFS ? " (mounted so; or the service may not write there: ReadWritePaths= in its unit)"
+                                : "");
         return ERR_SYSTEM;
     }
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
