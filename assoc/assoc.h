@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// One association with another MTA, over TCP, from a call or an answer to a finished bind, and then one APDU at a time.
-// Composed of resolving, connecting, the stack (rfc1006/stack.h) and the MTA bind (x400/bind.h). Knows the
+// One association with another MTA, over TCP, from a call or an answer (listen.h) to a finished bind, and then one APDU
+// at a time. Composed of resolving, connecting, the stack (rfc1006/stack.h) and the MTA bind (x400/bind.h). Knows the
 // configuration's peers and stacks, but no queue, no route and no spool. Loop thread only.
 //
 // An association belongs to its user from assoc_call or assoc_accept on until `ended` was called, the last callback and
@@ -109,57 +109,6 @@ struct assoc_call_options {
 };
 struct assoc *assoc_call(struct assoc_env *env, const struct conf_peer *peer, const struct assoc_call_options *o,
                          const struct assoc_user *user, void *ctx);
-
-// ---- answering ----
-struct assoc_listener;
-
-// A caller that has shown its bind argument.
-struct assoc_bind {
-    const struct conf_stack *stack;
-    const struct net_address *local, *remote;
-    const struct bind_info *info;              // NULL: it recovers an association, without a bind
-    const struct rtse_session_id *recover;     // that one, else NULL
-    const struct stack_negotiated *negotiated; // called and calling selectors, mode and protocol among them
-    enum rtse_dialogue dialogue;               // that it wants
-    const struct assoc_back *back;             // what it says of bind-back; NULL: nothing
-};
-struct assoc_listener_user {
-    // Answer with assoc_accept or assoc_refuse, now or later. What b points to is valid until then, b itself is not.
-    void (*bind_ind)(void *ctx, struct assoc *a, const struct assoc_bind *b);
-    // A caller did not come as far as that; or it went away, or the listener did, before the answer (then a is what
-    // bind_ind had, and may not be answered any more; else NULL).
-    void (*caller_failed)(void *ctx, struct assoc *a, const struct assoc_failure *f);
-    // accept(2) failed: the system's text. The listener goes on.
-    void (*accept_failed)(void *ctx, const char *text);
-    // A caller wants to recover a lost association. Answer with assoc_accept, for the peer whose association it was, or
-    // assoc_refuse_recover, now or later. NULL: refused.
-    void (*recover_ind)(void *ctx, struct assoc *a, const struct assoc_bind *b, const struct rtse_session_id *session);
-};
-struct assoc_listener_options {
-    unsigned max_unbound;             // callers that have not bound yet, in total; 0: 256
-    unsigned max_unbound_per_address; // the addresses of a /64 of IPv6 count as one; 0: 16
-    uint64_t open_timeout_ms;         // from TCP to the bind argument; 0: 60 s
-};
-// A stack's listener, which listens on no address yet. stack, env and user must outlive it. NULL: no memory. Its owner
-// is usually the stack (assoc/stacks.h).
-struct assoc_listener *assoc_listener_new(struct assoc_env *env, const struct conf_stack *stack,
-                                          const struct assoc_listener_options *o,
-                                          const struct assoc_listener_user *user, void *ctx);
-int assoc_listener_open(struct assoc_listener *l, const struct net_address *on, char error[ASSOC_TEXT]); // on it, too
-void assoc_listener_close(struct assoc_listener *l, const struct net_address *on); // as asked for; callers go on
-// The local address is not here any more: callers on it that have not bound are dropped at once and locally.
-void assoc_listener_gone(struct assoc_listener *l, const struct net_address *address);
-// Where it listens since `on` was asked for, with its port; NULL: it does not.
-const struct net_address *assoc_listener_at(const struct assoc_listener *l, const struct net_address *on);
-// Associations that it gave out go on; callers that have not bound are dropped, and those whose bind was indicated are
-// told of by caller_failed.
-void assoc_listener_free(struct assoc_listener *l);
-
-// From here on the association is user's. The peer's configuration (limits, checkpoint, our name and password) is used
-// for the answer and must live until `ended`.
-int assoc_accept(struct assoc *a, const struct conf_peer *peer, const struct assoc_user *user, void *ctx);
-void assoc_refuse(struct assoc *a, enum bind_error e);
-void assoc_refuse_recover(struct assoc *a, enum rtse_refuse reason); // RTSE_REFUSE_CANNOT_RECOVER, or busy
 
 enum assoc_step assoc_step_now(const struct assoc *a); // that is under way
 // A call whose bind is on its way (it goes with the first octets above transport) and has not been answered.

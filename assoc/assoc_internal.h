@@ -5,7 +5,7 @@
 
 #include <sys/queue.h>
 
-#include "assoc/assoc.h"
+#include "assoc/listen.h"
 #include "assoc/pairs.h"
 
 // One endpoint of a call while it is being resolved.

@@ -5,7 +5,7 @@
 #define ASSOC_IDENTIFY_H
 
 #include "assoc/accept.h"
-#include "assoc/assoc.h"
+#include "assoc/listen.h"
 
 enum assoc_verdict {
     ASSOC_KNOWN,

@@ -10,7 +10,7 @@
 #ifndef ASSOC_STACKS_H
 #define ASSOC_STACKS_H
 
-#include "assoc/assoc.h"
+#include "assoc/listen.h"
 
 enum { ASSOC_STACK_RETRY_MS = 30000, ASSOC_STACK_ADDRESSES = 64 };
 
@@ -115,8 +115,8 @@ void assoc_stack_note_call(struct assoc_stack *s, bool incoming, const char *pee
 
 // The source of a call over this stack to an address of that family: that of the peer, else of the stack, else what it
 // listens on; else, on `any`, `arrived` (where the peer's last call came in; NULL: none yet) while it is usable; else
-// the system chooses (*has false). peer NULL: any. ERR_ABSENT: no call can be made over it to that family (AF_UNSPEC: to
-// either) now, why says so. The port is 0.
+// the system chooses (*has false). peer NULL: any. ERR_ABSENT: no call can be made over it to that family (AF_UNSPEC:
+// to either) now, why says so. The port is 0.
 int assoc_stack_source(const struct assoc_stack *s, const struct conf_peer *peer, int family,
                        const struct net_address *arrived, struct net_address *out, bool *has, char why[ASSOC_TEXT]);
 // The same for a call to this address, and why says in any case where the source is from. Of several that are

@@ -3,6 +3,7 @@
 #ifndef MTA_AMGR_INTERNAL_H
 #define MTA_AMGR_INTERNAL_H
 
+#include "assoc/listen.h"
 #include "mta/amgr.h"
 
 struct amgr_stack;

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "assoc/assoc.h"
+#include "assoc/listen.h"
 
 struct server {
     pthread_t thread;
