@@ -131,7 +131,8 @@ static json_t *failure_json(const struct assoc_failure *f) {
 static void show_failure(struct ping *p, const struct assoc_failure *f) {
     const struct cli *c = p->c;
     clear_waiting(p);
-    bool named = f->remote[0] == 0 || strstr(f->text, f->remote) != NULL;
+    // What stops at resolving is about a name, which the text has, or about our own stacks.
+    bool named = f->remote[0] == 0 || f->step == ASSOC_RESOLVE || strstr(f->text, f->remote) != NULL;
     fprintf(c->out, "%s%-14s%s %6llu ms  %s%s%s\n", paint_on(c, PAINT_BAD), assoc_step_text(f->step),
             paint_off(c, PAINT_BAD), (unsigned long long)(clock_mono_ms() - p->before_ms),
             text_clean(c->arena, f->text), named ? "" : ": ", named ? "" : f->remote);
