@@ -306,7 +306,7 @@ static void check_stopped(struct amgr *a) {
 }
 
 void amgr_check_ended(struct amgr *a) {
-    amgr_stacks_link_ended(a->m->stacks);
+    amgr_stacks_check_ended(a->m->stacks);
     check_stopped(a);
 }
 
@@ -345,7 +345,7 @@ void amgr_end(struct amgr *a) {
     }
     assoc_accept_free(a->m->accept);
     a->m->accept = NULL;
-    amgr_stacks_link_ended(a->m->stacks);
+    amgr_stacks_check_ended(a->m->stacks);
 }
 
 void amgr_free(struct amgr *a) {

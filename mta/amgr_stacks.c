@@ -233,7 +233,7 @@ static void on_patience(void *arg) {
     each_link(n->m, abort_one, n);
 }
 
-void amgr_stacks_link_ended(struct amgr_stacks *s) {
+void amgr_stacks_check_ended(struct amgr_stacks *s) {
     struct amgr_stack *n;
     LIST_FOREACH(n, &s->all, link) {
         if (!LIST_EMPTY(&n->asked) && !in_use(n))

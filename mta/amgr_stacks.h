@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The daemon's stacks (assoc/stacks.h), and what follows when one of them comes, goes, or is told to go: events,
 // associations released in order or dropped at once, peers called again. They live as long as the process; while the
-// spool is not ours they are held, and there is no association manager.
+// spool is not ours they are held, and there are no peers.
 #ifndef MTA_AMGR_STACKS_H
 #define MTA_AMGR_STACKS_H
 
@@ -54,7 +54,7 @@ typedef void (*amgr_stack_done)(void *arg, const struct assoc_stack_status *stat
 void amgr_stack_set(struct amgr_stacks *s, const char *name, bool standby, amgr_stack_done done, void *arg);
 
 // ---- association manager ----
-void amgr_stacks_link_ended(struct amgr_stacks *s); // commands may wait for it
+void amgr_stacks_check_ended(struct amgr_stacks *s); // an association did, or the spool was closed: commands may wait
 // Whether a call to it can be made over one of its stacks. why (may be NULL): which are not there, and the reasons.
 bool peer_has_stack(const struct peer *p, char why[ASSOC_TEXT]);
 // A call over a stack came to this, for `show stacks`.

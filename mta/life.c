@@ -291,14 +291,14 @@ static void closed(struct life *l) {
     close_now(l);
     if (l->ending) {
         end(l);
-        amgr_stacks_link_ended(l->m->stacks);
+        amgr_stacks_check_ended(l->m->stacks);
         return;
     }
     l->attempts = 0;
     l->waited = true;
     snprintf(l->told, sizeof l->told, "%s", l->status.why); // by the event of the release
     enter(l, LIFE_WAITING, l->status.why);
-    amgr_stacks_link_ended(l->m->stacks); // a command that put the stack on standby is done only now
+    amgr_stacks_check_ended(l->m->stacks); // a command that put the stack on standby is done
     loop_timer_in(l->look, 0);
 }
 
