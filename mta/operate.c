@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mta/amgr.h"
+#include "mta/amgr_stacks.h"
 #include "mta/codes.h"
 #include "mta/resume_out.h"
 #include "mta/settle.h"
@@ -147,6 +148,22 @@ void queue_command(struct request *r) {
     reply(r, json_pack("{s:i, s:i}", "found", found, "done", done));
 }
 
+// True: no call to this peer can be made now; that was the answer, and why. It is called as soon as it can be.
+static bool cannot_call(struct request *r, struct peer *p) {
+    char why[ASSOC_TEXT];
+    if (p->conf == NULL)
+        reply_error(r, "peer %s is not configured any more", p->name);
+    else if (p->disabled)
+        reply_error(r, "peer %s is disabled: `x400 peer %s enable` first", p->name, p->name);
+    else if (p->conf->n_connect == 0)
+        reply_error(r, "peer %s has no `connect` in its block: it calls us", p->name);
+    else if (!peer_has_stack(p, why))
+        reply_error(r, "peer %s is not called, none of its stacks can call: %s", p->name, why);
+    else
+        return false;
+    return true;
+}
+
 void peer_command(struct request *r) {
     const char *name = request_text(r, "name"), *action = request_text(r, "action");
     struct peer *p = name == NULL ? NULL : amgr_peer(r->m->amgr, name);
@@ -158,9 +175,11 @@ void peer_command(struct request *r) {
         peer_enable(p, true);
     else if (strcmp(action, "disable") == 0)
         peer_enable(p, false);
-    else if (strcmp(action, "connect") == 0)
+    else if (strcmp(action, "connect") == 0) {
+        if (cannot_call(r, p))
+            return;
         peer_connect(p);
-    else if (strcmp(action, "disconnect") == 0)
+    } else if (strcmp(action, "disconnect") == 0)
         peer_disconnect(p);
     else {
         reply_error(r, "action is enable, disable, connect or disconnect");

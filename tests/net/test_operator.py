@@ -106,6 +106,9 @@ def test_standby_and_active(w):
     p = wait_for("the peer waits", 10, lambda: (lambda p: p if p["state"] == "standby" else None)(shown(a, "peers", "mta-b")))
     check("cluster" in p["why"] and virtual in p["why"], f"why: {p['why']}")
     equal(p["via"], [{"stack": "cluster", "state": "standby", "why": s["why"]}], "via")
+    status, text = x400(a, "peer", "mta-b", "connect", level="control")
+    equal((status, text), (1, "x400 peer: peer mta-b is not called, none of its stacks can call: stack cluster: standby "
+                              f"({virtual} is not on this machine)\n"), "calling it by hand")
     check(f"cluster: standby: {virtual} is not on this machine" in page(a, "peers"), "the page of peers")
     equal(a.events(9318) + a.events(289), [], "calls that failed")
 
