@@ -17,6 +17,11 @@ static void look_all(struct assoc_stacks *all) {
         stack_look(s);
 }
 
+static void tell_came(const struct followed *f) {
+    if (f->all->came != NULL)
+        f->all->came(f->all->came_arg, f->host);
+}
+
 // ---- the machine's addresses ----
 
 static void on_local_address(void *arg, enum local_address_change change, const struct local_address *a) {
@@ -26,6 +31,12 @@ static void on_local_address(void *arg, enum local_address_change change, const 
         LIST_FOREACH(s, &all->stacks, link)
             stack_address_gone(s, &a->address);
     look_all(all);
+    const struct followed *f;
+    if (change == LOCAL_ADDRESS_USABLE)
+        LIST_FOREACH(f, &all->followed, link)
+            for (size_t k = 0; k < f->n; k++)
+                if (net_address_same_host(&f->addresses[k], &a->address))
+                    tell_came(f);
 }
 
 // What is not listed is here all the same when it is in 127.0.0.0/8, or where a route of type local leads to it: what
@@ -54,8 +65,16 @@ const char *assoc_stacks_blind(const struct assoc_stacks *all) {
 
 // ---- names ----
 
+static bool same_addresses(const struct followed *f, const struct resolver_answer *answer) {
+    for (size_t k = 0; k < f->n && k < answer->n; k++)
+        if (!net_address_equal(&f->addresses[k], &answer->addresses[k]))
+            return false;
+    return f->n == answer->n;
+}
+
 static void on_name(void *arg, const struct resolver_answer *answer) {
     struct followed *f = arg;
+    bool news = !f->answered || (answer->n > 0 && !same_addresses(f, answer));
     f->answered = true;
     snprintf(f->error, sizeof f->error, "%s", answer->n > 0 || answer->error == NULL ? "" : answer->error);
     if (answer->n > 0) { // a name that vanished is more likely a mistake in the zone than the wish to stop the mail
@@ -63,6 +82,8 @@ static void on_name(void *arg, const struct resolver_answer *answer) {
         memcpy(f->addresses, answer->addresses, f->n * sizeof *f->addresses);
     }
     look_all(f->all);
+    if (news)
+        tell_came(f);
 }
 
 struct followed *followed_find(const struct assoc_stacks *all, const char *host) {
@@ -158,6 +179,16 @@ int assoc_stacks_follow(struct assoc_stacks *all, const char *host) {
 void assoc_stacks_unfollow(struct assoc_stacks *all, const char *host) {
     if (host != NULL)
         followed_put(followed_find(all, host));
+}
+
+bool assoc_stacks_pending(const struct assoc_stacks *all, const char *host) {
+    const struct followed *f = host == NULL ? NULL : followed_find(all, host);
+    return f != NULL && !f->answered;
+}
+
+void assoc_stacks_tell(struct assoc_stacks *all, void (*came)(void *arg, const char *host), void *arg) {
+    all->came = came;
+    all->came_arg = arg;
 }
 
 bool assoc_stacks_starting(const struct assoc_stacks *all) {

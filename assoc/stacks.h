@@ -29,6 +29,10 @@ bool assoc_stacks_starting(const struct assoc_stacks *s); // a name has not been
 // The name of a peer's `source` is followed while somebody wants it: each follow needs an unfollow. Stacks follow their
 // own. Addresses and NULL are allowed. ERR_NOMEM.
 int assoc_stacks_follow(struct assoc_stacks *s, const char *host);
+bool assoc_stacks_pending(const struct assoc_stacks *s, const char *host); // followed, and not answered yet
+// `came` is called when a host that is followed was answered for the first time or leads elsewhere, or when an address
+// of it has become usable here: calls that could not start from there may now.
+void assoc_stacks_tell(struct assoc_stacks *s, void (*came)(void *arg, const char *host), void *arg);
 void assoc_stacks_unfollow(struct assoc_stacks *s, const char *host);
 
 // ---- one of them ----

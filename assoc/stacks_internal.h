@@ -28,6 +28,8 @@ struct assoc_stacks {
     struct resolver *resolver;
     struct local_addresses *local; // NULL: blind
     char blind[160];
+    void (*came)(void *arg, const char *host); // NULL: nobody wants to know
+    void *came_arg;
     LIST_HEAD(, followed) followed;
     LIST_HEAD(, assoc_stack) stacks;
 };

@@ -153,6 +153,17 @@ static void wake_peers(struct amgr_stack *n) {
     resume_out_pump(n->m->resume_out);
 }
 
+// Calls to it may start now.
+static void on_source_came(void *arg, const char *host) {
+    struct amgr_stacks *s = arg;
+    if (s->m->amgr == NULL || s->m->resume_out == NULL)
+        return;
+    for (struct peer *p = amgr_peers(s->m->amgr); p != NULL; p = LIST_NEXT(p, link))
+        if (p->conf != NULL && p->conf->source.host != NULL && strcmp(p->conf->source.host, host) == 0)
+            peer_hasten(p);
+    resume_out_pump(s->m->resume_out);
+}
+
 static bool calls(enum assoc_stack_state s) {
     return s == ASSOC_STACK_ACTIVE || s == ASSOC_STACK_FAILED;
 }
@@ -266,7 +277,10 @@ void amgr_stack_set(struct amgr_stacks *s, const char *name, bool standby, amgr_
 bool peer_has_stack(const struct peer *p, char why[ASSOC_TEXT]) {
     size_t at = 0;
     char text[ASSOC_TEXT] = "";
-    for (size_t k = 0; k < p->conf->n_via; k++) {
+    bool pending = assoc_stacks_pending(p->m->env.stacks, p->conf->source.host);
+    if (pending)
+        snprintf(text, sizeof text, "`source` of the peer: %.200s is being resolved", p->conf->source.host);
+    for (size_t k = 0; k < p->conf->n_via && !pending; k++) {
         const struct assoc_stack *s = assoc_stack_find(p->m->env.stacks, p->conf->via[k]->name);
         const struct assoc_stack_status *st = s == NULL ? NULL : assoc_stack_status(s);
         if (st == NULL || calls(st->state))
@@ -397,6 +411,7 @@ struct amgr_stacks *amgr_stacks_new(struct mta *m) {
     s->held = true;
     snprintf(s->why, sizeof s->why, "the spool is not open yet");
     LIST_INIT(&s->all);
+    assoc_stacks_tell(m->env.stacks, on_source_came, s);
     if (assoc_stacks_blind(m->env.stacks) != NULL)
         EVENT_RAISE(m->events, mta_event(EV_STACKS_BLIND), {"what", assoc_stacks_blind(m->env.stacks)});
     amgr_stacks_reload(s);
@@ -406,6 +421,7 @@ struct amgr_stacks *amgr_stacks_new(struct mta *m) {
 void amgr_stacks_free(struct amgr_stacks *s) {
     if (s == NULL)
         return;
+    assoc_stacks_tell(s->m->env.stacks, NULL, NULL);
     while (!LIST_EMPTY(&s->all))
         stack_end(LIST_FIRST(&s->all));
     if (s->conf != NULL)

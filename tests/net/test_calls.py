@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From which address calls go, and to which of a peer's addresses: C1 and C5 of docs/addresses.md."""
+import time
+
 from harness import check, equal, user, wait_for
 from world import Stack, exchange
 
@@ -76,6 +78,50 @@ def test_listening_on_a_name_v6(w):
 
 def test_the_source_is_a_name(w):
     source_is_virtual(w, False, "any", "source mta-a.example.net", "virtual")
+
+
+def with_a_source_of_the_peer(w, source):
+    """MTA-A listens on any, and calls MTA-B from somewhere else; what fails is tried again after 10 minutes only."""
+    lan = w.network()
+    left, right = w.host("left", lan), w.host("right", lan)
+    a, b = w.mta_on(left, "MTA-A", "any"), w.mta_on(right, "MTA-B")
+    to_b, to_a = w.link(a, b)
+    virtual, to_a.calls = lan.address(100), False
+    to_b.lines["source"] = "source " + source.format(virtual)
+    to_b.lines["open"] = "open retry 10 times every 600s"
+    right.only(virtual)
+    return a, b, virtual, lan
+
+
+def test_the_source_of_the_peer_arrives(w):
+    """Without its address the call fails; when that comes, it is made at once."""
+    a, b, virtual, _ = with_a_source_of_the_peer(w, "{}")
+    a.start(), b.start()
+    a.submit(user("Receiver", b.prmd))
+    check(f"{virtual} is not on this machine" in a.wait_event(9318)[0]["what"], "why it failed")
+    a.machine.take(virtual)
+    at = time.monotonic()
+    b.wait_items(1, 30)
+    took = time.monotonic() - at
+    equal(len(a.events(9318)), 1, "calls that failed")
+    return f"{took:.1f} s after the address"
+
+
+def test_the_name_of_the_source_of_the_peer_is_resolved_late(w):
+    """Nothing is called before, from nowhere else, and no call fails for it."""
+    a, b, virtual, lan = with_a_source_of_the_peer(w, "mta-a.example.net")
+    names = w.host("names", lan)
+    w.name_server(names, {"mta-a": [virtual]})
+    a.machine.resolves_with(names.v4())
+    a.machine.take(virtual)
+    names.silent(names.v4())
+    a.start(), b.start()
+    a.submit(user("Receiver", b.prmd))
+    wait_for("the peer waits", 10, lambda: "is being resolved" in (a.peer_status("mta-b")["why"] or ""))
+    names.unfiltered()
+    b.wait_items(1, 30)
+    equal(a.events(9318, 289, 301), [], "calls that failed")
+    equal(b.machine.dropped(), (0, 0), "dropped by the filter")
 
 
 def test_the_source_of_the_peer_comes_first_v4(w):
