@@ -43,7 +43,7 @@ class Pair:
 def refused_with(node, what):
     """Commands that need the spool are refused at once, and say why."""
     command = [os.path.join(BUILD, "bin", "x400")]
-    for words in (["show", "queue"], ["show", "peers"], ["queue", "hold", "--all", "--yes"], ["peer", "mta-b", "connect"]):
+    for words in (["show", "queue"], ["show", "associations"], ["queue", "hold", "--all", "--yes"], ["peer", "mta-b", "connect"]):
         begun = time.monotonic()
         p = subprocess.run(command + words + ["-f", node.conf], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         check(p.returncode == 1 and what in p.stderr, f"x400 {' '.join(words)}: {p.returncode} {p.stderr}")
