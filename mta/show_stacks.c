@@ -118,12 +118,17 @@ json_t *show_stacks(struct request *r) {
 static void on_stack_done(void *arg, const struct assoc_stack_status *st, const struct amgr_stack_ended *e,
                           const char *error) {
     struct request *r = arg;
-    if (error != NULL)
-        reply_error(r, "stack %s: %s", request_text(r, "name"), error);
-    else
-        reply(r, json_pack("{s:s, s:s, s:o, s:i, s:i}", "name", request_text(r, "name"), "state",
-                           assoc_stack_state_text(st->state), "why", text_or_null(st->why), "released",
-                           (int)e->released, "cut_off", (int)e->cut_off));
+    const char *name = request_text(r, "name");
+    const struct conf_stack *follows = r->m->conf->mta.spool_follows;
+    if (error != NULL) {
+        reply_error(r, "stack %s: %s", name, error);
+        return;
+    }
+    // Made active this moment: what held it was the spool that waited for just this, and is still to be looked at.
+    bool first = st->reason == ASSOC_STACK_HELD && follows != NULL && strcmp(follows->name, name) == 0;
+    reply(r, json_pack("{s:s, s:s, s:o, s:i, s:i}", "name", name, "state", assoc_stack_state_text(st->state), "why",
+                       text_or_null(first ? "its spool has to be opened first" : st->why), "released", (int)e->released,
+                       "cut_off", (int)e->cut_off));
 }
 
 static void no_such_stack(struct request *r, const char *name) {

@@ -275,7 +275,8 @@ def test_planned_move_by_command(w):
     one = c.nodes[0]
     one.machine.take(c.virtual)
     one.mounts()
-    subprocess.run(command + ["active", "-f", one.conf], check=True)
+    p = subprocess.run(command + ["active", "-f", one.conf], capture_output=True, text=True)
+    check(p.returncode == 0 and "its spool has to be opened first" in p.stdout, f"x400 stack net active: {p.stdout}{p.stderr}")
     one.wait_serving()
     b.wait_items(12, 60)
     one.wait_empty(60)
