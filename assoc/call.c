@@ -225,9 +225,8 @@ static bool try_pair(struct assoc *a, const struct assoc_pair *p) {
         return true;
     }
     int err = errno;
-    bool is_short = err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
     assoc_failure_set(a, &a->failure, ASSOC_CONNECT, false, error,
-                      is_short ? "this machine or the limits of the daemon, not the peer"
+                      err_is_shortage(err) ? "this machine or the limits of the daemon, not the peer"
                       : err == ENETUNREACH || err == EHOSTUNREACH
                           ? "this machine has no route there: see `ip route get`"
                       : has ? "the source address is not on this machine, or no call may leave from it"

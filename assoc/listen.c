@@ -279,21 +279,22 @@ struct assoc_listener *assoc_listener_new(struct assoc_env *env, const struct co
 int assoc_listener_open(struct assoc_listener *l, const struct net_address *on, char error[ASSOC_TEXT]) {
     struct socket_of *s = mem_calloc(1, sizeof *s);
     char text[160] = "memory is short";
+    int err = ENOMEM;
     if (s != NULL) {
         *s = (struct socket_of){.l = l, .on = *on};
         s->tcp = tcp_listen(l->env->loop, on, on_accept, s, text);
+        err = errno;
     }
     if (s != NULL && s->tcp != NULL) {
         LIST_INSERT_HEAD(&l->sockets, s, link);
         return ERR_OK;
     }
     mem_free(s);
-    const char *more = strstr(text, strerror(EACCES)) != NULL && net_address_port(on) < 1024
+    const char *more = err == EACCES && net_address_port(on) < 1024
                            ? " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)"
-                       : strstr(text, strerror(EADDRINUSE)) != NULL
-                           ? " (another program, or another stack, has the port: see `ss -ltnp`)"
-                       : strstr(text, strerror(EADDRNOTAVAIL)) != NULL ? " (it is not on this machine)"
-                                                                       : "";
+                       : err == EADDRINUSE    ? " (another program, or another stack, has the port: see `ss -ltnp`)"
+                       : err == EADDRNOTAVAIL ? " (it is not on this machine)"
+                                              : "";
     snprintf(error, ASSOC_TEXT, "%s%s", text, more);
     return ERR_SYSTEM;
 }

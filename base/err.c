@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "base/err.h"
 
+#include <errno.h>
+
 const char *err_text(int err) {
     switch (err) {
     case ERR_OK: return "success";
@@ -16,4 +18,8 @@ const char *err_text(int err) {
     case ERR_CORRUPT: return "stored data is damaged";
     default: return "unknown error";
     }
+}
+
+bool err_is_shortage(int system) {
+    return system == EMFILE || system == ENFILE || system == ENOMEM || system == ENOBUFS;
 }

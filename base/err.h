@@ -5,6 +5,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdbool.h>
+
 enum err {
     ERR_OK = 0,
     ERR_NOMEM = -1,   // our allocation failed, or an arena reached its limit
@@ -21,5 +23,7 @@ enum err {
 
 // A short name ("out of memory", "syntax error", ...), never NULL.
 const char *err_text(int err);
+// Of an errno: this machine or a limit of the process is short of something, descriptors or memory.
+bool err_is_shortage(int system);
 
 #endif

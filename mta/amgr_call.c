@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "mta/amgr_call.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,8 +84,7 @@ void peer_call_failed(struct peer *p, const struct assoc_failure *f, const char 
     if (f->step == ASSOC_CONNECT)
         EVENT_RAISE(p->m->events, mta_event(EV_CONNECT_ERROR), {"peer", p->name}, {"stack", stack}, {"local", local},
                     {"remote", f->remote}, {"what", f->text});
-    if (f->step == ASSOC_CONNECT &&
-        (f->reason == EMFILE || f->reason == ENFILE || f->reason == ENOMEM || f->reason == ENOBUFS))
+    if (f->step == ASSOC_CONNECT && err_is_shortage(f->reason))
         EVENT_RAISE(p->m->events, mta_event(EV_RESOURCE_LIMIT), {"peer", p->name}, {"what", f->text});
 }
 

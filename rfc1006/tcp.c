@@ -232,18 +232,22 @@ static struct tcp *tcp_new(struct loop *l, int fd, enum tcp_state state, const s
     return t;
 }
 
-static void error_put(char error[160], const char *what, const struct net_address *a, int err) {
+// No connection or listener came of it: err is put into words, and into errno.
+static void failed(int fd, char error[160], const char *what, const struct net_address *a, int err) {
     char text[NET_ADDRESS_TEXT];
     net_address_text(a, text);
     if (error != NULL)
         snprintf(error, 160, "tcp: %s %s: %s", what, text, strerror(err));
+    if (fd >= 0)
+        close(fd);
+    errno = err;
 }
 
 struct tcp *tcp_connect(struct loop *l, const struct net_address *to, const struct tcp_params *p,
                         const struct tcp_user *up, void *user, char error[160]) {
     int on = 1, fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        error_put(error, "socket for", to, errno);
+        failed(fd, error, "socket for", to, errno);
         return NULL;
     }
     const struct net_address *source = p != NULL ? p->source : NULL;
@@ -255,19 +259,17 @@ struct tcp *tcp_connect(struct loop *l, const struct net_address *to, const stru
         else
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (bind(fd, &source->sa, net_address_len(source)) < 0) {
-            error_put(error, "bind to source address", source, errno);
-            close(fd);
+            failed(fd, error, "bind to source address", source, errno);
             return NULL;
         }
     }
     if (connect(fd, &to->sa, net_address_len(to)) < 0 && errno != EINPROGRESS) {
-        error_put(error, "connect to", to, errno);
-        close(fd);
+        failed(fd, error, "connect to", to, errno);
         return NULL;
     }
     struct tcp *t = tcp_new(l, fd, CONNECTING, p, up, user);
     if (t == NULL) {
-        error_put(error, "connect to", to, ENOMEM);
+        failed(-1, error, "connect to", to, ENOMEM);
         return NULL;
     }
     t->remote = *to;
@@ -374,11 +376,6 @@ struct tcp_listener {
     bool *gone;
 };
 
-// Out of descriptors or memory: the connection stays in the backlog, asking again at once would only spin.
-static bool short_of_resources(int err) {
-    return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
-}
-
 static void accept_ready(void *arg, bool readable, bool writable) {
     struct tcp_listener *t = arg;
     bool gone = false;
@@ -389,7 +386,7 @@ static void accept_ready(void *arg, bool readable, bool writable) {
         socklen_t n = sizeof from;
         int fd = accept4(t->fd, &from.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         int err = fd < 0 ? errno : 0;
-        if (short_of_resources(err)) {
+        if (err_is_shortage(err)) { // it stays in the backlog, and asking again at once would only spin
             loop_io_want(t->io, false, false);
             loop_timer_in(t->retry, ACCEPT_RETRY_MS);
         }
@@ -431,7 +428,7 @@ struct tcp_listener *tcp_listen(struct loop *l, const struct net_address *on, tc
                                 char error[160]) {
     int fd = listen_socket(on);
     if (fd < 0) {
-        error_put(error, "listen on", on, errno);
+        failed(fd, error, "listen on", on, errno);
         return NULL;
     }
     struct tcp_listener *t = mem_calloc(1, sizeof *t);
@@ -447,7 +444,7 @@ struct tcp_listener *tcp_listen(struct loop *l, const struct net_address *on, tc
             return t;
         tcp_listener_free(t);
     }
-    error_put(error, "listen on", on, ENOMEM);
+    failed(-1, error, "listen on", on, ENOMEM);
     return NULL;
 }
 

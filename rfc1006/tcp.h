@@ -32,12 +32,12 @@ struct tcp_params {
     uint32_t flush_ms;                // after tcp_close: time for the output to leave and the peer to close; 0: 5 s
 };
 
-// NULL: no memory, or the system refused at once; then `error` (may be NULL) is filled with words.
+// NULL: no memory, or the system refused at once; then `error` (may be NULL) is filled with words, and errno says how.
 struct tcp *tcp_connect(struct loop *l, const struct net_address *to, const struct tcp_params *p,
                         const struct tcp_user *up, void *user, char error[160]);
 void tcp_free(struct tcp *t); // closes at once. NULL is allowed
-// The same when our own address is gone, with nothing sent: the system forgets the connection and its output, instead of
-// sending it again and again from an address that is another machine's by now. NULL is allowed.
+// The same when our own address is gone, with nothing sent: the system forgets the connection and its output, instead
+// of sending it again and again from an address that is another machine's by now. NULL is allowed.
 void tcp_abort(struct tcp *t);
 // Closes in order: writes the output, ends our direction, waits for the peer's end; then `closed`.
 void tcp_close(struct tcp *t);
