@@ -93,6 +93,10 @@ json_t *reply_text(const char *s) {
     return v != NULL ? v : json_null();
 }
 
+json_t *reply_text_or_null(const char *s) {
+    return reply_text(s == NULL || *s == 0 ? NULL : s);
+}
+
 // ---- connections ----
 
 static void conn_free(struct control_conn *n) {

@@ -38,7 +38,8 @@ struct request {
 void reply(struct request *r, json_t *result);            // takes the reference; NULL: memory is short
 void reply_fd(struct request *r, json_t *result, int fd); // fd is passed along and closed
 void reply_error(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-json_t *reply_text(const char *s); // as a part of a result; NULL is JSON's null
+json_t *reply_text(const char *s);         // as a part of a result; NULL is JSON's null
+json_t *reply_text_or_null(const char *s); // the same, and null for ""
 
 // Reading the request: NULL or the default when it is absent or of another type.
 const char *request_text(const struct request *r, const char *key);
@@ -62,7 +63,7 @@ void submit_end(struct mta *m);
 void queue_command(struct request *r);  // operate.c
 void peer_command(struct request *r);   // operate.c
 void reload_command(struct request *r); // operate.c
-void stack_command(struct request *r);  // show_stacks.c
+void stack_command(struct request *r);  // operate.c
 void trace_command(struct request *r);  // trace.c
 void operator_event(const struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

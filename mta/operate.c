@@ -2,6 +2,7 @@
 // The commands that change something; each is an event with the caller's uid.
 #include "mta/operate.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "mta/amgr.h"
@@ -201,4 +202,43 @@ void reload_command(struct request *r) {
     else
         reply(r, json_pack("{s:s}", "changes", s == NULL ? "" : s));
     buf_free(&text);
+}
+
+// ---- stacks ----
+
+static void on_stack_done(void *arg, const struct assoc_stack_status *st, const struct amgr_stack_ended *e,
+                          const char *error) {
+    struct request *r = arg;
+    const char *name = request_text(r, "name");
+    const struct conf_stack *follows = r->m->conf->mta.spool_follows;
+    if (error != NULL) {
+        reply_error(r, "stack %s: %s", name, error);
+        return;
+    }
+    // Made active this moment: what held it was the spool that waited for just this, and is still to be looked at.
+    bool first = st->reason == ASSOC_STACK_HELD && follows != NULL && strcmp(follows->name, name) == 0;
+    reply(r, json_pack("{s:s, s:s, s:o, s:i, s:i}", "name", name, "state", assoc_stack_state_text(st->state), "why",
+                       reply_text_or_null(first ? "its spool has to be opened first" : st->why), "released",
+                       (int)e->released, "cut_off", (int)e->cut_off));
+}
+
+static void no_such_stack(struct request *r, const char *name) {
+    char names[600] = "";
+    const struct conf *c = r->m->conf;
+    for (size_t k = 0, at = 0; k < c->n_stacks && at < sizeof names; k++)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", k > 0 ? ", " : "", c->stacks[k].name);
+    reply_error(r, "there is no stack \"%s\"; there %s: %s", name, c->n_stacks == 1 ? "is" : "are", names);
+}
+
+void stack_command(struct request *r) {
+    const char *name = request_text(r, "name"), *action = request_text(r, "action");
+    bool standby = action != NULL && strcmp(action, "standby") == 0;
+    if (name == NULL || amgr_stack_find(r->m->stacks, name) == NULL)
+        no_such_stack(r, name == NULL ? "" : name);
+    else if (!standby && (action == NULL || strcmp(action, "active") != 0))
+        reply_error(r, "action is active or standby");
+    else {
+        operator_event(r, "stack %s %s", name, action);
+        amgr_stack_set(r->m->stacks, name, standby, on_stack_done, r);
+    }
 }

@@ -37,7 +37,7 @@ static json_t *show_status(struct request *r) {
                      there ? (int)queue_items(m->queue) : 0, "associations", (int)count_associations(m), "no_space",
                      (int)m->no_space, "stopping", (int)m->stopping, "serving", s->state == LIFE_SERVING, "state",
                      life_state_word(s->state), "state_since", (json_int_t)s->since, "waiting_for",
-                     s->why[0] == 0 ? json_null() : reply_text(s->why), "holder", holder);
+                     reply_text_or_null(s->why), "holder", holder);
 }
 
 static json_t *show_association(const struct link *l) {

@@ -43,7 +43,7 @@ static json_t *show_via(const struct mta *m, const struct conf_peer *c) {
         const struct assoc_stack_status *st = s == NULL ? NULL : assoc_stack_status(s);
         json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "stack", c->via[k]->name, "state",
                                               st == NULL ? "failed" : assoc_stack_state_text(st->state), "why",
-                                              st == NULL || st->why[0] == 0 ? json_null() : reply_text(st->why)));
+                                              st == NULL ? json_null() : reply_text_or_null(st->why)));
     }
     return list;
 }
@@ -109,13 +109,13 @@ static json_t *show_block(const struct mta *m, const struct conf_peer *c, const 
 }
 
 static json_t *show_peer(const struct mta *m, const struct peer *p) {
-    json_t *o = json_pack(
-        "{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:I, s:I}", "name", p->name, "state",
-        peer_state(p), "why", show_why(p), "outgoing", (int)(p->n_out - p->n_opening), "incoming", (int)p->n_in,
-        "opening", (int)p->n_opening, "waiting", (int)hop_waiting(p->hop), "transferring", (int)p->hop->n_running,
-        "sent", (json_int_t)p->sent, "received", (json_int_t)p->received, "last_up", (json_int_t)p->last_up_utc,
-        "last_failure", p->last_failure[0] ? reply_text(p->last_failure) : json_null(), "last_failure_at",
-        (json_int_t)p->last_failure_utc, "next_attempt", (json_int_t)(p->retrying ? p->retry_utc : 0));
+    json_t *o =
+        json_pack("{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:I, s:I}", "name", p->name, "state",
+                  peer_state(p), "why", show_why(p), "outgoing", (int)(p->n_out - p->n_opening), "incoming",
+                  (int)p->n_in, "opening", (int)p->n_opening, "waiting", (int)hop_waiting(p->hop), "transferring",
+                  (int)p->hop->n_running, "sent", (json_int_t)p->sent, "received", (json_int_t)p->received, "last_up",
+                  (json_int_t)p->last_up_utc, "last_failure", reply_text_or_null(p->last_failure), "last_failure_at",
+                  (json_int_t)p->last_failure_utc, "next_attempt", (json_int_t)(p->retrying ? p->retry_utc : 0));
     if (p->conf == NULL)
         return o;
     json_object_update_missing_new(o, show_block(m, p->conf, p));

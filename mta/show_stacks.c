@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Stacks as they are now, for `x400 show stacks`, and the command `stack`.
+// Stacks as they are now, for `x400 show stacks`, and what the resolver knows of a name.
 #include <stdio.h>
-#include <string.h>
 
 #include "assoc/stacks.h"
 #include "base/err.h"
@@ -43,16 +42,12 @@ static json_t *selectors(const struct conf_selectors *s) {
                      selector(s->psel));
 }
 
-static json_t *text_or_null(const char *s) {
-    return s == NULL || *s == 0 ? json_null() : reply_text(s);
-}
-
 static json_t *show_call(const struct assoc_stack_call *c) {
     if (c->utc_ms == 0)
         return json_null();
-    return json_pack("{s:I, s:o, s:o, s:o, s:o}", "time", (json_int_t)c->utc_ms, "peer", text_or_null(c->peer),
-                     "remote", text_or_null(c->remote), "local", text_or_null(c->local), "result",
-                     text_or_null(c->result));
+    return json_pack("{s:I, s:o, s:o, s:o, s:o}", "time", (json_int_t)c->utc_ms, "peer", reply_text_or_null(c->peer),
+                     "remote", reply_text_or_null(c->remote), "local", reply_text_or_null(c->local), "result",
+                     reply_text_or_null(c->result));
 }
 
 // Where a call over it starts, whatever the peer, by family; and from which word of the configuration that comes.
@@ -74,7 +69,7 @@ static json_t *show_source(const struct assoc_stack *s, const struct conf_stack 
         int err = assoc_stack_source(s, NULL, families[k].family, NULL, &a, &has, why);
         json_object_set_new(o, families[k].key,
                             err == ERR_OK && has ? json_string(net_address_host_text(&a, text)) : json_null());
-        json_object_set_new(o, families[k].why, err == ERR_OK ? json_null() : text_or_null(why));
+        json_object_set_new(o, families[k].why, err == ERR_OK ? json_null() : reply_text_or_null(why));
     }
     return o;
 }
@@ -94,13 +89,13 @@ static json_t *show_stack(const struct mta *m, const struct amgr_stack *n) {
     for (size_t k = 0; k < st->n_names; k++)
         json_array_append_new(names, show_name(m, st->names[k]));
     return json_pack("{s:s, s:s, s:o, s:I, s:b, s:b, s:b, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
-                     "name", c->name, "state", assoc_stack_state_text(st->state), "why", text_or_null(st->why), "since",
-                     (json_int_t)st->since_utc_ms, "virtual", (int)c->moves, "here", (int)st->here, "by_operator",
-                     (int)st->by_operator, "listen", text_or_null(c->listen.host), "port", (int)c->listen.port,
-                     "listening", listening, "source", show_source(n->stack, c), "names", names, "selectors",
-                     selectors(&c->selectors), "last_in", show_call(&st->in), "last_out", show_call(&st->out),
-                     "bind_back", show_bind_back(&c->bind_back), "error", text_or_null(st->error), "retry",
-                     (json_int_t)st->retry_utc_ms);
+                     "name", c->name, "state", assoc_stack_state_text(st->state), "why", reply_text_or_null(st->why),
+                     "since", (json_int_t)st->since_utc_ms, "virtual", (int)c->moves, "here", (int)st->here,
+                     "by_operator", (int)st->by_operator, "listen", reply_text_or_null(c->listen.host), "port",
+                     (int)c->listen.port, "listening", listening, "source", show_source(n->stack, c), "names", names,
+                     "selectors", selectors(&c->selectors), "last_in", show_call(&st->in), "last_out",
+                     show_call(&st->out), "bind_back", show_bind_back(&c->bind_back), "error",
+                     reply_text_or_null(st->error), "retry", (json_int_t)st->retry_utc_ms);
 }
 
 json_t *show_stacks(struct request *r) {
@@ -111,43 +106,4 @@ json_t *show_stacks(struct request *r) {
             json_array_append_new(list, show_stack(r->m, n));
     }
     return list;
-}
-
-// ---- the command ----
-
-static void on_stack_done(void *arg, const struct assoc_stack_status *st, const struct amgr_stack_ended *e,
-                          const char *error) {
-    struct request *r = arg;
-    const char *name = request_text(r, "name");
-    const struct conf_stack *follows = r->m->conf->mta.spool_follows;
-    if (error != NULL) {
-        reply_error(r, "stack %s: %s", name, error);
-        return;
-    }
-    // Made active this moment: what held it was the spool that waited for just this, and is still to be looked at.
-    bool first = st->reason == ASSOC_STACK_HELD && follows != NULL && strcmp(follows->name, name) == 0;
-    reply(r, json_pack("{s:s, s:s, s:o, s:i, s:i}", "name", name, "state", assoc_stack_state_text(st->state), "why",
-                       text_or_null(first ? "its spool has to be opened first" : st->why), "released", (int)e->released,
-                       "cut_off", (int)e->cut_off));
-}
-
-static void no_such_stack(struct request *r, const char *name) {
-    char names[600] = "";
-    const struct conf *c = r->m->conf;
-    for (size_t k = 0, at = 0; k < c->n_stacks && at < sizeof names; k++)
-        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", k > 0 ? ", " : "", c->stacks[k].name);
-    reply_error(r, "there is no stack \"%s\"; there %s: %s", name, c->n_stacks == 1 ? "is" : "are", names);
-}
-
-void stack_command(struct request *r) {
-    const char *name = request_text(r, "name"), *action = request_text(r, "action");
-    bool standby = action != NULL && strcmp(action, "standby") == 0;
-    if (name == NULL || amgr_stack_find(r->m->stacks, name) == NULL)
-        no_such_stack(r, name == NULL ? "" : name);
-    else if (!standby && (action == NULL || strcmp(action, "active") != 0))
-        reply_error(r, "action is active or standby");
-    else {
-        operator_event(r, "stack %s %s", name, action);
-        amgr_stack_set(r->m->stacks, name, standby, on_stack_done, r);
-    }
 }
