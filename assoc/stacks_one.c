@@ -40,19 +40,25 @@ enum assoc_stack_state assoc_stack_decide(const struct assoc_stack_facts *f, enu
 
 // ---- listeners ----
 
-// All addresses on which it should listen now.
+// All addresses on which it should listen now. Where the address moves a wildcard is no more than that address in its
+// families: a node's own address would answer the peers, and be taken by them for the cluster's.
 static size_t wanted_addresses(const struct assoc_stack *s, struct net_address out[ASSOC_STACK_ADDRESSES]) {
     const struct conf_endpoint *e = &s->conf->listen;
+    const struct followed *on = s->listen != NULL ? s->listen : s->conf->moves ? s->source : NULL;
+    struct net_address wildcard;
+    bool given = !e->any && s->listen == NULL && net_address_parse(&wildcard, e->host, e->port) == ERR_OK;
     size_t n = 0;
-    if (e->any) {
+    if (on == NULL && e->any) {
         net_address_parse(&out[n++], "0.0.0.0", e->port);
         net_address_parse(&out[n++], "::", e->port);
-    } else if (s->listen == NULL) {
-        n = net_address_parse(&out[0], e->host, e->port) == ERR_OK; // a wildcard
+    } else if (on == NULL) {
+        out[0] = wildcard;
+        n = given;
     } else
-        for (size_t k = 0; k < s->listen->n; k++)
-            if (assoc_stacks_usable(s->all, &s->listen->addresses[k])) {
-                out[n] = s->listen->addresses[k];
+        for (size_t k = 0; k < on->n; k++)
+            if (assoc_stacks_usable(s->all, &on->addresses[k]) &&
+                (!given || on->addresses[k].sa.sa_family == wildcard.sa.sa_family)) {
+                out[n] = on->addresses[k];
                 net_address_set_port(&out[n++], e->port);
             }
     return n;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Prints the event catalogue as Markdown: `make docs` writes it to $(BUILD)/events.md. A program of its own, so that
+// Prints the event catalogue as Markdown: `make docs` writes it to docs/events.md. A program of its own, so that
 // the page cannot differ from what the daemon does.
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@ $(BUILD)/x400d: $(BUILD)/mta/main.o $(LIBS_OF_mta)
 # make docs: the page about events, made of the one table that the daemon uses.
 mta_APART += mta/events_doc.c
 .PHONY: docs
-docs: $(BUILD)/events.md
-$(BUILD)/events.md: $(BUILD)/events-doc
+docs: docs/events.md
+docs/events.md: $(BUILD)/events-doc
 	$(call SAY,DOC)
 	$(Q)$< >$@
 $(BUILD)/events-doc: $(BUILD)/mta/events_doc.o $(BUILD)/mta/events.o $(BUILD)/libbase.a

@@ -11,13 +11,13 @@ demo-now: all
 
 # make install [DESTDIR=] [PREFIX=]: SYSCONFDIR is where x400d and x400 look, so it is given to `make` as well.
 DOCDIR := $(PREFIX)/share/doc/x400d
-install: all $(BUILD)/events.md
+install: all docs/events.md
 	install -d '$(DESTDIR)$(SYSCONFDIR)'
 	install -D -m 755 $(BUILD)/x400d '$(DESTDIR)$(PREFIX)/sbin/x400d'
 	install -D -m 755 $(BUILD)/bin/x400 '$(DESTDIR)$(PREFIX)/bin/x400'
 	for page in docs/*.[158]; do \
 		install -D -m 644 -t '$(DESTDIR)$(PREFIX)'/share/man/man$${page##*.} $$page || exit 1; done
-	install -D -m 644 -t '$(DESTDIR)$(DOCDIR)' README.md LICENSE docs/*.md $(BUILD)/events.md
+	install -D -m 644 -t '$(DESTDIR)$(DOCDIR)' README.md LICENSE docs/*.md
 	install -D -m 644 -t '$(DESTDIR)$(DOCDIR)/examples' conf/examples/*.conf
 	install -D -m 755 packaging/cluster/x400d.ocf '$(DESTDIR)$(PREFIX)/lib/ocf/resource.d/x400/x400d'
 	install -D -m 755 packaging/cluster/keepalived-notify '$(DESTDIR)$(PREFIX)/lib/x400d/keepalived-notify'
@@ -29,7 +29,7 @@ deb:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/deb PREFIX=/usr SYSCONFDIR=/etc/x400 DEB_VERSION='$(DEB_VERSION)' \
 		CFLAGS='-O2 -g -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2' \
 		LDFLAGS='-Wl,-z,relro,-z,now' deb-now
-deb-now: all $(BUILD)/events.md
+deb-now: all docs/events.md
 	@echo '  DEB $(DEB)'
 	@rm -rf $(BUILD)/root
 	@$(MAKE) --no-print-directory -s install DESTDIR=$(BUILD)/root

@@ -417,6 +417,18 @@ def test_a_port_that_is_not_allowed(w):
     equal(listeners(a), [f"{left.v4()}:10102"], "listeners")
 
 
+def test_any_of_an_address_that_moves_is_that_address(w):
+    """Nobody listens on the node's own address, which peers must not meet."""
+    a, b, virtual = cluster(w)
+    a.stacks = [Stack("net", "any", f"source {virtual}", "virtual")]
+    a.start(), b.start()
+    equal((stack(a)["state"], listeners(a)), ("standby", []), "the stack without its address")
+    a.machine.take(virtual)
+    wait_for("active", 5, lambda: stack(a)["state"] == "active")
+    equal(listeners(a), [f"{virtual}:102"], "listeners")
+    exchange(a, b)
+
+
 def test_any_drops_what_came_in_on_an_address_that_is_gone(w):
     """The stack goes on, on the other addresses, and so does what came in there."""
     a, b, virtual = cluster(w)
