@@ -10,13 +10,19 @@ from harness import BUILD, Refused, check, equal, user, wait_for
 from test_resume import Wire, a_content
 
 
+def heeds_interrupt():
+    """Also in the background of a shell, whose processes ignore interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Trace:
     """The command `x400 trace` and the lines that it has printed."""
 
     def __init__(self, mta, peer, *options):
         command = [os.path.join(BUILD, "bin", "x400"), "trace", peer, "--control", mta.socket_path("control"), "--json",
                    *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        preexec_fn=heeds_interrupt)
         self.lines, self.raw = [], b""
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
