@@ -72,10 +72,10 @@ RUN_crash = 'python3 tests/e2e/run.py --count $(or $(COUNT),10) crash'
 RUN_differential = 'tests/asn1-erlang.sh asn1c $(or $(COUNT),100)' 'tests/asn1-erlang.sh codecs $(or $(COUNT),100)'
 RUN_property = 'env X400D_LINK_SEEDS=$(or $(COUNT),10000) $(BUILD)/tests/rfc1006_stack_link_test'
 RUN_interop = interop/self
-RUN_net = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 $(NET)'
+RUN_net = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 4 $(NET)'
 RUN_failover = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 --count $(or $(COUNT),1000) failover'
 RUN_engines = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 engines'
-RUN_matrix = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 2 matrix'
+RUN_matrix = 'env BUILD=$(BUILD) python3 tests/net/run.py -j 4 matrix'
 RUN_storm = 'env BUILD=$(BUILD) python3 tests/net/run.py storm'
 RUN_package = tests/packaging/deb.sh tests/packaging/cluster.py \
 	'shellcheck packaging/install-deps packaging/deb/build $(wildcard packaging/deb/p*) $(wildcard packaging/cluster/*)'
