@@ -20,6 +20,7 @@ from harness import BUILD, Failure, Skip, World  # noqa: E402
 
 MODULES = ["mail", "refusals", "duplicates", "crash", "large", "hostile", "hang", "space", "life", "operate", "modes", "1984", "dialogue", "resume", "bind_back", "replay", "trace", "ping",
            "interop"]
+REPORTS = False  # what a test measured is a line that its tier shows, too
 
 
 def collect(names):
@@ -45,7 +46,9 @@ def run(label, test, options):
         faults = world.faults()
         if faults:
             raise Failure("; ".join(faults))
-        print(f"ok    {label} ({time.monotonic() - begun:.1f} s){': ' + note if note else ''}", flush=True)
+        print(f"ok    {label} ({time.monotonic() - begun:.1f} s){': ' + note if note and not REPORTS else ''}", flush=True)
+        if note and REPORTS:
+            print("\n".join(f"report: {label}: {line.strip()}" for line in note.strip().splitlines()), flush=True)
         return "passed"
     except Skip as e:
         print(f"skip  {label}: {e}", flush=True)

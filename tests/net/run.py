@@ -29,6 +29,6 @@ if __name__ == "__main__":
         print(f"skipped: {why}")
         sys.exit(77)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which clears up
-    e2e.__doc__, e2e.World, e2e.MODULES = __doc__, NetWorld, MODULES
+    e2e.__doc__, e2e.World, e2e.MODULES, e2e.REPORTS = __doc__, NetWorld, MODULES, True
     e2e.MODULES += [m for m in APART if any(a.split(".")[0] == m for a in sys.argv[1:])]
     sys.exit(e2e.main())

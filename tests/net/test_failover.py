@@ -25,12 +25,6 @@ PLANNED, GONE, KILLED = "planned", "gone", "killed"  # how the active node loses
 PACE = 0.05
 
 
-def report(text):
-    """What the tier shows of it, too."""
-    print("report: " + text, flush=True)
-    return text
-
-
 class Cluster:
     """MTA-A on two nodes, MTA-B on the peer. Each node has sockets, log and configuration of its own."""
 
@@ -179,8 +173,8 @@ def moved(w, layout, sync, how):
     c.check_packets()
     # The receiver of the first lives on. Of the second it was killed, and knows what it synced.
     ways = way("to the peer", c.active, True), way("from the peer", c.b, how != KILLED or sync == "window")
-    return report(f"{layout}, {how}, sync {sync}: {size} MB each way, taken over after {taken:.1f} s; "
-                  f"{ways[0]}, there after {there:.1f} s; {ways[1]}, here after {here:.1f} s")
+    return (f"{size} MB each way, taken over after {taken:.1f} s; "
+            f"{ways[0]}, there after {there:.1f} s; {ways[1]}, here after {here:.1f} s")
 
 
 def test_planned_window_started(w):
@@ -328,9 +322,9 @@ def stream(w, layout, kills=3):
     took = time.monotonic() - begun
     c.check_packets()
     unknown = len(there.perhaps) + len(here.perhaps)
-    return report(f"{layout}: {n} each way, {counts[0]} and {counts[1]} delivered, each once; "
-                  f"{unknown} submissions without an answer; killed {kills} times, first message then on each after: {'; '.join(notes)}; "
-                  f"{took:.0f} s in all")
+    return (f"{n} each way, {counts[0]} and {counts[1]} delivered, each once; "
+            f"{unknown} submissions without an answer; killed {kills} times, first message then on each after: {'; '.join(notes)}; "
+            f"{took:.0f} s in all")
 
 
 def test_stream_started(w):
