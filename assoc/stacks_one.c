@@ -40,27 +40,31 @@ enum assoc_stack_state assoc_stack_decide(const struct assoc_stack_facts *f, enu
 
 // ---- listeners ----
 
+// The one that must be here: that of a stack that only calls is its source. NULL: none in particular.
+static const struct followed *address_of(const struct assoc_stack *s) {
+    return s->listen != NULL ? s->listen : s->conf->moves || s->conf->listen.host == NULL ? s->source : NULL;
+}
+
 // All addresses on which it should listen now. Where the address moves a wildcard is no more than that address in its
 // families: a node's own address would answer the peers, and be taken by them for the cluster's.
 static size_t wanted_addresses(const struct assoc_stack *s, struct net_address out[ASSOC_STACK_ADDRESSES]) {
     const struct conf_endpoint *e = &s->conf->listen;
-    const struct followed *on = s->listen != NULL ? s->listen : s->conf->moves ? s->source : NULL;
-    struct net_address wildcard;
-    bool given = !e->any && s->listen == NULL && net_address_parse(&wildcard, e->host, e->port) == ERR_OK;
+    const struct followed *at = address_of(s);
     size_t n = 0;
-    if (on == NULL && e->any) {
+    if (at == NULL && !e->any)
+        return net_address_parse(&out[0], e->host, e->port) == ERR_OK; // the wildcard of one family
+    if (at == NULL) {
         net_address_parse(&out[n++], "0.0.0.0", e->port);
         net_address_parse(&out[n++], "::", e->port);
-    } else if (on == NULL) {
-        out[0] = wildcard;
-        n = given;
-    } else
-        for (size_t k = 0; k < on->n; k++)
-            if (assoc_stacks_usable(s->all, &on->addresses[k]) &&
-                (!given || on->addresses[k].sa.sa_family == wildcard.sa.sa_family)) {
-                out[n] = on->addresses[k];
-                net_address_set_port(&out[n++], e->port);
-            }
+        return n;
+    }
+    for (size_t k = 0; k < at->n; k++) {
+        const struct net_address *a = &at->addresses[k];
+        if (!assoc_stacks_usable(s->all, a) || (e->family != AF_UNSPEC && e->family != a->sa.sa_family))
+            continue;
+        out[n] = *a;
+        net_address_set_port(&out[n++], e->port);
+    }
     return n;
 }
 
@@ -178,11 +182,6 @@ static void plan_retry(struct assoc_stack *s, bool again) {
         loop_timer_at(s->retry, 0);
         s->status.retry_utc_ms = 0;
     }
-}
-
-// The one that must be here: that of a stack that only calls is its source. NULL: none in particular.
-static const struct followed *address_of(const struct assoc_stack *s) {
-    return s->listen != NULL ? s->listen : s->conf->moves || s->conf->listen.host == NULL ? s->source : NULL;
 }
 
 static void status_make(struct assoc_stack *s) {
